@@ -1,0 +1,102 @@
+/**
+ * Every error of this library, in one catalogue. Each carries a stable `code`; its message names the offending value,
+ * the rule it broke and the remedy. `docs/reference.md` lists the same codes, and a spec keeps the two equal.
+ */
+import { inspect } from 'node:util';
+
+/** The stable `code` of each error. Messages may change between releases, codes do not. */
+export const ErrorCode = {
+  /** The connection is not open (yet, or any more), or its protocol version lacks what was asked. */
+  INVALID_STATE: 'ERR_WS_INVALID_STATE',
+  /** An argument or an option has a value it may not have. Always a `TypeError`. */
+  INVALID_ARGUMENT: 'ERR_WS_INVALID_ARGUMENT',
+  /** A format string, or the values or bytes given to it, as Python's `struct.error`. */
+  STRUCT: 'ERR_WS_STRUCT',
+  /** The peer broke the protocol, or sent text where bytes are read or the reverse. */
+  PROTOCOL: 'ERR_WS_PROTOCOL',
+  /** A unit of incoming data is larger than `bufferSize`. */
+  OVERFLOW: 'ERR_WS_OVERFLOW',
+  /** A header of the handshake cannot be sent. */
+  HEADER: 'ERR_WS_HEADER',
+  /** A file is shorter than the frame that announced it, or than what was asked of it. */
+  FILE: 'ERR_WS_FILE',
+} as const;
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/**
+ * The operation does not fit the state of the connection: writing before the handshake is done or after the close, binary
+ * data or pings on a draft-76 connection. Thrown from a handler whose connection has gone meanwhile, it is no error: it is
+ * dropped rather than reported.
+ */
+export class InvalidStateError extends Error {
+  override readonly name = 'InvalidStateError';
+  readonly code = ErrorCode.INVALID_STATE;
+}
+
+/** A struct format is malformed, or values or bytes do not fit it. The counterpart of Python's `struct.error`. */
+export class StructError extends Error {
+  override readonly name = 'StructError';
+  readonly code = ErrorCode.STRUCT;
+}
+
+/** The peer's mistake. `closeCode` is what the connection is failed with (RFC 6455 section 7.1.7). */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code = ErrorCode.PROTOCOL;
+  readonly closeCode: number;
+
+  constructor(message: string, closeCode: number) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
+
+/** Incoming data exceeded `bufferSize`. Handed to `onOverflowError`. */
+export class OverflowError extends Error {
+  override readonly name = 'OverflowError';
+  readonly code = ErrorCode.OVERFLOW;
+  /** The limit that was exceeded, in bytes. */
+  readonly limit: number;
+  /** What was announced or had arrived, in bytes: a lower bound of the unit's size. */
+  readonly size: number;
+
+  constructor(size: number, limit: number, what = 'a unit') {
+    super(
+      `${what} of at least ${size} bytes exceeds the limit of ${limit} bytes: raise bufferSize, ` +
+        'or choose a readDelimiter that delivers smaller units (null streams)',
+    );
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
+/** A handshake header that must not be sent; `header` names it. The handshake is refused with 500. */
+export class HeaderError extends Error {
+  override readonly name = 'HeaderError';
+  readonly code = ErrorCode.HEADER;
+  readonly header: string;
+
+  constructor(header: string, rule: string) {
+    super(`handshake header ${inspectValue(header)} ${rule}`);
+    this.header = header;
+  }
+}
+
+/** `writeFile` cannot deliver the bytes that were asked for, or that its frame announced. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code = ErrorCode.FILE;
+}
+
+/** A `TypeError` that names the argument, its value and the rule, with a stable `code`. */
+export function invalidArgument(name: string, value: unknown, rule: string): TypeError {
+  return Object.assign(new TypeError(`${name} is ${inspectValue(value)}: ${rule}`), {
+    code: ErrorCode.INVALID_ARGUMENT,
+  });
+}
+
+/** One line of bounded length, whatever the value. */
+export function inspectValue(value: unknown): string {
+  const text = inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
