@@ -1,1 +1,43 @@
-export {};
+/** The public names, and nothing else. */
+
+export type { Version } from './connection/connection.js';
+export type { FileOptions, FileSource } from './connection/file-job.js';
+export type { HookName } from './connection/hooks.js';
+export { type BinaryMatch, BinaryPattern, type Delimiter, EntireMessage, type UnitOf } from './dispatch/delimiter.js';
+export {
+  ErrorCode,
+  FileError,
+  HeaderError,
+  InvalidStateError,
+  OverflowError,
+  ProtocolError,
+  StructError,
+} from './errors.js';
+export { CloseCode } from './framing/close-code.js';
+export { Opcode } from './framing/opcode.js';
+export { type CloseOptions, type Data, WebSocketHandler, type WriteFileOptions, type WriteOptions } from './handler.js';
+export type {
+  ConnectionOptions,
+  Converter,
+  OriginPolicy,
+  Refusal,
+  ResponseHeaders,
+  RouteOptions,
+  SubprotocolChoice,
+} from './options.js';
+export { NetStruct } from './struct/net-struct.js';
+export { Struct } from './struct/struct.js';
+export type {
+  BytesInput,
+  NetStructInputs,
+  NetStructValues,
+  StructInput,
+  StructInputs,
+  StructValue,
+  StructValues,
+} from './struct/types.js';
+export type { Unpacker } from './struct/unpacker.js';
+export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
+export { type ConvertedParams, type ParamsOf, toInteger } from './upgrade/path.js';
+export { acceptWebSocket, type Middleware, websocketRoute } from './upgrade/route.js';
+export { type UpgradeListenerOptions, upgradeListener } from './upgrade/upgrade-listener.js';

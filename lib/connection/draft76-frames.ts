@@ -1,0 +1,13 @@
+/** What draft-76 (section 4.2, 5.3) lets a server send: text between 0x00 and 0xFF, which no UTF-8 contains, and the end. */
+
+export function draft76Text(text: string | Uint8Array): Buffer {
+  const length = typeof text === 'string' ? Buffer.byteLength(text) : text.byteLength;
+  const frame = Buffer.alloc(length + 2);
+  if (typeof text === 'string') frame.write(text, 1);
+  else frame.set(text, 1);
+  frame[length + 1] = 0xff;
+  return frame;
+}
+
+/** The closing handshake. */
+export const draft76Close = Buffer.from([0xff, 0x00]);

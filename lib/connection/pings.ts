@@ -1,0 +1,37 @@
+/**
+ * Pings that were sent and not answered. A pong answers the ping whose payload it carries, and with it every older one (RFC
+ * 6455 section 5.5.3: an endpoint "MAY elect to send a Pong frame for only the most recently processed Ping frame"). A pong
+ * that answers none of them is unsolicited: "a response to an unsolicited Pong frame is not expected".
+ */
+import { performance } from 'node:perf_hooks';
+
+/** A peer that never answers costs no more than this many entries. */
+const MAX_OUTSTANDING = 64;
+
+interface Ping {
+  readonly payload: Buffer;
+  /** When a ping without data was sent, in milliseconds. */
+  readonly sentAt: number | undefined;
+}
+
+export class Pings {
+  private readonly outstanding: Ping[] = [];
+  private counter = 0;
+
+  /** @returns the payload to send: `data`, or one that tells this ping from all others */
+  sent(data: Buffer | undefined): Buffer {
+    const payload = data ?? Buffer.from(String(++this.counter));
+    if (this.outstanding.length === MAX_OUTSTANDING) this.outstanding.shift();
+    this.outstanding.push({ payload, sentAt: data === undefined ? performance.now() : undefined });
+    return payload;
+  }
+
+  /** @returns the round-trip time in milliseconds, the data that was sent, or undefined for an unsolicited pong */
+  answered(payload: Buffer): number | Buffer | undefined {
+    const index = this.outstanding.findIndex((ping) => ping.payload.equals(payload));
+    const ping = this.outstanding[index];
+    if (ping === undefined) return undefined;
+    this.outstanding.splice(0, index + 1);
+    return ping.sentAt === undefined ? ping.payload : performance.now() - ping.sentAt;
+  }
+}

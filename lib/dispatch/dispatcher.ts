@@ -1,0 +1,295 @@
+/**
+ * Turns the data of messages into units, by the read delimiter:
+ *
+ *      parser ──message/data──▶ dispatcher ──read──▶ reader (one kind of delimiter)
+ *                                  │   ▲                │
+ *                            held bytes └───unit(s)─────┘──▶ consumer (calls onRead)
+ *
+ * Data is read straight from the peer's chunk while nothing is held; only what no unit was made of is copied and held. The
+ * reader stops after a unit when the delimiter was changed in its `onRead` (the next reader goes on from there), or when
+ * reading pauses because `onRead` is asynchronous.
+ */
+import { OverflowError, ProtocolError } from '../errors.js';
+import { CloseCode } from '../framing/close-code.js';
+import { type MessageKind, Opcode } from '../framing/opcode.js';
+import type { MessageSink } from '../framing/sink.js';
+import {
+  BinaryPattern,
+  checkBufferSize,
+  checkDelimiter,
+  checkRegexSearch,
+  type Delimiter,
+  EntireMessage,
+} from './delimiter.js';
+import { entireReader } from './message-readers.js';
+import { decodeRun } from './pattern-reader.js';
+import { ReadBuffer } from './read-buffer.js';
+import type { Outlet, Reader, Unit } from './reader.js';
+import { readerFor } from './reader-table.js';
+
+/** Whom units go to. None of these may throw: what the user's code throws is the consumer's affair. */
+export interface UnitConsumer {
+  onUnit(value: Unit): void;
+  onUnits(values: readonly unknown[]): void;
+  /** May change the delimiter or the limit, or close. */
+  onOverflow(error: OverflowError): void;
+  /** What is held may now be dispatched differently: call `dispatchHeld` soon, but not within this call. */
+  onStale(): void;
+}
+
+export interface DispatchSettings {
+  readonly readDelimiter: Delimiter;
+  readonly regexSearch: boolean;
+  readonly bufferSize: number;
+  readonly maxDelimiterLength: number;
+}
+
+export class Dispatcher implements MessageSink, Outlet {
+  limit: number;
+  stopped = false;
+  private delimiter: Delimiter;
+  private reader: Reader;
+  private search: boolean;
+  private size: number;
+  private readonly maxDelimiterLength: number;
+  private held: ReadBuffer | undefined = undefined;
+  /** A message has begun and is not complete. */
+  private open = false;
+  /** Nothing of that message has arrived yet. */
+  private untouched = true;
+  /** How much was held when that message began. */
+  private before = 0;
+  private paused = false;
+  private muted = false;
+  private reading = false;
+  private overflowing = false;
+  private decoded: { text: string; start: number; end: number } | undefined = undefined;
+  private readonly consumer: UnitConsumer;
+
+  constructor(settings: DispatchSettings, consumer: UnitConsumer) {
+    this.delimiter = settings.readDelimiter;
+    this.search = settings.regexSearch;
+    this.size = settings.bufferSize;
+    this.maxDelimiterLength = settings.maxDelimiterLength;
+    this.consumer = consumer;
+    this.reader = this.createReader();
+    this.limit = this.reader.limit(this.size);
+  }
+
+  // What the user sets, at any time.
+
+  get readDelimiter(): Delimiter {
+    return this.delimiter;
+  }
+
+  set readDelimiter(value: Delimiter) {
+    checkDelimiter(value);
+    if (value === this.delimiter && !isMutable(value)) return;
+    this.delimiter = value;
+    this.renewReader();
+  }
+
+  get regexSearch(): boolean {
+    return this.search;
+  }
+
+  set regexSearch(value: boolean) {
+    checkRegexSearch(value);
+    if (value === this.search) return;
+    this.search = value;
+    this.renewReader();
+  }
+
+  get bufferSize(): number {
+    return this.size;
+  }
+
+  set bufferSize(value: number) {
+    checkBufferSize(value);
+    this.size = value;
+    this.limit = this.reader.limit(value);
+  }
+
+  // What the connection does.
+
+  /** Keeps what arrives until `resume`. */
+  pause(): void {
+    this.paused = true;
+    this.stopped = true;
+  }
+
+  /** Goes on after `pause` with what is held. Throws what `dispatchHeld` throws. */
+  resume(): void {
+    this.paused = false;
+    this.dispatchHeld();
+  }
+
+  /** Nothing more reaches the consumer. */
+  mute(): void {
+    this.muted = true;
+    this.stopped = true;
+    this.held = undefined;
+    this.decoded = undefined;
+  }
+
+  /** @throws ProtocolError when what is held is of the other kind than the delimiter, or exceeds the limit for good */
+  dispatchHeld(): void {
+    const held = this.held;
+    if (held === undefined || held.length === 0 || this.muted || this.paused || this.reading) return;
+    const bytes = held.bytes;
+    const next = this.read(held.kind, bytes, held.start, held.end);
+    if (held.bytes === bytes) held.drop(next);
+    if (!this.paused) this.decoded = undefined;
+  }
+
+  // What the parser calls.
+
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    if (this.muted) return;
+    this.untouched = true;
+    this.before = this.held?.length ?? 0;
+    if (start === end) this.endMessage(kind);
+    else this.arrive(kind, bytes, start, end);
+  }
+
+  frame(_kind: MessageKind, length: number): void {
+    if (this.muted) return;
+    if (!this.open) {
+      this.open = true;
+      this.untouched = true;
+      this.before = this.held?.length ?? 0;
+    }
+    this.admit(length);
+  }
+
+  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    if (this.muted) return;
+    this.arrive(kind, bytes, start, end);
+  }
+
+  end(kind: MessageKind): void {
+    this.open = false;
+    if (!this.muted) this.endMessage(kind);
+  }
+
+  // What the readers call.
+
+  take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer {
+    if (kind === Opcode.Text) return bytes.toString('utf8', start, end);
+    const held = this.held;
+    if (held === undefined || bytes !== held.bytes) return bytes.subarray(start, end);
+    if (start !== held.start || end !== held.end) return Buffer.from(bytes.subarray(start, end));
+    // All of it: the user gets the memory itself, and the buffer begins anew.
+    held.release();
+    return bytes.subarray(start, end);
+  }
+
+  decode(kind: MessageKind, bytes: Buffer, start: number, end: number): string {
+    const known = this.decoded;
+    const text =
+      known !== undefined && known.end === end && known.start <= start
+        ? known.text.slice(decodeRun(kind, bytes, known.start, start).length)
+        : decodeRun(kind, bytes, start, end);
+    this.decoded = { text, start, end };
+    return text;
+  }
+
+  unit(value: Unit): void {
+    this.overflowing = false;
+    this.consumer.onUnit(value);
+  }
+
+  units(values: readonly unknown[]): void {
+    this.overflowing = false;
+    this.consumer.onUnits(values);
+  }
+
+  overflow(size: number): void {
+    if (this.overflowing) {
+      throw new ProtocolError(new OverflowError(size, this.limit).message, CloseCode.MESSAGE_TOO_BIG);
+    }
+    this.overflowing = true;
+    this.stopped = true;
+    this.consumer.onOverflow(new OverflowError(size, this.limit));
+  }
+
+  // How it works.
+
+  private arrive(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    this.admit(end - start);
+    if (this.muted) return;
+    this.untouched = false;
+    this.decoded = undefined;
+    if (this.held === undefined || this.held.length === 0) {
+      if (!this.paused) start = this.read(kind, bytes, start, end);
+      this.decoded = undefined;
+      if (start === end || this.muted) return;
+      this.held ??= new ReadBuffer();
+      this.held.append(kind, bytes, start, end);
+      return;
+    }
+    // The seed: closed "if there is an existing string still in the buffer when the client sends another of a different type".
+    if (kind !== this.held.kind) throw mixed(kind);
+    this.held.append(kind, bytes, start, end);
+    this.dispatchHeld();
+  }
+
+  private endMessage(kind: MessageKind): void {
+    const nothing = this.untouched;
+    this.untouched = true;
+    if (!nothing || this.reader === entireReader) this.dispatchHeld();
+    if (nothing && this.reader === entireReader) this.consumer.onUnit(kind === Opcode.Text ? '' : Buffer.alloc(0));
+  }
+
+  /** Refuses what only whole messages are made of before it is buffered, on its declared length. */
+  private admit(length: number): void {
+    while (!this.muted && this.reader.wholeMessages) {
+      const held = this.held?.length ?? 0;
+      // A pattern gets one message of that size, with room for the rest of a unit before it.
+      const size = length + held - (this.reader === entireReader ? 0 : Math.min(this.before, held));
+      if (size <= this.limit) break;
+      this.overflow(size);
+    }
+    this.overflowing = false;
+  }
+
+  private read(kind: MessageKind, bytes: Buffer, start: number, end: number): number {
+    this.reading = true;
+    try {
+      for (;;) {
+        const reader = this.reader;
+        // The seed: closed if "the string types of the read_delimiter and the buffer differ".
+        if (reader.kind !== 0 && reader.kind !== kind) throw mixed(kind);
+        this.stopped = false;
+        start = reader.read(kind, bytes, start, end, !this.open, this);
+        if (start === end || !this.stopped || this.muted || this.paused) return start;
+      }
+    } finally {
+      this.reading = false;
+      this.overflowing = false;
+    }
+  }
+
+  private createReader(): Reader {
+    // Every connection begins with this one, and most never have another.
+    if (this.delimiter === EntireMessage) return entireReader;
+    return readerFor(this.delimiter, { regexSearch: this.search, maxDelimiterLength: this.maxDelimiterLength });
+  }
+
+  private renewReader(): void {
+    this.reader = this.createReader();
+    this.limit = this.reader.limit(this.size);
+    if (this.reading) this.stopped = true;
+    else if (this.held !== undefined && this.held.length > 0) this.consumer.onStale();
+  }
+}
+
+function mixed(kind: MessageKind): ProtocolError {
+  const [got, wanted] = kind === Opcode.Text ? ['text', 'binary data'] : ['binary data', 'text'];
+  return new ProtocolError(`${got} where ${wanted} is read`, CloseCode.PROTOCOL_ERROR);
+}
+
+/** Whether the same object may mean another delimiter by now. */
+function isMutable(value: Delimiter): boolean {
+  return value instanceof RegExp || value instanceof BinaryPattern || value instanceof Uint8Array;
+}

@@ -1,0 +1,50 @@
+/**
+ * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one that
+ * sends them all at once. Grows by doubling, drops what was taken from its front when it would have to grow, and holds no
+ * memory at all while it is empty.
+ */
+import type { MessageKind } from '../framing/opcode.js';
+
+const NOTHING = Buffer.alloc(0);
+
+export class ReadBuffer {
+  bytes = NOTHING;
+  start = 0;
+  end = 0;
+  /** Text and bytes never stand in the buffer together. Meaningless while it is empty. */
+  kind: MessageKind = 1;
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  append(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    const length = this.length;
+    const more = end - start;
+    if (this.end + more > this.bytes.length) {
+      const needed = length + more;
+      const roomy = needed * 2 <= this.bytes.length;
+      const target = roomy ? this.bytes : Buffer.allocUnsafe(length === 0 ? needed : Math.max(needed, length * 2));
+      this.bytes.copy(target, 0, this.start, this.end);
+      this.bytes = target;
+      this.start = 0;
+      this.end = length;
+    }
+    bytes.copy(this.bytes, this.end, start, end);
+    this.end += more;
+    this.kind = kind;
+  }
+
+  /** Drops what stands before `start`. */
+  drop(start: number): void {
+    if (start === this.end) this.release();
+    else this.start = start;
+  }
+
+  /** Forgets the memory, so that whoever was given a view of it owns it. */
+  release(): void {
+    this.bytes = NOTHING;
+    this.start = 0;
+    this.end = 0;
+  }
+}

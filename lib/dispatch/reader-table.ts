@@ -1,0 +1,37 @@
+/** Which reader reads which delimiter: decided once, when the delimiter is set. */
+import { Opcode } from '../framing/opcode.js';
+import { NetStruct } from '../struct/net-struct.js';
+import { Struct } from '../struct/struct.js';
+import { CountReader } from './count-reader.js';
+import { BinaryPattern, type Delimiter } from './delimiter.js';
+import { entireReader, streamReader } from './message-readers.js';
+import { PatternReader } from './pattern-reader.js';
+import type { Reader } from './reader.js';
+import { SequenceReader } from './sequence-reader.js';
+import { NetStructReader, StructReader } from './struct-readers.js';
+
+export interface PatternSettings {
+  /** Whether a pattern is searched for, or has to match at the beginning. */
+  readonly regexSearch: boolean;
+  /** The most characters that a delimiter found by searching may have. */
+  readonly maxDelimiterLength: number;
+}
+
+export function readerFor(delimiter: Delimiter, settings: PatternSettings): Reader {
+  if (delimiter === null) return streamReader;
+  if (typeof delimiter === 'string' || delimiter instanceof Uint8Array) return new SequenceReader(delimiter);
+  if (typeof delimiter === 'number') return new CountReader(delimiter);
+  if (delimiter instanceof Struct) return new StructReader(delimiter);
+  if (delimiter instanceof NetStruct) return new NetStructReader(delimiter);
+  if (delimiter instanceof RegExp) return patternReader(delimiter, Opcode.Text, settings);
+  if (delimiter instanceof BinaryPattern) return patternReader(delimiter.pattern, Opcode.Binary, settings);
+  return entireReader;
+}
+
+function patternReader(
+  pattern: RegExp,
+  kind: typeof Opcode.Text | typeof Opcode.Binary,
+  settings: PatternSettings,
+): Reader {
+  return new PatternReader(pattern, kind, settings.regexSearch, settings.maxDelimiterLength);
+}

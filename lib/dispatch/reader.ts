@@ -1,0 +1,38 @@
+/**
+ * A reader knows one kind of delimiter. It is given what is buffered, takes whole units from its front, hands each to the
+ * outlet, and returns how far it came; what it has searched in vain it remembers, so that no byte is searched twice.
+ */
+import type { MessageKind } from '../framing/opcode.js';
+
+/** What reaches `onRead` as its only argument. */
+export type Unit = string | Buffer | RegExpExecArray | readonly (Buffer | undefined)[];
+
+export interface Outlet {
+  /** The most bytes that one unit may have. */
+  readonly limit: number;
+  /** Set when the reader must return after the unit it just handed over: the delimiter changed, or reading paused. */
+  readonly stopped: boolean;
+  /** bytes[start, end) as the user gets them: a string, or a buffer that stays as it is. */
+  take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer;
+  /** bytes[start, end) decoded once, though several readers in turn may ask for its rest. */
+  decode(kind: MessageKind, bytes: Buffer, start: number, end: number): string;
+  unit(value: Unit): void;
+  units(values: readonly unknown[]): void;
+  /** The unit at the front has `size` bytes or more, which is over the limit. The reader returns after it. */
+  overflow(size: number): void;
+}
+
+export interface Reader {
+  /** The kind of data this delimiter reads; 0 for either. */
+  readonly kind: MessageKind | 0;
+  /** Units are only taken when a message is complete, so the message has to be buffered whole. */
+  readonly wholeMessages: boolean;
+  /** The most bytes one unit may have under this `bufferSize`. */
+  limit(bufferSize: number): number;
+  /**
+   * @param start where the unit at hand begins: the same place as in the call before, unless units were taken
+   * @param complete whether bytes[start, end) end with the end of a message
+   * @returns where the first unit begins that was not handed over
+   */
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number;
+}

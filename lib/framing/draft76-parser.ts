@@ -1,0 +1,76 @@
+/**
+ * The framing of draft-hixie-thewebsocketprotocol-76, section 4.2: 0x00, UTF-8 text, 0xFF; and the closing handshake 0xFF 0x00.
+ * Its frames of a length in base 128 (type 0x80 to 0xFE) never carried anything ("the client must ignore"), and lengths that
+ * grow without bound have been an advisory in another library: they end the connection.
+ */
+import { ProtocolError } from '../errors.js';
+import { CloseCode } from './close-code.js';
+import { HaltingParser } from './halting-parser.js';
+import { Opcode } from './opcode.js';
+import type { ControlSink, MessageSink } from './sink.js';
+import { Utf8Gate } from './utf8.js';
+
+const TEXT = 0x00;
+const END = 0xff;
+
+const BETWEEN = 0;
+const IN_TEXT = 1;
+const CLOSING = 2;
+
+export class Draft76Parser extends HaltingParser {
+  private stage: typeof BETWEEN | typeof IN_TEXT | typeof CLOSING = BETWEEN;
+  private gate = new Utf8Gate();
+  private readonly messages: MessageSink;
+  private readonly controls: ControlSink;
+
+  constructor(messages: MessageSink, controls: ControlSink) {
+    super();
+    this.messages = messages;
+    this.controls = controls;
+  }
+
+  protected override run(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length && !this.stopped) {
+      if (this.stage === IN_TEXT) {
+        at = this.readText(chunk, at);
+        continue;
+      }
+      if (this.halted) {
+        this.keep(chunk.subarray(at));
+        return;
+      }
+      this.readType(chunk[at++]!);
+    }
+  }
+
+  private readType(type: number): void {
+    if (this.stage === CLOSING) {
+      if (type !== 0x00) throw unsupported(type);
+      this.stop();
+      this.controls.closed(CloseCode.NO_STATUS_RECEIVED, '');
+    } else if (type === TEXT) {
+      this.stage = IN_TEXT;
+      this.messages.frame(Opcode.Text, 0);
+    } else if (type === END) {
+      this.stage = CLOSING;
+    } else {
+      throw unsupported(type);
+    }
+  }
+
+  private readText(chunk: Buffer, at: number): number {
+    const found = chunk.indexOf(END, at);
+    const stop = found === -1 ? chunk.length : found;
+    this.gate.write(chunk, at, stop, this.messages);
+    if (found === -1) return stop;
+    this.gate.end();
+    this.stage = BETWEEN;
+    this.messages.end(Opcode.Text);
+    return stop + 1;
+  }
+}
+
+function unsupported(type: number): ProtocolError {
+  return new ProtocolError(`frame type 0x${type.toString(16)} of draft-76`, CloseCode.PROTOCOL_ERROR);
+}

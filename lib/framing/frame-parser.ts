@@ -1,0 +1,275 @@
+/**
+ * The RFC 6455 parser: bytes in, calls of the sinks out. It sees the frame of section 5.2,
+ *
+ *      0                   1                   2                   3
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *     +-+-+-+-+-------+-+-------------+-------------------------------+
+ *     |F|R|R|R| opcode|M| Payload len |    Extended payload length    |
+ *     |I|S|S|S|  (4)  |A|     (7)     |             (16/64)           |
+ *     |N|V|V|V|       |S|             |   (if payload len==126/127)   |
+ *     | |1|2|3|       |K|             |                               |
+ *     +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
+ *     |     Extended payload length continued, if payload len == 127  |
+ *     + - - - - - - - - - - - - - - - +-------------------------------+
+ *     |                               |  Masking-key                  |
+ *     +-------------------------------+-------------------------------+
+ *     |  Masking-key (continued)      |          Payload Data         |
+ *     +-------------------------------- - - - - - - - - - - - - - - - +
+ *
+ * and stands either in a header (`remaining` < 0) or in a payload (`remaining` octets to come). A message that lies whole in
+ * the chunk takes the short way through `run`; everything else goes through the state. Every octet is looked at once.
+ */
+import { ProtocolError } from '../errors.js';
+import { CloseCode } from './close-code.js';
+import { parseClosePayload } from './close-payload.js';
+import { HaltingParser } from './halting-parser.js';
+import { unmask } from './mask.js';
+import { isControl, type MessageKind, Opcode } from './opcode.js';
+import type { ControlSink, MessageSink } from './sink.js';
+import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
+
+const FIN = 0x80;
+const RSV = 0x70;
+const MASK = 0x80;
+const IN_HEADER = -1;
+
+export class FrameParser extends HaltingParser {
+  /** The kind of the fragmented message that is open, 0 for none. */
+  private open: MessageKind | 0 = 0;
+  private final = false;
+  private opcode = 0;
+  private remaining = IN_HEADER;
+  private key = 0;
+  /** A header or a control frame's payload that came in parts; there is at most one of them at a time. */
+  private partial: Buffer | undefined = undefined;
+  private partialLength = 0;
+  private gate: Utf8Gate | undefined = undefined;
+  private readonly messages: MessageSink;
+  private readonly controls: ControlSink;
+
+  constructor(messages: MessageSink, controls: ControlSink) {
+    super();
+    this.messages = messages;
+    this.controls = controls;
+  }
+
+  protected override run(chunk: Buffer): void {
+    const end = chunk.length;
+    let at = 0;
+    while (at < end && !this.stopped) {
+      if (this.remaining !== IN_HEADER) {
+        at = this.readPayload(chunk, at, end);
+        continue;
+      }
+      if (this.halted) {
+        this.keep(chunk.subarray(at));
+        return;
+      }
+      if (this.partialLength === 0 && end - at >= 6) {
+        const first = chunk[at]!;
+        const second = chunk[at + 1]!;
+        const length = second & 0x7f;
+        // 126 stands for an extended length, so "short" includes being the length itself.
+        if ((first === (FIN | Opcode.Text) || first === (FIN | Opcode.Binary)) && this.open === 0 && second >= MASK) {
+          let payload = at + 6;
+          let stop = payload + length;
+          if (length >= 126) {
+            payload = length === 126 && end - at >= 8 ? at + 8 : end;
+            const extended = (chunk[at + 2]! << 8) | chunk[at + 3]!;
+            stop = extended >= 126 ? payload + extended : end + 1;
+          }
+          if (stop <= end) {
+            this.readMessage(first & 0x0f, chunk, payload, stop);
+            at = stop;
+            continue;
+          }
+        }
+      }
+      at = this.readHeader(chunk, at, end);
+    }
+  }
+
+  /** The short way: a whole message, payload at [start, end) and its masking key before it. */
+  private readMessage(opcode: number, chunk: Buffer, start: number, end: number): void {
+    const key = (chunk[start - 4]! << 24) | (chunk[start - 3]! << 16) | (chunk[start - 2]! << 8) | chunk[start - 1]!;
+    unmask(chunk, start, end, key);
+    if (opcode === Opcode.Binary) {
+      this.messages.message(Opcode.Binary, chunk, start, end);
+    } else if (isText(chunk, start, end)) {
+      this.messages.message(Opcode.Text, chunk, start, end);
+    } else {
+      // The characters before the mistake are delivered, as they would have been had they come alone.
+      this.messages.frame(Opcode.Text, end - start);
+      new Utf8Gate().write(chunk, start, end, this.messages);
+      throw invalidUtf8();
+    }
+  }
+
+  /** Reads a header, or as much of it as the chunk has. Each octet is judged as soon as it is there. */
+  private readHeader(chunk: Buffer, at: number, end: number): number {
+    if (this.partialLength === 0 && end - at >= 2) {
+      const length = maskedHeaderLength(chunk[at + 1]!);
+      if (end - at >= length) {
+        this.judgeFirst(chunk[at]!);
+        this.judgeSecond(chunk[at]!, chunk[at + 1]!);
+        this.openFrame(chunk, at);
+        return at + length;
+      }
+    }
+    this.partial ??= Buffer.allocUnsafe(14);
+    const header = this.partial;
+    while (at < end) {
+      header[this.partialLength++] = chunk[at++]!;
+      if (this.partialLength === 1) this.judgeFirst(header[0]!);
+      else if (this.partialLength === 2) this.judgeSecond(header[0]!, header[1]!);
+      if (this.partialLength >= 2 && this.partialLength === maskedHeaderLength(header[1]!)) {
+        this.partial = undefined;
+        this.partialLength = 0;
+        this.openFrame(header, 0);
+        break;
+      }
+    }
+    return at;
+  }
+
+  private judgeFirst(first: number): void {
+    const opcode = first & 0x0f;
+    // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
+    if ((first & RSV) !== 0) throw protocolError('a reserved bit is set');
+    if (isControl(opcode)) {
+      if (opcode > Opcode.Pong) throw protocolError(`reserved opcode ${opcode}`);
+      // 5.5: "All control frames [...] MUST NOT be fragmented."
+      if ((first & FIN) === 0) throw protocolError('a control frame is fragmented');
+      return;
+    }
+    // 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
+    if (opcode > Opcode.Binary) throw protocolError(`reserved opcode ${opcode}`);
+    // 5.4: the fragments of one message come in order, and no other message's between them.
+    if (opcode === Opcode.Continuation && this.open === 0) throw protocolError('nothing to continue');
+    if (opcode !== Opcode.Continuation && this.open !== 0) throw protocolError('a message begins inside another');
+  }
+
+  private judgeSecond(first: number, second: number): void {
+    // 5.1: "The server MUST close the connection upon receiving a frame that is not masked."
+    if ((second & MASK) === 0) throw protocolError('a frame is not masked');
+    // 5.5: "All control frames MUST have a payload length of 125 bytes or less."
+    if (isControl(first & 0x0f) && (second & 0x7f) > 125) throw protocolError('a control frame is too long');
+  }
+
+  private openFrame(header: Buffer, at: number): void {
+    const length = payloadLength(header, at);
+    const opcode = header[at]! & 0x0f;
+    this.final = (header[at]! & FIN) !== 0;
+    this.opcode = opcode;
+    this.remaining = length;
+    this.key = header.readInt32BE(at + maskedHeaderLength(header[at + 1]!) - 4);
+    if (!isControl(opcode)) {
+      if (opcode === Opcode.Text || opcode === Opcode.Binary) this.open = opcode;
+      this.messages.frame(this.openKind(), length);
+    }
+    if (length === 0) this.closeFrame(header, at, at);
+  }
+
+  private readPayload(chunk: Buffer, at: number, end: number): number {
+    const stop = Math.min(end, at + this.remaining);
+    this.key = unmask(chunk, at, stop, this.key);
+    this.remaining -= stop - at;
+    if (isControl(this.opcode)) {
+      this.readControl(chunk, at, stop);
+      return stop;
+    }
+    if (this.openKind() === Opcode.Text) {
+      this.gate ??= new Utf8Gate();
+      this.gate.write(chunk, at, stop, this.messages);
+    } else {
+      this.messages.data(Opcode.Binary, chunk, at, stop);
+    }
+    if (this.remaining === 0) this.closeFrame(chunk, stop, stop);
+    return stop;
+  }
+
+  override stop(): void {
+    super.stop();
+    this.partial = undefined;
+    this.gate = undefined;
+  }
+
+  private readControl(chunk: Buffer, start: number, end: number): void {
+    if (this.remaining === 0 && this.partialLength === 0) {
+      this.closeFrame(chunk, start, end);
+      return;
+    }
+    this.partial ??= Buffer.allocUnsafe(125);
+    this.partialLength += chunk.copy(this.partial, this.partialLength, start, end);
+    if (this.remaining === 0) {
+      const payload = this.partial;
+      const length = this.partialLength;
+      this.partial = undefined;
+      this.partialLength = 0;
+      this.closeFrame(payload, 0, length);
+    }
+  }
+
+  /** The frame is complete; bytes[start, end) is a control frame's payload. */
+  private closeFrame(bytes: Buffer, start: number, end: number): void {
+    this.remaining = IN_HEADER;
+    switch (this.opcode) {
+      case Opcode.Ping:
+        this.controls.ping(bytes.subarray(start, end));
+        break;
+      case Opcode.Pong:
+        this.controls.pong(bytes.subarray(start, end));
+        break;
+      case Opcode.Close: {
+        const { code, reason } = parseClosePayload(bytes.subarray(start, end));
+        this.stop();
+        this.controls.closed(code, reason);
+        break;
+      }
+      default:
+        if (this.final) this.endMessage();
+    }
+  }
+
+  private endMessage(): void {
+    const kind = this.openKind();
+    this.gate?.end();
+    this.gate = undefined;
+    this.open = 0;
+    this.messages.end(kind);
+  }
+
+  private openKind(): MessageKind {
+    return this.open === Opcode.Text ? Opcode.Text : Opcode.Binary;
+  }
+}
+
+function maskedHeaderLength(second: number): number {
+  const length = second & 0x7f;
+  if (length < 126) return 6;
+  return length === 126 ? 8 : 14;
+}
+
+function payloadLength(header: Buffer, at: number): number {
+  const short = header[at + 1]! & 0x7f;
+  if (short < 126) return short;
+  // 5.2: "in all cases, the minimal number of bytes MUST be used to encode the length"
+  if (short === 126) {
+    const length = header.readUInt16BE(at + 2);
+    if (length < 126) throw protocolError('a length is not encoded minimally');
+    return length;
+  }
+  const high = header.readUInt32BE(at + 2);
+  // 5.2: "a 64-bit unsigned integer (the most significant bit MUST be 0)"
+  if (high >= 0x8000_0000) throw protocolError('the top bit of a 64-bit length is set');
+  const length = high * 0x1_0000_0000 + header.readUInt32BE(at + 6);
+  if (length < 65536) throw protocolError('a length is not encoded minimally');
+  if (length > Number.MAX_SAFE_INTEGER) {
+    throw new ProtocolError('a frame of more than 2^53 bytes', CloseCode.MESSAGE_TOO_BIG);
+  }
+  return length;
+}
+
+function protocolError(message: string): ProtocolError {
+  return new ProtocolError(message, CloseCode.PROTOCOL_ERROR);
+}

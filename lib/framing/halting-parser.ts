@@ -1,0 +1,53 @@
+/**
+ * What the parsers have in common: they can be halted between two frames, because a handler is asynchronous and its next
+ * message must wait. The rest of the chunk is kept meanwhile (one chunk: the socket is paused), and a mistake of the peer
+ * that was found in the frame at hand takes effect only when what came before it has been delivered.
+ */
+import type { Parser } from './sink.js';
+
+export abstract class HaltingParser implements Parser {
+  halted = false;
+  protected stopped = false;
+  private rest: Buffer | undefined = undefined;
+  private mistake: unknown = undefined;
+
+  /** Parses the chunk until its end, until stopped, or until it is halted in front of a frame: then it calls `keep`. */
+  protected abstract run(chunk: Buffer): void;
+
+  feed(chunk: Buffer): void {
+    if (this.stopped) return;
+    if (this.halted) {
+      // A stream may still emit what it had read when it was paused.
+      this.rest = this.rest === undefined ? chunk : Buffer.concat([this.rest, chunk]);
+      return;
+    }
+    try {
+      this.run(chunk);
+    } catch (error) {
+      if (!this.halted) throw error;
+      this.mistake = error;
+    }
+  }
+
+  halt(): void {
+    this.halted = true;
+  }
+
+  resume(): void {
+    this.halted = false;
+    if (this.mistake !== undefined) throw this.mistake;
+    const rest = this.rest;
+    this.rest = undefined;
+    if (rest !== undefined) this.feed(rest);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.rest = undefined;
+    this.mistake = undefined;
+  }
+
+  protected keep(rest: Buffer): void {
+    this.rest = rest;
+  }
+}

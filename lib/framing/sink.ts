@@ -1,0 +1,39 @@
+/**
+ * How the engine is called back: one method per event and no event objects, because a server that handles millions of
+ * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in place;
+ * [start, end) is the part that is meant. Binary data may be kept as a view: the engine never writes there again.
+ */
+import type { MessageKind } from './opcode.js';
+
+export interface MessageSink {
+  /** A whole message that stood in one frame and one chunk. Text is valid UTF-8. */
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
+  /** A frame of any other message begins, `length` bytes long: the place to refuse it before anything is buffered. */
+  frame(kind: MessageKind, length: number): void;
+  /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character; its bytes must not be kept. */
+  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
+  /** That message is complete. */
+  end(kind: MessageKind): void;
+}
+
+export interface ControlSink {
+  /** `payload` is only valid during the call. */
+  ping(payload: Buffer): void;
+  /** `payload` is only valid during the call. */
+  pong(payload: Buffer): void;
+  /** The peer's close frame; nothing is parsed after it. `code` is 1005 when it carried none. */
+  closed(code: number, reason: string): void;
+}
+
+/** What turns the peer's bytes into calls of the sinks: the RFC 6455 parser, or the draft-76 one. */
+export interface Parser {
+  /** Takes the next bytes. Throws a `ProtocolError` at the peer's first mistake. */
+  feed(chunk: Buffer): void;
+  /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
+  halt(): void;
+  readonly halted: boolean;
+  /** Goes on after `halt`, with what was kept. Throws like `feed`. */
+  resume(): void;
+  /** Drops everything that is still to come. */
+  stop(): void;
+}

@@ -1,0 +1,402 @@
+/**
+ * `WebSocketHandler`: what users extend. One instance per connection; the hooks are called on it, and through it the user
+ * writes, closes, and says how incoming data is to be read.
+ */
+import type { IncomingMessage } from 'node:http';
+import { addressOf } from './connection/addresses.js';
+import type { Connection, Version } from './connection/connection.js';
+import type { FileOptions, FileSource } from './connection/file-job.js';
+import type { HookName } from './connection/hooks.js';
+import { report } from './connection/report.js';
+import type { Delimiter } from './dispatch/delimiter.js';
+import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
+import { CloseCode } from './framing/close-code.js';
+import { Opcode } from './framing/opcode.js';
+import { isText } from './framing/utf8.js';
+import type { Refusal, ResponseHeaders } from './options.js';
+import { asBytes } from './struct/bytes.js';
+import { NetStruct } from './struct/net-struct.js';
+import { Struct } from './struct/struct.js';
+import type { NetStructInputs, StructInputs } from './struct/types.js';
+
+/** What `write` sends: a string as text, anything else as binary data. */
+export type Data = string | ArrayBufferView | ArrayBuffer;
+
+export interface WriteOptions {
+  /**
+   * The opcode of the frame: `Opcode.Text` for bytes that are UTF-8 already, `Opcode.Binary`, `Opcode.Ping` or `Opcode.Pong`.
+   * The data must be bytes then. Default: text for a string, binary for bytes.
+   */
+  frame?: Opcode | undefined;
+  /** Send at once, with all that was written before, instead of at the end of this turn of the event loop. Default false. */
+  flush?: boolean | undefined;
+}
+
+export interface WriteFileOptions extends FileOptions {
+  /** As for `write`. Default false. */
+  flush?: boolean | undefined;
+}
+
+export interface CloseOptions {
+  /** False drops what was not sent and ends the connection without a close frame, like `terminate`. Default true. */
+  flush?: boolean | undefined;
+}
+
+/** Gives a handler its connection. Only the handshake calls it. */
+export let bind: (handler: WebSocketHandler, connection: Connection) => void;
+
+/** The settings a handler may assign before it has a connection: as class fields, or in its constructor. */
+const READ_SETTINGS = ['readDelimiter', 'regexSearch', 'bufferSize'] as const;
+
+/**
+ * Extend it, override the hooks you need, and give the class to `websocketRoute`. Each connection gets an instance of its own.
+ *
+ * Hooks may be asynchronous: nothing is read until `onConnect` has settled, and no `onRead` begins before the one before it
+ * has settled. What a hook throws reaches `onError`.
+ *
+ * @example
+ * class Echo extends WebSocketHandler {
+ *   onConnect({ name }: { name: string }) {
+ *     this.write(`Hello, ${name}!`);
+ *   }
+ *   onRead(data: string | Buffer) {
+ *     this.write(data);
+ *   }
+ * }
+ * app.use(websocketRoute('/ws/:name', Echo));
+ */
+export class WebSocketHandler {
+  #connection: Connection | undefined = undefined;
+
+  /**
+   * When incoming data reaches `onRead`; see `Delimiter`. May be changed at any time, also inside `onRead`: what is buffered
+   * is dispatched anew. Default: the option of the route, or else `EntireMessage`.
+   *
+   * @throws TypeError for any other value
+   */
+  declare readDelimiter: Delimiter;
+  /**
+   * With a pattern as `readDelimiter`: true delivers what stands before each match, false wants the match at the beginning
+   * and delivers the match itself, with its groups. Default true.
+   */
+  declare regexSearch: boolean;
+  /**
+   * The most bytes one unit of incoming data may have. A number or a struct as `readDelimiter` always fits. Default 65,536:
+   * ample for messages, and ten thousand peers that fill it cost less than a gigabyte.
+   *
+   * @throws TypeError when it is no positive integer
+   */
+  declare bufferSize: number;
+  /** The address of the connection at this end. Assign to show another one, `delete` to restore it. */
+  declare localAddress?: string | undefined;
+  /**
+   * The address of the peer; behind a proxy that of the proxy, unless you assign what Express knows. `delete` restores it.
+   *
+   * @example
+   * onConnect(params, request) { this.remoteAddress = request.ip; }
+   */
+  declare remoteAddress?: string | undefined;
+
+  static {
+    bind = (handler, connection) => {
+      handler.#connection = connection;
+      for (const name of READ_SETTINGS) {
+        if (!Object.hasOwn(handler, name)) continue;
+        // A class field, or assigned in the constructor: it stands on the instance and hides the accessor.
+        const value: unknown = handler[name];
+        Reflect.deleteProperty(handler, name);
+        Reflect.set(handler, name, value);
+      }
+    };
+    for (const name of READ_SETTINGS) {
+      Object.defineProperty(WebSocketHandler.prototype, name, {
+        configurable: true,
+        get(this: WebSocketHandler) {
+          return this.#bound.dispatcher[name];
+        },
+        set(this: WebSocketHandler, value: unknown) {
+          if (this.#connection === undefined) define(this, name, value);
+          else Reflect.set(this.#connection.dispatcher, name, value);
+        },
+      });
+    }
+    for (const name of ['localAddress', 'remoteAddress'] as const) {
+      Object.defineProperty(WebSocketHandler.prototype, name, {
+        configurable: true,
+        get(this: WebSocketHandler) {
+          return this.#connection && addressOf(this.#connection.socket, name);
+        },
+        set(this: WebSocketHandler, value: unknown) {
+          define(this, name, value);
+        },
+      });
+    }
+  }
+
+  // Hooks.
+
+  /**
+   * Called before the handshake is answered: the place to look at the request. `this.isSecure` and the addresses are known.
+   *
+   * @param _request the request, as the middleware before the route left it
+   * @param _headers headers to send, on accepting as on refusing; empty at first
+   * @returns true to accept, false to refuse with 403, or a refusal of your own
+   * @example
+   * onHandshake(request: IncomingMessage, headers: ResponseHeaders) {
+   *   headers['X-Served-By'] = hostname();
+   *   return request.headers['x-pizza'] ? true : { status: 402, body: 'No pizza, no socket.' };
+   * }
+   */
+  onHandshake(_request: IncomingMessage, _headers: ResponseHeaders): boolean | Refusal | Promise<boolean | Refusal> {
+    return true;
+  }
+
+  /**
+   * The connection is open. From a route: `(params, request)`; from `acceptWebSocket`: its extra arguments. The request is
+   * forgotten after it: keep what you need of it, not the request.
+   */
+  onConnect(..._args: never[]): unknown {
+    return undefined;
+  }
+
+  /** A unit of incoming data, as `readDelimiter` says. A struct gives each of its values as an argument. */
+  onRead(..._data: never[]): unknown {
+    return undefined;
+  }
+
+  /** All that you wrote has been handed to the operating system. */
+  onWrite(): unknown {
+    return undefined;
+  }
+
+  /**
+   * The peer has answered a `ping`.
+   *
+   * @param _answer the round-trip time in milliseconds, or the data, if the ping had any
+   */
+  onPong(_answer: number | Buffer): unknown {
+    return undefined;
+  }
+
+  /**
+   * The connection is gone. Called once, after the last `onRead` has settled.
+   *
+   * @param _code the peer's close code, or the one this end failed the connection with; 1005: it gave none; 1006: there was
+   *   no close frame
+   * @param _reason the text that came with it
+   * @param _wasClean whether both ends said goodbye
+   */
+  onClose(_code: number, _reason: string, _wasClean: boolean): unknown {
+    return undefined;
+  }
+
+  /**
+   * A unit exceeds `bufferSize`. Raise it, set another `readDelimiter`, or close; if the unit is still too large then, the
+   * connection closes with 1009. By default logs the error and closes with 1009.
+   */
+  onOverflowError(error: OverflowError): unknown {
+    this.#log('onOverflowError', error);
+    this.close(CloseCode.MESSAGE_TOO_BIG);
+    return undefined;
+  }
+
+  /**
+   * A hook threw, or the promise it returned was rejected. By default logs the error with the route and closes with 1011.
+   *
+   * @param _hook which one
+   */
+  onError(error: unknown, hook: HookName): unknown {
+    this.#log(hook, error);
+    if (hook !== 'onHandshake') this.close(CloseCode.INTERNAL_ERROR);
+    return undefined;
+  }
+
+  // Methods.
+
+  /**
+   * Sends a message: a string as text, bytes as binary data. What one turn of the event loop writes leaves together, in
+   * order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
+   *
+   * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on
+   * @throws InvalidStateError when the connection is not open; TypeError for anything but a string or bytes, for a string
+   *   together with `frame`, and for bytes that are not UTF-8 with `frame: Opcode.Text`
+   * @example
+   * if (!this.write(chunk)) await this.drained();
+   */
+  write(data: Data, options: WriteOptions = NO_OPTIONS): boolean {
+    const { frame, flush = false } = options;
+    if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush);
+    const bytes = asBytes(data);
+    if (bytes === undefined) {
+      const rule = typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : DATA_RULE;
+      throw invalidArgument('write data', data, rule);
+    }
+    const opcode = frame ?? Opcode.Binary;
+    checkFrame(opcode, bytes);
+    return this.#bound.writeBytes(opcode, bytes, flush);
+  }
+
+  /**
+   * Sends a file as one binary frame, streamed in constant memory however slowly the peer reads. What is written meanwhile
+   * waits behind it, so that a pong or a close does, too.
+   *
+   * @param source a path, or an open file, which stays open
+   * @returns fulfilled when the file has been sent. Rejected with a `FileError` when it is shorter than was asked for (then
+   *   nothing was sent) or shrinks while it is sent (then the connection is gone: its frame cannot be completed), with the
+   *   error of the file system, or with an `InvalidStateError` when the connection is not open or goes away
+   * @example
+   * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
+   */
+  async writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS): Promise<void> {
+    await this.#bound.writeFile(source, options, options.flush ?? false);
+  }
+
+  /**
+   * Sends values packed by the current `readDelimiter`, which must be a `Struct` or `NetStruct`, as a binary message.
+   *
+   * @throws StructError when the values do not fit; TypeError when `readDelimiter` is no struct
+   * @example
+   * this.readDelimiter = new Struct('!IH');
+   * this.writePacked(sequence, temperature);
+   */
+  writePacked(...values: StructInputs<string>): boolean {
+    const struct = this.readDelimiter;
+    if (!(struct instanceof Struct || struct instanceof NetStruct)) {
+      throw invalidArgument(
+        'readDelimiter',
+        struct,
+        'writePacked packs by it, so it must be a Struct or NetStruct; writePackedAs takes a format',
+      );
+    }
+    return this.write(struct.pack(...values));
+  }
+
+  /**
+   * Sends values packed by `format`, as a binary message.
+   *
+   * @throws StructError when the format is malformed or the values do not fit
+   * @example
+   * this.writePackedAs('!IH', 7, 4242);
+   */
+  writePackedAs<const F extends string>(format: F | Struct<F>, ...values: StructInputs<F>): boolean;
+  writePackedAs<const F extends string>(format: NetStruct<F>, ...values: NetStructInputs<F>): boolean;
+  writePackedAs(format: string | Struct | NetStruct, ...values: StructInputs<string>): boolean {
+    const struct = typeof format === 'string' ? structFor(format) : format;
+    return this.write(struct.pack(...values));
+  }
+
+  /**
+   * Sends a ping. When the peer answers, `onPong` gets the round-trip time in milliseconds, or `data` if there was any.
+   *
+   * @param data at most 125 bytes (RFC 6455 section 5.5); a string is sent as UTF-8
+   * @throws InvalidStateError when the connection is not open, or is draft-76; TypeError for other data
+   */
+  ping(data?: Data): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
+    if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, DATA_RULE);
+    if (bytes !== undefined) checkFrame(Opcode.Ping, bytes);
+    this.#bound.sendPing(bytes && Buffer.from(bytes));
+  }
+
+  /** Sends at once what was written, instead of at the end of this turn of the event loop. */
+  flush(): void {
+    this.#bound.flush();
+  }
+
+  /**
+   * Waits until all that was written has been handed to the operating system.
+   *
+   * @returns rejected with an `InvalidStateError` when the connection goes away
+   */
+  drained(): Promise<void> {
+    return this.#bound.drained();
+  }
+
+  /**
+   * Sends what was written, then a close frame, and waits for the peer's (RFC 6455 section 7.1.2). Nothing more reaches
+   * `onRead`. Does nothing on a connection that is closing or closed.
+   *
+   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999, of which 4000 to 4999 are yours. Default 1000, a normal closure
+   * @param reason at most 123 bytes of UTF-8
+   * @throws TypeError for another code or a longer reason; InvalidStateError before the handshake is done
+   */
+  close(code: number = CloseCode.NORMAL_CLOSURE, reason = '', { flush = true }: CloseOptions = NO_OPTIONS): void {
+    if (flush) this.#bound.close(code, reason);
+    else this.#bound.terminate();
+  }
+
+  /** Ends the connection at once. What was not sent is lost; the peer sees 1006. */
+  terminate(): void {
+    this.#bound.terminate();
+  }
+
+  // What is known of the connection.
+
+  /** Bytes that were written and that the operating system has not taken yet. */
+  get bufferedAmount(): number {
+    return this.#bound.bufferedAmount;
+  }
+
+  /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
+  get isSecure(): boolean {
+    return this.#bound.isSecure;
+  }
+
+  /** The protocol version of the handshake: 13 (RFC 6455), 8 (a draft of the same), or 0 (draft-76). */
+  get version(): Version {
+    return this.#bound.version;
+  }
+
+  /** The subprotocol that was agreed on, or an empty string. */
+  get subprotocol(): string {
+    return this.#bound.subprotocol;
+  }
+
+  get #bound(): Connection {
+    if (this.#connection === undefined) {
+      throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
+    }
+    return this.#connection;
+  }
+
+  #log(hook: string, error: unknown): void {
+    report(`${hook} of ${this.#connection?.settings.name ?? 'a handler'}`, error);
+  }
+}
+
+const NO_OPTIONS = Object.freeze({});
+const DATA_RULE = 'it must be a string, a Buffer or another view, or an ArrayBuffer';
+const FRAMES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
+
+function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
+  if (!FRAMES.includes(opcode)) {
+    throw invalidArgument('frame', opcode, 'it must be Opcode.Text, Binary, Ping or Pong; close() sends close frames');
+  }
+  if (
+    opcode === Opcode.Text &&
+    !isText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length)
+  ) {
+    throw invalidArgument('write data', bytes, 'a text frame must be valid UTF-8 (RFC 6455 section 5.6)');
+  }
+  if (opcode >= Opcode.Ping && bytes.byteLength > 125) {
+    throw invalidArgument('control data', bytes, 'it must be at most 125 bytes (RFC 6455 section 5.5)');
+  }
+}
+
+/** Formats that were compiled; as in CPython, all are forgotten when there are a hundred. */
+const structs = new Map<string, Struct>();
+
+function structFor(format: string): Struct {
+  let struct = structs.get(format);
+  if (struct === undefined) {
+    struct = new Struct(format);
+    if (structs.size >= 100) structs.clear();
+    structs.set(format, struct);
+  }
+  return struct;
+}
+
+/** An own property, which hides the accessor of the prototype until it is deleted. */
+function define(handler: WebSocketHandler, name: string, value: unknown): void {
+  Object.defineProperty(handler, name, { value, writable: true, enumerable: true, configurable: true });
+}

@@ -1,0 +1,28 @@
+import { Buffer } from 'node:buffer';
+import { invalidArgument } from '../errors.js';
+
+/** The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. */
+export function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  return undefined;
+}
+
+/**
+ * The bytes from `start` to `end` in memory of their own: what is read from is often a buffer that its owner reuses.
+ */
+export function copyBytes(bytes: Uint8Array, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  // Measured: making the view that `set` wants costs more than copying a few bytes one by one.
+  if (copy.length <= 32) for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
+  else copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
+/** The bytes of an argument. Any view is taken, whatever the declared type says. */
+export function checkBytes(name: string, value: Uint8Array): Uint8Array {
+  const bytes = asBytes(value);
+  if (bytes === undefined) throw invalidArgument(name, value, 'it must be a Buffer or Uint8Array');
+  return bytes;
+}

@@ -1,0 +1,218 @@
+import { Buffer } from 'node:buffer';
+import { inspectValue, invalidArgument, StructError } from '../errors.js';
+import { asBytes, checkBytes, copyBytes } from './bytes.js';
+import { valueError } from './format.js';
+import { newProgress, type Progress } from './progress.js';
+import { checkLength, parseSegments, type Segment } from './segments.js';
+import type { NetStructInputs, NetStructValues, StructValue } from './types.js';
+import { Unpacker } from './unpacker.js';
+
+export { newProgress, type Progress };
+
+/**
+ * Binary records with strings of variable length, as Python's `netstruct`. The format is that of `Struct` and `$`, which
+ * makes the integer before it the length of a string that follows at once; the two are one value, the string. Without a
+ * prefix the byte order is that of the network (`!`). `e`, `n` and `N` are refused, as netstruct does.
+ *
+ * Pad bytes (`x`) are not counted as values, which netstruct does by mistake.
+ *
+ * @example
+ * ```ts
+ * const greeting = new NetStruct('ih$5b');
+ * const bytes = greeting.pack(1298, Buffer.from('largefile'), 0, 0, 1, 0, 0);
+ * const [id, name, ...flags] = greeting.unpack(bytes); // [number, Buffer, number, number, number, number, number]
+ * ```
+ */
+export class NetStruct<const F extends string = string> {
+  /** The format as given. */
+  readonly format: F;
+  /** How many bytes it packs to if every string is empty. */
+  readonly minimumSize: number;
+  /** How many bytes come before the first string; 0 for an empty format. */
+  readonly initialSize: number;
+  /** How many values it packs; a string and its length are one. */
+  readonly count: number;
+  readonly #segments: readonly Segment[];
+
+  /** @throws {StructError} when the format is malformed, `TypeError` when it is not a string. */
+  constructor(format: F) {
+    const segments = parseSegments(format);
+    this.#segments = segments;
+    this.format = format;
+    this.minimumSize = segments.reduce((sum, { struct }) => sum + struct.size, 0);
+    this.initialSize = segments[0]?.struct.size ?? 0;
+    this.count = segments.reduce((sum, { struct }) => sum + struct.count, 0);
+    if (!Number.isSafeInteger(this.minimumSize)) {
+      throw this.#error(`has a size beyond ${Number.MAX_SAFE_INTEGER} bytes; use smaller counts`);
+    }
+  }
+
+  /**
+   * The values as bytes, each string behind its length.
+   *
+   * @throws {StructError} when there are too many or too few values, or one does not fit its field or its length.
+   * @example
+   * ```ts
+   * new NetStruct('H$').pack(Buffer.from('hi')); // <Buffer 00 02 68 69>
+   * ```
+   */
+  pack(...values: NetStructInputs<F>): Buffer {
+    if (values.length !== this.count) {
+      throw this.#error(`packs exactly ${this.count} values, not ${values.length}; give one per field`);
+    }
+    const parts: Uint8Array[] = [];
+    let first = 0;
+    for (const { struct, length } of this.#segments) {
+      const end = first + struct.count;
+      const fixed: unknown[] = values.slice(first, end);
+      const string = length === undefined ? undefined : this.#string(end - 1, values[end - 1]);
+      if (string !== undefined) fixed[fixed.length - 1] = string.length;
+      const target = Buffer.alloc(struct.size);
+      const broken = struct.write(target, 0, fixed);
+      if (broken !== undefined) {
+        const { index, rule } = broken;
+        const isLength = string !== undefined && index === fixed.length - 1;
+        const reason = isLength ? `its length, ${string.length} bytes, does not fit: ${rule}` : rule;
+        throw valueError(this.format, first + index, values[first + index], reason);
+      }
+      parts.push(target);
+      if (string !== undefined) parts.push(string);
+      first = end;
+    }
+    return Buffer.concat(parts);
+  }
+
+  /**
+   * The values at the start of `bytes`; what comes after them is ignored. Strings are copies.
+   *
+   * @throws {StructError} when there are not enough bytes, or the length of a string is negative.
+   * @example
+   * ```ts
+   * const [id, name] = new NetStruct('IH$').unpack(bytes); // [number, Buffer]
+   * ```
+   */
+  unpack(bytes: Uint8Array): NetStructValues<F> {
+    return this.unpackFrom(bytes);
+  }
+
+  /**
+   * The values in `bytes` from `offset`; what comes after them is ignored. Strings are copies.
+   *
+   * @throws {StructError} as `unpack` does.
+   * @example
+   * ```ts
+   * const [name] = new NetStruct('H$').unpackFrom(packet, 4);
+   * ```
+   */
+  unpackFrom(bytes: Uint8Array, offset = 0): NetStructValues<F> {
+    const source = checkBytes('bytes', bytes);
+    if (!(Number.isSafeInteger(offset) && offset >= 0)) {
+      throw invalidArgument('offset', offset, 'an offset is an integer from 0, in bytes');
+    }
+    let values: StructValue[] = [];
+    let at = offset;
+    for (const { struct, length } of this.#segments) {
+      if (at + struct.size > source.length) throw this.#tooShort(source, offset);
+      const fixed = struct.read(source, at);
+      at += struct.size;
+      if (length !== undefined) {
+        const start = at;
+        at += checkLength(fixed[fixed.length - 1], this.format);
+        if (at > source.length) throw this.#tooShort(source, offset);
+        fixed[fixed.length - 1] = copyBytes(source, start, at);
+      }
+      values = values.length === 0 ? fixed : values.concat(fixed);
+    }
+    // The compiler and parseSegments have read the same format; the spec of the types holds them together.
+    return values as unknown as NetStructValues<F>;
+  }
+
+  /**
+   * Unpacks bytes as they arrive: yields how many more are needed, takes some with `next(bytes)`, as many or as few as
+   * there are, and so on; then yields the values, and then the bytes that were left over.
+   *
+   * @param initial what has arrived so far.
+   * @throws {StructError} from `next`, when the length of a string is negative.
+   * @example
+   * ```ts
+   * const it = new NetStruct('H$').iterUnpack();
+   * it.next().value; // 2
+   * it.next(Buffer.from([0, 2])).value; // 2
+   * it.next(Buffer.from('hi!')).value; // [<Buffer 68 69>]
+   * it.next().value; // <Buffer 21>
+   * ```
+   */
+  *iterUnpack(initial?: Uint8Array): Generator<number | NetStructValues<F> | Buffer, void, Uint8Array | undefined> {
+    const unpacker = this.unpacker(initial);
+    while (unpacker.result === undefined) {
+      const bytes = yield unpacker.remaining;
+      if (bytes !== undefined) unpacker.feed(bytes);
+    }
+    const late = yield unpacker.result;
+    if (late !== undefined) unpacker.feed(late);
+    yield unpacker.unusedData;
+  }
+
+  /**
+   * Unpacks bytes as they arrive, in an object.
+   *
+   * @param initial what has arrived so far.
+   * @throws {StructError} when the length of a string is negative.
+   * @example
+   * ```ts
+   * const unpacker = new NetStruct('H$').unpacker();
+   * for await (const chunk of stream) if (unpacker.feed(chunk) === 0) break;
+   * const [name] = unpacker.result ?? [];
+   * ```
+   */
+  unpacker(initial?: Uint8Array): Unpacker<NetStructValues<F>> {
+    return new Unpacker(this, initial);
+  }
+
+  /**
+   * How many bytes the unit has that begins at `start`, as far as that can be told from those up to `end`. It is complete
+   * when they are no more than `end - start`. Each call goes on where the last one for the same `progress` stopped, so that
+   * any number of calls costs no more than one.
+   *
+   * @internal for readers that keep the bytes themselves
+   * @throws {StructError} when the length of a string is negative.
+   */
+  measure(bytes: Uint8Array, start: number, end: number, progress: Progress): number {
+    const available = end - start;
+    while (progress.segment < this.#segments.length) {
+      const { struct, length } = this.#segments[progress.segment]!;
+      const next = progress.offset + struct.size;
+      if (next > available) break;
+      const string =
+        length === undefined
+          ? 0
+          : checkLength(length.read(bytes, start + progress.offset + length.offset), this.format);
+      if (!Number.isSafeInteger(progress.need + string)) {
+        throw this.#error(`cannot hold strings of more than ${Number.MAX_SAFE_INTEGER} bytes; the bytes are not of it`);
+      }
+      progress.segment++;
+      progress.offset = next + string;
+      progress.need += string;
+    }
+    return progress.need;
+  }
+
+  #string(index: number, value: unknown): Uint8Array {
+    const bytes = asBytes(value);
+    if (bytes !== undefined) return bytes;
+    const rule = '$ holds bytes, as a Buffer or Uint8Array; encode text with Buffer.from(text)';
+    throw valueError(this.format, index, value, rule);
+  }
+
+  #tooShort(bytes: Uint8Array, offset: number): StructError {
+    const need = this.measure(bytes, offset, bytes.length, newProgress(this));
+    const there = Math.max(bytes.length - offset, 0);
+    return this.#error(
+      `needs at least ${need} bytes from offset ${offset}, but there are ${there}; wait for more, or use unpacker()`,
+    );
+  }
+
+  #error(rule: string): StructError {
+    return new StructError(`format ${inspectValue(this.format)} ${rule}`);
+  }
+}

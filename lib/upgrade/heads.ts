@@ -1,0 +1,46 @@
+/** What came with a request by the upgrade door: the first bytes behind its headers. */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+
+const heads = new WeakMap<IncomingMessage, Buffer>();
+
+export function rememberHead(request: IncomingMessage, head: Buffer): void {
+  heads.set(request, head);
+}
+
+/** Undefined for a request that came by the request door: there, Node's parser has dropped what followed the headers. */
+export function headOf(request: IncomingMessage): Buffer | undefined {
+  return heads.get(request);
+}
+
+/** The first `count` bytes after the headers and what came with them, or undefined when the peer goes away or takes too long. */
+export function takeBytes(
+  socket: Socket,
+  head: Buffer,
+  count: number,
+  timeout: number,
+): Promise<{ bytes: Buffer; rest: Buffer } | undefined> {
+  const enough = (got: Buffer): { bytes: Buffer; rest: Buffer } => ({
+    bytes: got.subarray(0, count),
+    rest: got.subarray(count),
+  });
+  if (head.length >= count) return Promise.resolve(enough(head));
+  return new Promise((resolve) => {
+    let got = head;
+    const finish = (result: { bytes: Buffer; rest: Buffer } | undefined): void => {
+      clearTimeout(timer);
+      socket.removeListener('readable', onReadable);
+      socket.removeListener('close', onClose);
+      resolve(result);
+    };
+    const onReadable = (): void => {
+      const chunk: unknown = socket.read();
+      if (Buffer.isBuffer(chunk)) got = Buffer.concat([got, chunk]);
+      if (got.length >= count) finish(enough(got));
+    };
+    const onClose = (): void => finish(undefined);
+    const timer = setTimeout(onClose, timeout);
+    socket.on('readable', onReadable);
+    socket.on('close', onClose);
+  });
+}

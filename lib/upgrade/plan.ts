@@ -1,0 +1,54 @@
+/** A handler and its options, checked and compiled once, for all the connections they will have. */
+import type { ConnectionSettings } from '../connection/hooks.js';
+import { WebSocketHandler } from '../handler.js';
+import { type ConnectionOptions, type ResolvedOptions, resolveOptions } from '../options.js';
+import { type HandlerClass, handlerClass } from './handler-class.js';
+import { compileOrigins, type OriginCheck } from './origins.js';
+import { compileSubprotocols, type SubprotocolChooser } from './subprotocols.js';
+
+export interface Plan {
+  readonly Handler: HandlerClass;
+  readonly allowOldHandshake: boolean;
+  readonly isOriginAllowed: OriginCheck;
+  readonly chooseSubprotocol: SubprotocolChooser;
+  readonly settings: ConnectionSettings;
+}
+
+export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
+  const Handler = handlerClass(handler);
+  const { readDelimiter, regexSearch, bufferSize, maxDelimiterLength, closeTimeout, highWaterMark } = options;
+  return {
+    Handler,
+    allowOldHandshake: options.allowOldHandshake,
+    isOriginAllowed: compileOrigins(options.origins),
+    chooseSubprotocol: compileSubprotocols(options.subprotocols),
+    settings: {
+      readDelimiter,
+      regexSearch,
+      bufferSize,
+      maxDelimiterLength,
+      closeTimeout,
+      highWaterMark,
+      watchesWrites: Handler.prototype.onWrite !== WebSocketHandler.prototype.onWrite,
+      name: path === undefined ? Handler.name : `${Handler.name} at ${path}`,
+    },
+  };
+}
+
+const NO_OPTIONS: ConnectionOptions = {};
+const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
+
+/** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
+export function planFor(handler: object, options: ConnectionOptions = NO_OPTIONS): Plan {
+  let byOptions = plans.get(handler);
+  if (byOptions === undefined) {
+    byOptions = new WeakMap();
+    plans.set(handler, byOptions);
+  }
+  let plan = byOptions.get(options);
+  if (plan === undefined) {
+    plan = compilePlan(handler, resolveOptions(options));
+    byOptions.set(options, plan);
+  }
+  return plan;
+}

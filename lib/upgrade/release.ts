@@ -1,0 +1,39 @@
+/**
+ * Takes a socket out of the hands of Node's HTTP server, once the 101 is out. A request that arrives by the `request` event
+ * leaves the server's parser on the socket, and the server would in time write `408 Request Timeout` into the open WebSocket,
+ * close it as an idle connection, or end the process's `close()` by killing it. So:
+ *
+ *  - the server's own listeners are taken off the socket, known by their names, and nobody else's;
+ *  - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
+ *
+ * The names are the same on Node 20 to 26, and a spec holds it on each. On a runtime where they are not found they stay where
+ * they are. A socket from the `upgrade` event has been released by Node already; then nothing is found, and nothing done.
+ */
+import type { Socket } from 'node:net';
+
+const LISTENERS: readonly (readonly [event: string, name: string])[] = [
+  ['data', 'bound socketOnData'],
+  ['end', 'bound socketOnEnd'],
+  ['drain', 'bound socketOnDrain'],
+  ['error', 'socketOnError'],
+  ['timeout', 'socketOnTimeout'],
+  ['pause', 'onSocketPause'],
+  ['resume', 'onSocketResume'],
+];
+const CLOSE_LISTENER = 'bound socketOnClose';
+
+export function releaseFromServer(socket: Socket): void {
+  const forget = socket.listeners('close').find((listener) => listener.name === CLOSE_LISTENER);
+  if (forget !== undefined) {
+    socket.removeListener('close', forget as () => void);
+    // The parser must let go of the handle before its own listeners leave, or the stream would never be read again.
+    forget.call(socket);
+  }
+  for (const [event, name] of LISTENERS) {
+    for (const listener of socket.listeners(event)) {
+      if (listener.name === name) socket.removeListener(event, listener as () => void);
+    }
+  }
+  // The server had set its keep-alive timeout when the response was finished.
+  socket.setTimeout(0);
+}

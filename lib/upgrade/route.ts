@@ -1,0 +1,134 @@
+/** The request door: a WebSocket route as ordinary middleware. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
+import { invalidArgument } from '../errors.js';
+import {
+  type ConnectionOptions,
+  type Converter,
+  type RouteOptions,
+  resolveOptions,
+  resolveRouteOptions,
+} from '../options.js';
+import { accept } from './accept.js';
+import type { HandlerClassFor, HandlerLiteral } from './handler-types.js';
+import { type ConvertedParams, compilePath, pathnameOf } from './path.js';
+import { compilePlan, type Plan, planFor } from './plan.js';
+import { refuse } from './refusal.js';
+import { sendRefusal } from './respond.js';
+
+/** Middleware for Express and Connect, and a listener for `http.createServer`. */
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
+
+type Converters = Readonly<Record<string, Converter>>;
+type OptionsWith<D extends Delimiter, C> = Omit<RouteOptions<D>, 'convert'> & { convert?: C };
+type RouteArgs<P extends string | readonly string[] | undefined, C> = [
+  params: ConvertedParams<P, C>,
+  request: IncomingMessage,
+];
+
+/**
+ * A WebSocket route. Mount it like any other middleware: what is mounted before it has run when the handshake is looked at,
+ * and the headers that set go out with the 101.
+ *
+ * A request that does not match the path goes on to the next middleware. One that does is answered: with 101, or with 426
+ * (no WebSocket handshake, or a version that is not spoken), 405 (not a GET), 400 (malformed), 403 (refused by the origin or
+ * by `onHandshake`) or 500 (`onHandshake` threw).
+ *
+ * @param path as in Express 5: `/ws/:name`, `/files/*path`, `/ws{/:room}`; without a path every request is served
+ * @param handler a class that extends `WebSocketHandler`, or an object with its hooks
+ * @throws TypeError for a malformed path, an unknown option or a value that an option may not have
+ * @example
+ * app.use(websocketRoute('/ws/:id', Player, { convert: { id: toInteger } }));
+ * @example
+ * http.createServer(websocketRoute({ onRead(data) { this.write(data); } })).listen(8080);
+ */
+export function websocketRoute<
+  const P extends string | readonly string[],
+  const C extends Converters = Record<never, never>,
+>(path: P, handler: HandlerClassFor<RouteArgs<P, C>>, options?: OptionsWith<Delimiter, C>): Middleware;
+export function websocketRoute<
+  const P extends string | readonly string[],
+  const C extends Converters = Record<never, never>,
+  const D extends Delimiter = typeof EntireMessage,
+  Extra = unknown,
+>(path: P, handler: HandlerLiteral<RouteArgs<P, C>, D, Extra>, options?: OptionsWith<D, C>): Middleware;
+export function websocketRoute(
+  handler: HandlerClassFor<RouteArgs<string, Converters>>,
+  options?: ConnectionOptions,
+): Middleware;
+export function websocketRoute<const D extends Delimiter = typeof EntireMessage, Extra = unknown>(
+  handler: HandlerLiteral<RouteArgs<string, Converters>, D, Extra>,
+  options?: ConnectionOptions<D>,
+): Middleware;
+export function websocketRoute(...args: readonly unknown[]): Middleware {
+  const hasPath = typeof args[0] === 'string' || Array.isArray(args[0]);
+  const [path, handler, options = {}] = hasPath ? args : [undefined, ...args];
+  return hasPath
+    ? pathRoute(path as string | readonly string[], handler, options as RouteOptions)
+    : anyPathRoute(compilePlan(handler, resolveOptions(options as ConnectionOptions)));
+}
+
+function pathRoute(path: string | readonly string[], handler: unknown, options: RouteOptions): Middleware {
+  const plan = compilePlan(handler, resolveRouteOptions(options), String(path));
+  const { convert, caseSensitive = false, strict = false } = options;
+  const match = compilePath(path, { convert, caseSensitive, strict });
+  return (request, response, next) => {
+    const pathname = pathnameOf(request);
+    const params = pathname === undefined ? undefined : match(pathname);
+    if (params === 'malformed') sendRefusal(response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
+    else if (params !== undefined) void accept(plan, request, response, [params, request]);
+    else if (next !== undefined) next();
+    else sendRefusal(response, refuse(404, 'path', 'No WebSocket is served at this path.'));
+  };
+}
+
+/** Serves whatever reaches it; what a router in front has found in the path is the params. */
+function anyPathRoute(plan: Plan): Middleware {
+  return (request, response) => {
+    const params: unknown = Reflect.get(request, 'params') ?? {};
+    void accept(plan, request, response, [params, request]);
+  };
+}
+
+/**
+ * Answers one request by hand, inside any Express handler or `http.createServer` listener, as `websocketRoute` would.
+ *
+ * @param args what `onConnect` gets
+ * @throws TypeError as `websocketRoute`
+ * @example
+ * app.get('/rooms/:room', (req, res) => acceptWebSocket(req, res, Room, {}, rooms.get(req.params.room)));
+ */
+export function acceptWebSocket<const Args extends readonly unknown[]>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: HandlerClassFor<Args>,
+  options?: ConnectionOptions,
+  ...args: Args
+): void;
+export function acceptWebSocket<
+  const Args extends readonly unknown[],
+  const D extends Delimiter = typeof EntireMessage,
+  Extra = unknown,
+>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: HandlerLiteral<Args, D, Extra>,
+  options?: ConnectionOptions<D>,
+  ...args: Args
+): void;
+export function acceptWebSocket(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: object,
+  options?: ConnectionOptions,
+  ...args: readonly unknown[]
+): void {
+  if ((typeof handler !== 'object' && typeof handler !== 'function') || handler === null) {
+    throw invalidArgument(
+      'handler',
+      handler,
+      'it must be a class that extends WebSocketHandler, or an object of hooks',
+    );
+  }
+  void accept(planFor(handler, options), request, response, args);
+}
