@@ -10,6 +10,6 @@ export default {
     ],
   },
   // Sources import './x.js' as ES modules must; under test that file is './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^websocket-route$': '<rootDir>/lib/index.ts' },
   testTimeout: 20_000,
 };

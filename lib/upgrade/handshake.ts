@@ -104,11 +104,8 @@ function checkBody({ headers }: HandshakeRequest): PlainRefusal | undefined {
 
 /** 2. "A |Host| header field containing the server's authority." One, says RFC 9112 section 3.2; Node keeps the first. */
 function checkHost({ headers, rawHeaders = [] }: HandshakeRequest): PlainRefusal | undefined {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
-  }
-  if (headers.host && hosts <= 1) return undefined;
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host');
+  if (headers.host && hosts.length <= 1) return undefined;
   return refuse(400, 'host', 'A WebSocket handshake has exactly one Host header, and it is not empty.');
 }
 
@@ -122,8 +119,7 @@ function negotiateVersion(headers: IncomingHttpHeaders, allowOldHandshake: boole
   }
   if (version === undefined) return negotiateOldHandshake(headers, allowOldHandshake);
   if (isVersionNumber(version)) {
-    // Section 4.2.2: "abort the WebSocket handshake [...] and instead send an appropriate HTTP error code (such as 426
-    // Upgrade Required) and a |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of".
+    // Section 4.2.2: "send an appropriate HTTP error code (such as 426 Upgrade Required)" and the versions understood.
     return refuse(426, 'version', 'This version of the WebSocket protocol is not spoken here.', UPGRADE_REQUIRED);
   }
   return refuse(400, 'version', 'Sec-WebSocket-Version must be one number, 13.', VERSION);
