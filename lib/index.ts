@@ -38,6 +38,7 @@ export type {
 } from './struct/types.js';
 export type { Unpacker } from './struct/unpacker.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
-export { type ConvertedParams, type ParamsOf, toInteger } from './upgrade/path.js';
+export { toInteger } from './upgrade/path.js';
+export type { ConvertedParams, ParamsOf } from './upgrade/path-types.js';
 export { acceptWebSocket, type Middleware, websocketRoute } from './upgrade/route.js';
 export { type UpgradeListenerOptions, upgradeListener } from './upgrade/upgrade-listener.js';

@@ -102,7 +102,7 @@ class Handshake {
         : switchingHeaders(asked.accept, subprotocol);
     sendSwitchingProtocols(response, [...own, ...Object.entries(protocolHeaders)], () => {
       releaseFromServer(socket);
-      if (asked.version === 0) void answerChallenge(request, head, connection, args);
+      if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
       else if (!socket.destroyed) connection.open(args, head);
     });
   }
@@ -159,9 +159,6 @@ async function askHandler(
 
 function refusalOf(answer: false | Refusal | undefined, headers: ResponseHeaders): PlainRefusal {
   if (answer === undefined) return refuse(500, 'error', 'The handshake failed.');
-  const refusal =
-    answer === false ? refuse(403, 'hook', 'The handshake was refused.') : toPlainRefusal(answer, headers);
-  if (answer === false)
-    for (const [name, value] of checkResponseHeaders(headers, 403, [])) refusal.headers[name] = value;
-  return refusal;
+  if (answer !== false) return toPlainRefusal(answer, headers);
+  return toPlainRefusal({ status: 403, body: '403 Forbidden\nThe handshake was refused.\n' }, headers);
 }

@@ -21,7 +21,7 @@ export interface HandshakeRequest {
 export interface Accepting {
   /** 13 is RFC 6455, 8 its drafts (the same on the wire), 0 draft-76. */
   version: 13 | 8 | 0;
-  /** The value of `Sec-WebSocket-Accept`; empty for draft-76, which answers after the headers. */
+  /** The value of `Sec-WebSocket-Accept`; '' for draft-76. */
   accept: string;
   /** What the client offers, in its order of preference. */
   subprotocols: string[];
@@ -32,7 +32,7 @@ export interface Accepting {
 /** Section 1.3: the value that only a server which knows this protocol appends to the key. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** Section 4.4: a refusal for the version says which one would do. */
+/** Section 4.4: which version would do. */
 const VERSION = { 'Sec-WebSocket-Version': '13' };
 /** RFC 9110 section 15.5.22: a 426 "MUST send an Upgrade header field"; section 7.8: Connection names it. */
 const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION };
@@ -174,8 +174,7 @@ function field(headers: IncomingHttpHeaders, name: string): string | undefined {
 
 /** Whether a comma-separated list has the token. `websocket/13`, a product with a version, is another one. */
 function hasToken(list: string | undefined, token: string): boolean {
-  if (list === undefined) return false;
-  return list.split(',').some((element) => withoutBlanks(element).toLowerCase() === token);
+  return list?.split(',').some((element) => withoutBlanks(element).toLowerCase() === token) ?? false;
 }
 
 /** RFC 9110 section 5.6.3: optional white space is SP and HTAB; trim() would also take U+00A0, the byte 0xA0. */
@@ -195,7 +194,6 @@ function isVersionNumber(version: string): boolean {
 
 /** The one way to write 16 bytes (RFC 4648 section 3.5), which Node's forgiving decoder would not insist on. */
 function isKey(key: string): boolean {
-  if (key.length !== 24) return false;
   const bytes = Buffer.from(key, 'base64');
   return bytes.length === 16 && bytes.toString('base64') === key;
 }

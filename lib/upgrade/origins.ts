@@ -6,8 +6,6 @@
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument } from '../errors.js';
 
-export type { OriginPolicy } from '../options.js';
-
 /** What is known of the request beside its `Origin`. */
 export interface OriginContext {
   /** Whether the client is known to speak TLS with us, or with a proxy we trust. */

@@ -1,14 +1,11 @@
 /**
- * Which requests a route serves, by Express 5's own matcher (`path-to-regexp` 8) with Express's defaults, and the types of
- * what it finds in the path.
+ * Which requests a route serves, by Express 5's own matcher (`path-to-regexp` 8) with Express's defaults.
  */
 import type { IncomingMessage } from 'node:http';
 import parseUrl from 'parseurl';
 import { match, parse, type Token } from 'path-to-regexp';
 import { invalidArgument } from '../errors.js';
 import type { Converter } from '../options.js';
-
-export type { Converter } from '../options.js';
 
 /** Parameters by name, without a prototype: `params.constructor` is a parameter or nothing. */
 export type Params = Record<string, unknown>;
@@ -74,7 +71,7 @@ export function pathnameOf(request: IncomingMessage): string | undefined {
   }
 }
 
-type Found = Partial<Record<string, string | string[]>>;
+type Found = Record<string, string | string[]>;
 
 /** One path; the names of its parameters are added to `known`. */
 function compileOne(
@@ -102,7 +99,8 @@ function compileOne(
   };
 }
 
-function explainSyntax<T>(path: string, compile: () => T): T {
+/** Runs what compiles a path; what it throws is given the path and the way out. */
+export function explainSyntax<T>(path: string, compile: () => T): T {
   try {
     return compile();
   } catch (error) {
@@ -153,7 +151,6 @@ function checkConverters(convert: unknown, known: ReadonlySet<string>): Readonly
 function convertParams(found: Found, converters: ReadonlyMap<string, Converter>): Params | undefined {
   const params: Params = Object.create(null);
   for (const [name, value] of Object.entries(found)) {
-    if (value === undefined) continue;
     const converter = converters.get(name);
     const converted = converter ? converter(Array.isArray(value) ? value.join('/') : value) : value;
     if (converted === undefined) return undefined;
@@ -161,71 +158,3 @@ function convertParams(found: Found, converters: ReadonlyMap<string, Converter>)
   }
   return params;
 }
-
-/**
- * The parameters of a path literal; of several paths, one or the other. What cannot be known of a `string` is not pretended.
- *
- * @example
- * type P = ParamsOf<'/ws/:room{/:user}'>; // { room: string; user?: string }
- */
-export type ParamsOf<Path extends string | readonly string[] | undefined> = Path extends readonly (infer One extends
-  string)[]
-  ? ParamsOf<One>
-  : Path extends string
-    ? string extends Path
-      ? UnknownParams
-      : Scan<Path>
-    : Record<never, never>;
-
-/** As `ParamsOf`, where a parameter with a converter has the type that the converter returns. */
-export type ConvertedParams<Path extends string | readonly string[] | undefined, C> = Convert<ParamsOf<Path>, C>;
-
-type UnknownParams = Record<string, string | string[]>;
-type Convert<P, C> = P extends unknown
-  ? string extends keyof P
-    ? Record<string, string | string[] | Result<C[keyof C]>>
-    : { [K in keyof P]: K extends keyof C ? Result<C[K]> : P[K] }
-  : never;
-type Result<C> = C extends (value: string) => infer T ? Exclude<T, undefined> : never;
-
-/** Walks a path as path-to-regexp's parse() does; `Depth` counts the groups around, where everything is optional. */
-type Scan<S, Depth extends unknown[] = [], Always = unknown, Maybe = unknown> = S extends `\\${infer _}${infer T}`
-  ? Scan<T, Depth, Always, Maybe>
-  : S extends `{${infer T}`
-    ? Scan<T, [...Depth, 0], Always, Maybe>
-    : S extends `}${infer T}`
-      ? Scan<T, Depth extends [unknown, ...infer Outer] ? Outer : [], Always, Maybe>
-      : S extends `:${infer T}`
-        ? Add<Name<T>, string, Depth, Always, Maybe>
-        : S extends `*${infer T}`
-          ? Add<Name<T>, string[], Depth, Always, Maybe>
-          : S extends `${infer _}${infer T}`
-            ? Scan<T, Depth, Always, Maybe>
-            : S extends ''
-              ? Simplify<Always & Partial<Maybe>>
-              : UnknownParams;
-type Add<Named, Value, Depth extends unknown[], Always, Maybe> = Named extends [infer N extends string, infer T]
-  ? Depth extends []
-    ? Scan<T, Depth, Always & Record<N, Value>, Maybe>
-    : Scan<T, Depth, Always, Maybe & Record<N, Value>>
-  : never;
-type Simplify<P> = { [K in keyof P]: P[K] };
-
-/** A name and what follows it: quoted, or as far as no character of ASCII ends it. */
-type Name<S> = S extends `"${infer T}` ? QuotedName<T> : BareName<S>;
-type QuotedName<S, N extends string = ''> = S extends `"${infer T}`
-  ? [N, T]
-  : S extends `\\${infer C}${infer T}`
-    ? QuotedName<T, `${N}${C}`>
-    : S extends `${infer C}${infer T}`
-      ? QuotedName<T, `${N}${C}`>
-      : [N, S];
-type BareName<S, N extends string = ''> = S extends `${infer C}${infer T}`
-  ? C extends NameEnd
-    ? [N, S]
-    : BareName<T, `${N}${C}`>
-  : [N, S];
-// biome-ignore format: one line per row of the ASCII table
-type NameEnd =
-  | ' ' | '!' | '"' | '#' | '%' | '&' | "'" | '(' | ')' | '*' | '+' | ',' | '-' | '.' | '/'
-  | ':' | ';' | '<' | '=' | '>' | '?' | '@' | '[' | '\\' | ']' | '^' | '`' | '{' | '|' | '}' | '~';

@@ -7,8 +7,6 @@ import { types } from 'node:util';
 import { inspectValue, invalidArgument } from '../errors.js';
 import { checkResponseHeaders } from './headers.js';
 
-export type { Refusal } from '../options.js';
-
 /** A refusal ready to be sent: `Content-Type` and `Content-Length` are in `headers`. */
 export interface PlainRefusal {
   status: number;

@@ -11,7 +11,8 @@ import {
 } from '../options.js';
 import { accept } from './accept.js';
 import type { HandlerClassFor, HandlerLiteral } from './handler-types.js';
-import { type ConvertedParams, compilePath, pathnameOf } from './path.js';
+import { compilePath, pathnameOf } from './path.js';
+import type { ConvertedParams } from './path-types.js';
 import { compilePlan, type Plan, planFor } from './plan.js';
 import { refuse } from './refusal.js';
 import { sendRefusal } from './respond.js';

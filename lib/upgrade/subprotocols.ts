@@ -5,8 +5,6 @@
 import type { IncomingMessage } from 'node:http';
 import { HeaderError, inspectValue, invalidArgument } from '../errors.js';
 
-export type { SubprotocolChoice } from '../options.js';
-
 /** The name to speak, out of those offered, or `undefined` for none. */
 export type SubprotocolChooser = (offered: readonly string[], request: IncomingMessage) => string | undefined;
 

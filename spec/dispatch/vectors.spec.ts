@@ -62,11 +62,11 @@ class Recorder extends WebSocketHandler {
   left = 0;
   private draining = false;
   private expected: Case | undefined;
-  private then: TaggedDelimiter[] = [];
+  private following: TaggedDelimiter[] = [];
 
   override onConnect({ index }: { index: number }): void {
     this.expected = cases[index]!;
-    this.then = [...this.expected.then];
+    this.following = [...this.expected.then];
     this.bufferSize = this.expected.bufferSize;
     setDelimiter(this, this.expected.delimiter);
     Recorder.opened.push(this);
@@ -78,7 +78,7 @@ class Recorder extends WebSocketHandler {
       return;
     }
     this.events.push(['read', ...data]);
-    const next = this.then.shift();
+    const next = this.following.shift();
     if (next) setDelimiter(this, next);
   }
 

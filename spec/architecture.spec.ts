@@ -1,0 +1,76 @@
+/** The house of `docs/design.md`, held against the imports of `lib/`. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+
+const lib = join(__dirname, '..', 'lib');
+
+/** From the top down: a file may import from its own room and from those below. */
+const ROOMS = ['index', 'upgrade', 'handler', 'connection', 'dispatch', 'struct', 'framing', 'errors'];
+
+/** Two files are one room: what users extend, and what they set. */
+const SAME_ROOM: Record<string, string> = { options: 'handler' };
+
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(lib, file), 'utf8');
+  return [...source.matchAll(/(?:^|\s)(?:import|export)\s[^;]*?from '([^']+)'|(?:^|[^.\w])import\('([^']+)'\)/g)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  );
+}
+
+function localImportsOf(file: string): string[] {
+  return importsOf(file)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => normalize(join(dirname(file), name)).replace(/\.js$/, '.ts'));
+}
+
+function roomOf(file: string): string {
+  const [first = ''] = relative('.', file).split('/');
+  const room = first.replace(/\.ts$/, '');
+  return SAME_ROOM[room] ?? room;
+}
+
+describe('the house', () => {
+  it('has every file of lib/ in a room', () => {
+    expect(files.filter((file) => !ROOMS.includes(roomOf(file)))).toEqual([]);
+  });
+
+  it('imports only what exists, and only downwards', () => {
+    const upwards = files.flatMap((file) =>
+      localImportsOf(file)
+        .filter((target) => !files.includes(target) || ROOMS.indexOf(roomOf(target)) < ROOMS.indexOf(roomOf(file)))
+        .map((target) => `${file} -> ${target}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
+  it('has no cycle of files, types included', () => {
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      if (path.includes(file) || done.has(file)) return;
+      for (const target of localImportsOf(file)) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it.each(['framing', 'struct', 'dispatch'])('lets no socket into %s', (room) => {
+    const allowed = ['node:buffer', 'node:util'];
+    const foreign = files
+      .filter((file) => roomOf(file) === room)
+      .flatMap((file) => importsOf(file).filter((name) => !name.startsWith('.') && !allowed.includes(name)));
+    expect(foreign).toEqual([]);
+  });
+
+  it('depends at run time on what package.json says, and on Node', () => {
+    const manifest = JSON.parse(readFileSync(join(lib, '..', 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const names = files.flatMap(importsOf).filter((name) => !name.startsWith('.') && !name.startsWith('node:'));
+    expect([...new Set(names)].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+  });
+});

@@ -1,0 +1,104 @@
+/** The package as others will install it: packed, put into an empty project, used from there. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = join(__dirname, '..', '..');
+const run = promisify(execFile);
+
+let folder: string;
+let tarball: string;
+
+async function output(command: string, args: string[], cwd: string): Promise<string> {
+  const { stdout } = await run(command, args, { cwd, maxBuffer: 16 * 1024 * 1024 });
+  return stdout.trim();
+}
+
+/** A program that serves the echo, connects to it with Node's own client parts, and prints what comes back. */
+const program = `
+class Echo extends WebSocketHandler {
+  onConnect({ name }) { this.write('Hello, ' + name + '!'); }
+}
+const server = http.createServer(websocketRoute('/ws/:name', Echo)).listen(0, '127.0.0.1', () => {
+  const socket = net.connect(server.address().port, '127.0.0.1', () => {
+    socket.write('GET /ws/ada HTTP/1.1\\r\\nHost: a\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n' +
+      'Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n');
+  });
+  let all = '';
+  socket.on('data', (chunk) => {
+    all += chunk.toString('latin1');
+    const hello = /Hello, \\w+!/.exec(all);
+    if (!hello) return;
+    console.log(hello[0], new Struct('!ILH').size);
+    process.exit();
+  });
+});
+`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'websocket-route-package-'));
+  const packed = await output('npm', ['pack', '--silent', '--pack-destination', folder], root);
+  tarball = join(folder, packed.split('\n').at(-1) ?? '');
+  await mkdir(join(folder, 'project'));
+  const project = join(folder, 'project');
+  await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true }');
+  await output('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball], project);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('the packed package', () => {
+  it('contains the compiled library, its types and the texts, and nothing else', async () => {
+    const listing = await output('tar', ['-tzf', tarball], folder);
+    const files = listing.split('\n').map((line) => line.replace(/^package\//, ''));
+    expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']));
+    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']));
+    expect(
+      files.filter((file) => !/^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)),
+    ).toEqual([]);
+  });
+
+  it('brings in nothing but its two dependencies', async () => {
+    const modules = await readdir(join(folder, 'project', 'node_modules'));
+    expect(modules.filter((name) => !name.startsWith('.')).sort()).toEqual([
+      'parseurl',
+      'path-to-regexp',
+      'websocket-route',
+    ]);
+  });
+
+  it('is used from an ES module', async () => {
+    const file = join(folder, 'project', 'esm.mjs');
+    await writeFile(
+      file,
+      `import http from 'node:http'; import net from 'node:net';
+       import { Struct, WebSocketHandler, websocketRoute } from 'websocket-route';${program}`,
+    );
+    expect(await output(process.execPath, [file], folder)).toBe('Hello, ada! 10');
+  });
+
+  it('is used from require()', async () => {
+    const file = join(folder, 'project', 'cjs.cjs');
+    await writeFile(
+      file,
+      `const http = require('node:http'); const net = require('node:net');
+       const { Struct, WebSocketHandler, websocketRoute } = require('websocket-route');${program}`,
+    );
+    expect(await output(process.execPath, [file], folder)).toBe('Hello, ada! 10');
+  });
+
+  it('has an exports map that publint accepts', async () => {
+    const publint = join(root, 'node_modules', '.bin', 'publint');
+    expect(await output(publint, [tarball, '--strict'], root)).toContain('All good!');
+  });
+
+  it('has types that resolve for every kind of importer', async () => {
+    const attw = join(root, 'node_modules', '.bin', 'attw');
+    const report = await output(attw, [tarball, '--format', 'json', '--profile', 'esm-only'], root);
+    const { problems = {} } = JSON.parse(report) as { problems?: Record<string, unknown> };
+    // require() gets the ES module too, which every Node that we support can do.
+    expect(Object.keys(problems).filter((kind) => kind !== 'CJSResolvesToESM')).toEqual([]);
+  });
+});

@@ -1,0 +1,138 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { ErrorCode, HeaderError } from '../../lib/errors.js';
+import { compileSubprotocols, isToken, parseSubprotocols } from '../../lib/upgrade/subprotocols.js';
+
+const request = new IncomingMessage(new Socket());
+
+describe('parseSubprotocols, RFC 6455 section 4.3', () => {
+  it.each([
+    ['chat', ['chat']],
+    ['chat, superchat', ['chat', 'superchat']],
+    ['b,a', ['b', 'a']],
+    [' \ta\t ,\t b ', ['a', 'b']],
+    ["!#$%&'*+-.^_`|~09AZaz", ["!#$%&'*+-.^_`|~09AZaz"]],
+    ['a, A', ['a', 'A']],
+    ['__proto__, constructor, hasOwnProperty', ['__proto__', 'constructor', 'hasOwnProperty']],
+  ])('reads %p', (value, names) => {
+    expect(parseSubprotocols(value)).toEqual(names);
+  });
+
+  it.each([
+    '',
+    ' ',
+    ',',
+    'a,',
+    ',a',
+    'a,,b',
+    'a, ,b',
+    'a, a',
+    'a b',
+    'a\xa0',
+    '"a"',
+    'a=b',
+    'a;b',
+    'a/b',
+    '(a)',
+    'a\\',
+    'a\0',
+    'a\r\nb',
+    '\x7f',
+    '\x80',
+    '\xff',
+    'é',
+    '漢',
+    '𝒳',
+  ])('takes %p for malformed', (value) => {
+    expect(parseSubprotocols(value)).toBeUndefined();
+  });
+
+  it('takes every byte from 0x80 to 0xFF for malformed', () => {
+    const bytes = Array.from({ length: 128 }, (_, i) => String.fromCharCode(0x80 + i));
+    expect(bytes.filter((byte) => parseSubprotocols(`a${byte}`) !== undefined)).toEqual([]);
+  });
+
+  it.each([',', ' ', '"', '\\', '\t', 'a', 'a ', ' ,', '\xff'])('reads 16 KiB of %p in less than 5 ms', (fill) => {
+    const value = fill.repeat(16384 / fill.length);
+    parseSubprotocols(value);
+    const start = performance.now();
+    expect(parseSubprotocols(value)).toEqual(fill === 'a' ? [value] : undefined);
+    expect(performance.now() - start).toBeLessThan(5);
+  });
+
+  it('reads thousands of names in linear time', () => {
+    const names = Array.from({ length: 50_000 }, (_, i) => `n${i}`);
+    const start = performance.now();
+    expect(parseSubprotocols(names.join(','))).toHaveLength(50_000);
+    expect(performance.now() - start).toBeLessThan(500);
+  });
+});
+
+describe('isToken', () => {
+  it('wants at least one character', () => {
+    expect(isToken('')).toBe(false);
+    expect(isToken('x')).toBe(true);
+    expect(isToken('x y')).toBe(false);
+  });
+});
+
+describe('compileSubprotocols', () => {
+  it('speaks none by default', () => {
+    expect(compileSubprotocols(undefined)(['a'], request)).toBeUndefined();
+    expect(compileSubprotocols([])(['a'], request)).toBeUndefined();
+  });
+
+  it("follows the server's order", () => {
+    const choose = compileSubprotocols(['v2', 'v1']);
+    expect(choose(['v1', 'v2'], request)).toBe('v2');
+    expect(choose(['v0', 'v1'], request)).toBe('v1');
+    expect(choose(['V1', 'v0'], request)).toBeUndefined();
+    expect(choose([], request)).toBeUndefined();
+  });
+
+  it('is what it was when it was checked', () => {
+    const names = ['v1'];
+    const choose = compileSubprotocols(names);
+    names[0] = 'v2';
+    expect(choose(['v1', 'v2'], request)).toBe('v1');
+  });
+
+  it.each([[['a b']], [['']], [['a,b']], [['é']], [['a\r\nX: y']], [[7]], [[undefined]], [new Array(1)]])(
+    'does not take %p',
+    (names) => {
+      expect(() => compileSubprotocols(names)).toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          code: ErrorCode.INVALID_ARGUMENT,
+          message: expect.stringContaining('is a token'),
+        }),
+      );
+    },
+  );
+
+  it.each([['chat'], [null], [7], [{}], [new Set(['a'])]])('does not take %p for the option', (option) => {
+    expect(() => compileSubprotocols(option)).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        code: ErrorCode.INVALID_ARGUMENT,
+        message: expect.stringMatching(/^subprotocols is/),
+      }),
+    );
+  });
+
+  it('asks a function with what was offered and the request', () => {
+    const option = jest.fn((offered: readonly string[]) => offered[1]);
+    expect(compileSubprotocols(option)(['a', 'b'], request)).toBe('b');
+    expect(option).toHaveBeenCalledWith(['a', 'b'], request);
+    expect(compileSubprotocols(option)(['a'], request)).toBeUndefined();
+  });
+
+  it.each([['c'], ['A'], [''], [null], [false], [0], [Promise.resolve('a')], [['a']]])(
+    'does not let a function choose %p',
+    (chosen) => {
+      const choose = compileSubprotocols(() => chosen);
+      expect(() => choose(['a', 'b'], request)).toThrow(HeaderError);
+      expect(() => choose(['a', 'b'], request)).toThrow(expect.objectContaining({ header: 'Sec-WebSocket-Protocol' }));
+    },
+  );
+});
