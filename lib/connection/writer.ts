@@ -7,6 +7,7 @@
  * A job (a file) writes to the socket by itself, over many turns. What is written after it waits behind it, control frames
  * too: a frame cannot be interrupted.
  */
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
@@ -38,9 +39,11 @@ export class Writer implements Flushable {
   private closed = false;
   private readonly socket: Duplex;
   private readonly owner: WriterOwner;
+  private readonly copies: boolean;
 
   constructor(socket: Duplex, owner: WriterOwner) {
     this.socket = socket;
+    this.copies = !(socket instanceof Socket);
     this.owner = owner;
   }
 
@@ -193,18 +196,18 @@ export class Writer implements Flushable {
 
   /**
    * The open run as a buffer. To a socket that is behind goes a copy, so that a peer that reads slowly pins what it is owed
-   * and not a slab for every little frame.
+   * and not a slab for every little frame; and so to any stream that is not a socket, which may keep what it was given.
    */
   private leaveRun(): Buffer {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
-    return this.socket.writableLength > 0 ? Buffer.from(run) : run;
+    return this.copies || this.socket.writableLength > 0 ? Buffer.from(run) : run;
   }
 
-  /** After a flush the slab is given back, unless the socket may still read from it. */
+  /** After a flush the slab is given back, unless the socket may still read from it. What waits behind a job is in it, too. */
   private leaveSlab(): void {
-    if (this.slab === undefined) return;
+    if (this.slab === undefined || this.queue !== undefined) return;
     if (this.socket.writableLength === 0) this.slab.release();
     this.slab = undefined;
     this.from = 0;

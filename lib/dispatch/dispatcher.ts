@@ -57,7 +57,7 @@ export class Dispatcher implements MessageSink, Outlet {
   private open = false;
   /** Nothing of that message has arrived yet. */
   private untouched = true;
-  /** How much was held when that message began. */
+  /** How much of what is held had arrived before that message began. */
   private before = 0;
   private paused = false;
   private muted = false;
@@ -243,27 +243,35 @@ export class Dispatcher implements MessageSink, Outlet {
 
   /** Refuses what only whole messages are made of before it is buffered, on its declared length. */
   private admit(length: number): void {
-    while (!this.muted && this.reader.wholeMessages) {
-      const held = this.held?.length ?? 0;
-      // A pattern gets one message of that size, with room for the rest of a unit before it.
-      const size = length + held - (this.reader === entireReader ? 0 : Math.min(this.before, held));
-      if (size <= this.limit) break;
-      this.overflow(size);
-    }
+    while (!this.muted && this.exceeds(length + (this.held?.length ?? 0)));
     this.overflowing = false;
+  }
+
+  /** Whether so much is too much for a reader of whole messages; then `onOverflow` has been called. */
+  private exceeds(buffered: number): boolean {
+    if (!this.reader.wholeMessages) return false;
+    // A pattern gets one message of that size, with room for the rest of a unit before it.
+    const size = this.reader === entireReader ? buffered : buffered - this.before;
+    if (size <= this.limit) return false;
+    this.overflow(size);
+    return true;
   }
 
   private read(kind: MessageKind, bytes: Buffer, start: number, end: number): number {
     this.reading = true;
     try {
-      for (;;) {
+      while (start < end && !this.muted && !this.paused) {
         const reader = this.reader;
         // The seed: closed if "the string types of the read_delimiter and the buffer differ".
         if (reader.kind !== 0 && reader.kind !== kind) throw mixed(kind);
+        if (this.exceeds(end - start)) continue;
         this.stopped = false;
-        start = reader.read(kind, bytes, start, end, !this.open, this);
-        if (start === end || !this.stopped || this.muted || this.paused) return start;
+        const next = reader.read(kind, bytes, start, end, !this.open, this);
+        this.before = Math.max(0, this.before - (next - start));
+        start = next;
+        if (!this.stopped) break;
       }
+      return start;
     } finally {
       this.reading = false;
       this.overflowing = false;

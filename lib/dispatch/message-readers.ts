@@ -8,10 +8,6 @@ export const entireReader: Reader = {
   limit: (bufferSize) => bufferSize,
   read(kind, bytes, start, end, complete, outlet) {
     if (!complete) return start;
-    if (end - start > outlet.limit) {
-      outlet.overflow(end - start);
-      return start;
-    }
     outlet.unit(outlet.take(kind, bytes, start, end));
     return end;
   },
