@@ -20,10 +20,12 @@ import { FrameParser } from '../framing/frame-parser.js';
 import { Opcode } from '../framing/opcode.js';
 import type { ControlSink, Parser } from '../framing/sink.js';
 import { canReceive, canSend, State, type StateEvent, transition } from '../framing/state.js';
-import { destroyWithoutProgress } from './close-timer.js';
-import { draft76Close, draft76Text } from './draft76-frames.js';
+import { Closing } from './closing.js';
+import { draft76Text } from './draft76-frames.js';
+import { DrainWatch } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
-import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
+import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
+import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
 import { report } from './report.js';
 import { listen, type SocketListener } from './socket-events.js';
@@ -31,9 +33,6 @@ import { Writer, type WriterOwner } from './writer.js';
 
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
-
-/** A peer that pings without reading is answered up to here, then only its latest ping once it reads again. */
-const MAX_BUFFERED_PONGS = 16 * 1024;
 
 export class Connection implements ControlSink, UnitConsumer, SocketListener, WriterOwner {
   readonly dispatcher: Dispatcher;
@@ -50,19 +49,13 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   private receiving = false;
   /** An asynchronous `onConnect` or `onRead` has not settled. */
   private busy = false;
-  private peerClosed = false;
-  private closeCode: number = CloseCode.ABNORMAL_CLOSURE;
-  private closeReason = '';
-  private wasClean = false;
-  private pings: Pings | undefined = undefined;
-  private latestPing: Buffer | undefined = undefined;
-  private drainWaiters: { resolve: () => void; reject: (error: Error) => void }[] | undefined = undefined;
   /** The user wrote since `onWrite` was called last. */
   private wrote = false;
-  private awaitingTaken = false;
-  /** FIN is on its way: the socket takes no more writes. */
-  private ended = false;
-  private givingUp = false;
+  // What most connections never need, or only in the end.
+  private closing: Closing | undefined = undefined;
+  private drain: DrainWatch | undefined = undefined;
+  private pings: Pings | undefined = undefined;
+  private pingAnswers: PingAnswers | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings) {
     this.socket = socket;
@@ -73,7 +66,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     this.parser = new FrameParser(this.dispatcher, this);
   }
 
-  // The life of the connection.
+  // What the socket calls.
 
   /**
    * The handshake is done: the socket is ours.
@@ -111,18 +104,18 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   onEnd(): void {
-    if (this.peerClosed || this.state === State.ENDING) return;
+    if (this.state === State.ENDING) return;
     // 7.1.5: closed without a close frame, so the code stays 1006. What we owe the peer it may still read.
-    this.advance('end');
     this.silence();
-    this.endSocket();
+    this.beginClosing();
+    this.end();
   }
 
   onGone(): void {
     this.advance('gone');
     this.silence();
     this.writer.close();
-    this.rejectDrainWaiters();
+    this.drain?.stop(this.invalidState('drained'));
     if (!this.busy) this.finish();
   }
 
@@ -131,10 +124,9 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   ping(payload: Buffer): void {
     // 5.5.2: "MUST send a Pong frame in response, unless it already received a Close frame"; after ours nothing may follow.
     if (!canSend(this.state)) return;
-    if (this.writer.bufferedAmount > MAX_BUFFERED_PONGS) {
-      // 5.5.3: a pong is only owed to "the most recently processed Ping frame".
-      if (this.latestPing === undefined) this.writer.whenTaken(() => this.answerLatestPing());
-      this.latestPing = Buffer.from(payload);
+    if (mustHoldBack(this.writer)) {
+      this.pingAnswers ??= new PingAnswers(this.writer, (latest) => this.ping(latest));
+      this.pingAnswers.holdBack(payload);
       return;
     }
     this.writer.binary(Opcode.Pong, payload);
@@ -148,15 +140,14 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   closed(code: number, reason: string): void {
-    this.peerClosed = true;
-    this.closeCode = code;
-    this.closeReason = reason;
-    this.wasClean = true;
-    const answering = this.state === State.OPEN;
+    const mustAnswer = canSend(this.state);
     this.advance('receiveClose');
     this.silence();
+    const closing = this.beginClosing();
     // 5.5.1: "the endpoint typically echos the status code it received"; browsers show the reason that comes back, too.
-    if (answering) this.writeClose(code, reason);
+    if (mustAnswer) closing.say(code, reason);
+    closing.hear(code, reason);
+    this.leave(false);
     this.endIfDone();
   }
 
@@ -184,6 +175,15 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   onStale(): void {
     queueMicrotask(() => this.receive(() => this.dispatcher.dispatchHeld()));
+  }
+
+  // What the writer calls.
+
+  onFlush(): void {
+    if (this.closing !== undefined) this.endIfDone();
+    if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
+    this.drain ??= this.createDrainWatch();
+    this.drain.watch();
   }
 
   // What the user calls, by way of the handler.
@@ -234,24 +234,22 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   drained(): Promise<void> {
     if (!canSend(this.state)) return Promise.reject(this.invalidState('drained'));
     if (this.writer.bufferedAmount === 0 && !this.writer.waiting) return Promise.resolve();
-    this.drainWaiters ??= [];
-    const waiters = this.drainWaiters;
-    const drained = new Promise<void>((resolve, reject) => waiters.push({ resolve, reject }));
-    this.leave(false);
-    this.watchDrain();
+    this.drain ??= this.createDrainWatch();
+    const drained = this.drain.drained();
+    // Without anything to flush this only waits for the kernel; else the flush begins to wait.
+    this.drain.watch();
     return drained;
   }
 
   /** Starts the closing handshake. Of a connection that is closing already, nothing. */
   close(code: number, reason: string): void {
     checkCloseArguments(code, reason);
-    if (!canSend(this.state)) {
-      if (this.state === State.CONNECTING) throw this.invalidState('close');
-      return;
-    }
+    if (this.state === State.CONNECTING) throw this.invalidState('close');
+    if (!canSend(this.state)) return;
     this.dispatcher.mute();
     this.advance('sendClose');
-    this.writeClose(code, reason);
+    this.beginClosing().say(code, reason);
+    this.leave(false);
     // Nothing is delivered any more, so a handler that is still at work need not hold up the peer's close frame.
     if (!this.busy) return;
     this.receive(() => this.parser.resume());
@@ -266,17 +264,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     this.socket.destroy();
   }
 
-  // How it works.
-
-  private advance(event: StateEvent): void {
-    this.state = transition(this.state, event);
-  }
-
-  /** Nothing that the peer sends, or has sent, is looked at any more. */
-  private silence(): void {
-    this.dispatcher.mute();
-    this.parser.stop();
-  }
+  // How hooks are run.
 
   /** Reading waits while an `onConnect` or `onRead` is pending, so that they never overlap. */
   private hold(result: unknown, hook: HookName): void {
@@ -310,11 +298,11 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (!this.busy) this.socket.resume();
   }
 
-  /** Runs what may deliver, as `onData` does. */
-  private receive(deliver: () => void): void {
+  /** Runs what may deliver, or write, as `onData` does. */
+  private receive(run: () => void): void {
     this.receiving = true;
     try {
-      deliver();
+      run();
     } catch (error) {
       this.fail(error);
     }
@@ -337,7 +325,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (error instanceof InvalidStateError && !canSend(this.state)) return;
     const failed = (second: unknown): void => {
       report(`onError of ${this.settings.name} failed`, second);
-      if (this.state !== State.CONNECTING) this.close(CloseCode.INTERNAL_ERROR, '');
+      this.close(CloseCode.INTERNAL_ERROR, '');
     };
     try {
       const result = this.hooks.onError(error, hook);
@@ -347,58 +335,54 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     }
   }
 
+  // How a connection ends.
+
   /** 7.1.7, _Fail the WebSocket Connection_: the one place where an error becomes a close code. */
   private fail(error: unknown): void {
     if (this.state === State.ENDING || this.state === State.CLOSED) return;
     const known = error instanceof ProtocolError;
     if (!known) report(`${this.settings.name} failed`, error);
-    const sayable = canSend(this.state) && !this.writer.busy && this.version !== 0;
-    this.closeCode = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
-    this.closeReason = known ? fitReason(error.message) : '';
+    const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
+    const reason = known ? fitReason(error.message) : '';
+    const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     this.silence();
-    if (sayable) this.writer.binary(Opcode.Close, closePayload(this.closeCode, this.closeReason));
-    this.advance('end');
-    this.endSocket();
+    const closing = this.beginClosing();
+    closing.code = code;
+    closing.reason = reason;
+    if (canSay) this.writer.binary(Opcode.Close, closePayload(code, reason));
+    this.end();
   }
 
-  private writeClose(code: number, reason: string): void {
-    if (this.version === 0) this.writer.raw(draft76Close);
-    else this.writer.binary(Opcode.Close, closePayload(code, reason));
-    this.giveUpInTime();
-    this.leave(false);
+  private beginClosing(): Closing {
+    this.closing ??= new Closing(this.socket, this.writer, this.version === 0, this.settings.closeTimeout);
+    return this.closing;
   }
 
-  /** Both close frames have passed (or draft-76 has said its last word): 7.1.1, the server closes the TCP connection first. */
   private endIfDone(): void {
-    const lastWord = this.version === 0 && this.state === State.LOCAL_CLOSING;
-    if (this.ended || this.writer.waiting || !(this.peerClosed || lastWord)) return;
-    if (lastWord) this.closeCode = CloseCode.NO_STATUS_RECEIVED;
-    this.wasClean = true;
+    if (this.closing?.isDone) this.end();
+  }
+
+  private end(): void {
     this.advance('end');
-    this.endSocket();
+    this.closing?.end();
   }
 
-  /** Sends the rest, then FIN; what the peer still sends is read and dropped, or its reset would destroy our last words. */
-  private endSocket(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.writer.flush();
-    // A file's frame cannot be ended early: all that can be said is nothing.
-    if (this.writer.busy) this.socket.destroy();
-    else this.socket.end();
-    this.socket.resume();
-    this.giveUpInTime();
+  private advance(event: StateEvent): void {
+    this.state = transition(this.state, event);
   }
 
-  private giveUpInTime(): void {
-    if (this.givingUp) return;
-    this.givingUp = true;
-    destroyWithoutProgress(this.socket, this.settings.closeTimeout);
+  /** Nothing that the peer sends, or has sent, is looked at any more. */
+  private silence(): void {
+    this.dispatcher.mute();
+    this.parser.stop();
   }
 
   private finish(): void {
-    this.call('onClose', () => this.hooks.onClose(this.closeCode, this.closeReason, this.wasClean));
+    const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
+    this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
   }
+
+  // How writes leave.
 
   private wroteData(flush: boolean): boolean {
     this.wrote = true;
@@ -411,37 +395,12 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     else if (!this.receiving) this.writer.schedule();
   }
 
-  onFlush(): void {
-    if (this.state !== State.OPEN) this.endIfDone();
-    if (this.drainWaiters !== undefined || (this.wrote && this.settings.watchesWrites)) this.watchDrain();
-  }
-
-  /** Tells those who wait when the kernel has taken everything. */
-  private watchDrain(): void {
-    if (this.awaitingTaken || this.writer.waiting || this.ended) return;
-    this.awaitingTaken = true;
-    const taken = (): void => {
-      this.awaitingTaken = false;
-      if (this.state === State.CLOSED || this.writer.bufferedAmount > 0 || this.writer.waiting) return;
-      for (const { resolve } of this.drainWaiters ?? []) resolve();
-      this.drainWaiters = undefined;
+  private createDrainWatch(): DrainWatch {
+    return new DrainWatch(this.socket, this.writer, () => {
       if (!this.wrote) return;
       this.wrote = false;
       this.call('onWrite', () => this.hooks.onWrite());
-    };
-    if (this.socket.writableLength === 0) process.nextTick(taken);
-    else this.writer.whenTaken(taken);
-  }
-
-  private rejectDrainWaiters(): void {
-    for (const { reject } of this.drainWaiters ?? []) reject(this.invalidState('drained'));
-    this.drainWaiters = undefined;
-  }
-
-  private answerLatestPing(): void {
-    const payload = this.latestPing;
-    this.latestPing = undefined;
-    if (payload !== undefined) this.ping(payload);
+    });
   }
 
   private demandOpen(method: string): void {
@@ -459,8 +418,4 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
         : `${method}() on a connection that is closing or closed`,
     );
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

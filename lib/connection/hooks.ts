@@ -25,3 +25,7 @@ export interface ConnectionSettings extends DispatchSettings {
   /** What the log calls the route. */
   readonly name: string;
 }
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

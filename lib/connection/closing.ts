@@ -1,0 +1,68 @@
+/**
+ * The end of a connection: made when the first close frame is sent or heard, or the connection fails. It knows what was said
+ * and by whom, and when the TCP connection may be closed: as the server, we close it first (RFC 6455 section 7.1.1).
+ */
+import type { Duplex } from 'node:stream';
+import { CloseCode } from '../framing/close-code.js';
+import { closePayload } from '../framing/close-payload.js';
+import { Opcode } from '../framing/opcode.js';
+import { destroyWithoutProgress } from './close-timer.js';
+import { draft76Close } from './draft76-frames.js';
+import type { Writer } from './writer.js';
+
+export class Closing {
+  /** What `onClose` will be told. */
+  code: number = CloseCode.ABNORMAL_CLOSURE;
+  reason = '';
+  wasClean = false;
+  /** The peer's close frame has come. */
+  private heard = false;
+  /** FIN is on its way: the socket takes no more writes. */
+  private ended = false;
+  private readonly socket: Duplex;
+  private readonly writer: Writer;
+  private readonly isDraft76: boolean;
+
+  /** @param timeout how long the peer may take over each step, in milliseconds */
+  constructor(socket: Duplex, writer: Writer, isDraft76: boolean, timeout: number) {
+    this.socket = socket;
+    this.writer = writer;
+    this.isDraft76 = isDraft76;
+    destroyWithoutProgress(socket, timeout);
+  }
+
+  /** Writes our close frame, behind everything else. */
+  say(code: number, reason: string): void {
+    if (!this.isDraft76) {
+      this.writer.binary(Opcode.Close, closePayload(code, reason));
+      return;
+    }
+    // Draft-76 knows no codes, and a server does not wait for the peer's word.
+    this.writer.raw(draft76Close);
+    this.hear(CloseCode.NO_STATUS_RECEIVED, '');
+  }
+
+  /** The peer has said its last word. */
+  hear(code: number, reason: string): void {
+    this.heard = true;
+    this.code = code;
+    this.reason = reason;
+    this.wasClean = true;
+  }
+
+  /** Whether both close frames have passed, so that nothing is left to be said. */
+  get isDone(): boolean {
+    return this.heard && !this.writer.waiting && !this.ended;
+  }
+
+  /** Sends the rest, then FIN. What the peer still sends is read and dropped: a reset would destroy our last words. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.writer.flush();
+    // A file's frame cannot be ended early, and nothing can be said inside it.
+    if (this.writer.busy) this.socket.destroy();
+    else this.socket.end();
+    this.socket.resume();
+  }
+}

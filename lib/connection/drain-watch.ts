@@ -1,0 +1,47 @@
+/** Waits, for those who asked, until the kernel has taken all that was written: for `drained()`, and for `onWrite`. */
+import type { Duplex } from 'node:stream';
+import type { Writer } from './writer.js';
+
+export class DrainWatch {
+  private waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  private waiting = false;
+  private over = false;
+  private readonly socket: Duplex;
+  private readonly writer: Writer;
+  private readonly onDrained: () => void;
+
+  constructor(socket: Duplex, writer: Writer, onDrained: () => void) {
+    this.socket = socket;
+    this.writer = writer;
+    this.onDrained = onDrained;
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }));
+  }
+
+  /** To be called after each flush. */
+  watch(): void {
+    if (this.waiting || this.over || this.writer.waiting || this.socket.writableEnded) return;
+    this.waiting = true;
+    if (this.socket.writableLength === 0) process.nextTick(() => this.taken());
+    else this.writer.whenTaken(() => this.taken());
+  }
+
+  /** The connection has gone, and what was not taken never will be. */
+  stop(error: Error): void {
+    this.over = true;
+    for (const { reject } of this.waiters) reject(error);
+    this.waiters = [];
+  }
+
+  private taken(): void {
+    this.waiting = false;
+    // More has been written meanwhile: its flush calls `watch` again.
+    if (this.over || this.writer.bufferedAmount > 0 || this.writer.waiting) return;
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const { resolve } of waiters) resolve();
+    this.onDrained();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Pongs for the peer's pings. Each is answered, in order, while the peer reads; one that pings without reading is owed only
+ * the last answer: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
+ * frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame" (5.5.3).
+ */
+import type { Writer } from './writer.js';
+
+/** Buffered bytes from which on answers are held back. */
+const MAX_BUFFERED = 16 * 1024;
+
+/** Whether there is too much on its way to the peer to add an answer to it. */
+export function mustHoldBack(writer: Writer): boolean {
+  return writer.bufferedAmount > MAX_BUFFERED;
+}
+
+export class PingAnswers {
+  private latest: Buffer | undefined = undefined;
+  private readonly writer: Writer;
+  private readonly retry: (payload: Buffer) => void;
+
+  /** @param retry called with the payload of the latest ping when the peer has read what was on its way */
+  constructor(writer: Writer, retry: (payload: Buffer) => void) {
+    this.writer = writer;
+    this.retry = retry;
+  }
+
+  holdBack(payload: Buffer): void {
+    if (this.latest === undefined) this.writer.whenTaken(() => this.release());
+    // A copy: the payload is only valid while its ping is being handled.
+    this.latest = Buffer.from(payload);
+  }
+
+  private release(): void {
+    const payload = this.latest;
+    this.latest = undefined;
+    if (payload !== undefined) this.retry(payload);
+  }
+}
