@@ -28,5 +28,6 @@ export interface HandlerHooks<Args extends readonly unknown[], D extends Delimit
 
 /** An object literal with hooks and whatever else it wants; `this` in it is the connection's handler. */
 export type HandlerLiteral<Args extends readonly unknown[], D extends Delimiter, Extra> = Extra &
-  HandlerHooks<Args, D> &
-  ThisType<WebSocketHandler & Extra>;
+  HandlerHooks<Args, D> & { /** A class is no literal, though all hooks are optional. */ prototype?: never } & ThisType<
+    WebSocketHandler & Extra
+  >;

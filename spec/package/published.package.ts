@@ -44,7 +44,9 @@ beforeAll(async () => {
   await mkdir(join(folder, 'project'));
   const project = join(folder, 'project');
   await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true }');
-  await output('npm', ['install', '--silent', '--no-audit', '--no-fund', tarball], project);
+  const install = ['install', '--silent', '--no-audit', '--no-fund'];
+  await output('npm', [...install, tarball], project);
+  await output('npm', [...install, '--prefix', join(folder, 'compiler'), 'typescript@5.4'], folder);
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -100,5 +102,35 @@ describe('the packed package', () => {
     const { problems = {} } = JSON.parse(report) as { problems?: Record<string, unknown> };
     // require() gets the ES module too, which every Node that we support can do.
     expect(Object.keys(problems).filter((kind) => kind !== 'CJSResolvesToESM')).toEqual([]);
+  });
+
+  it.each(['7', '5.4'])('has types that TypeScript %s reads, and that catch mistakes', async (version) => {
+    const compiler = version === '7' ? root : join(folder, 'compiler');
+    const file = join(folder, 'project', `consumer-${version}.mts`);
+    await writeFile(
+      file,
+      `import { Struct, WebSocketHandler, toInteger, websocketRoute } from 'websocket-route';
+       class Player extends WebSocketHandler {
+         override onConnect({ id }: { id: number }): void { this.write(id.toFixed()); }
+         override onRead(data: string | Buffer): void { this.write(data); }
+       }
+       websocketRoute('/ws/:id', Player, { convert: { id: toInteger } });
+       // @ts-expect-error without the converter the param is a string
+       websocketRoute('/ws/:id', Player);
+       websocketRoute('/telemetry', {
+         readDelimiter: new Struct('!ILH'),
+         onRead(kind, length, id) { this.writePacked(kind + length + id, 1, 2); },
+       });
+       websocketRoute('/telemetry', {
+         readDelimiter: new Struct('!Q'),
+         // @ts-expect-error 64 bits are a bigint
+         onRead(count) { Math.abs(count); },
+       });
+       `,
+    );
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
+    const typeRoots = ['--typeRoots', join(root, 'node_modules', '@types')];
+    const tsc = join(compiler, 'node_modules', 'typescript', 'bin', 'tsc');
+    expect(await output(process.execPath, [tsc, ...options, ...typeRoots, file], folder)).toBe('');
   });
 });
