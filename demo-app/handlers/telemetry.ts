@@ -1,0 +1,51 @@
+import { CloseCode, Struct, WebSocketHandler } from 'websocket-route';
+
+/** What a record is, by its first field, in both directions. `telemetry.html` has the same numbers. */
+const PacketType = { READING: 1, SUMMARY: 2 } as const;
+
+interface Summary {
+  count: number;
+  lowest: number;
+  highest: number;
+  sum: number;
+}
+
+/**
+ * Takes readings of sensors, reports new maxima, and sums up when asked. A unit is one record, whether a message brings
+ * several of them or a part of one.
+ */
+export class Telemetry extends WebSocketHandler {
+  /** Packet type, value, sensor. */
+  override readDelimiter = new Struct('!ILH');
+  readonly #sensors = new Map<number, Summary>();
+
+  override onRead(type: number, value: number, sensor: number) {
+    if (type === PacketType.READING) this.#add(value, sensor);
+    else if (type === PacketType.SUMMARY) this.#sumUp(sensor);
+    else this.close(CloseCode.POLICY_VIOLATION, `there is no packet type ${type}`);
+  }
+
+  #add(value: number, sensor: number) {
+    const { count, lowest, highest, sum } = this.#sensors.get(sensor) ?? NOTHING;
+    // In the format of `readDelimiter`: the record goes back as it came.
+    if (value > highest) this.writePacked(PacketType.READING, value, sensor);
+    this.#sensors.set(sensor, {
+      count: count + 1,
+      lowest: Math.min(lowest, value),
+      highest: Math.max(highest, value),
+      sum: sum + value,
+    });
+  }
+
+  #sumUp(sensor: number) {
+    const summary = this.#sensors.get(sensor);
+    if (summary === undefined) {
+      this.close(CloseCode.POLICY_VIOLATION, `sensor ${sensor} has no readings`);
+      return;
+    }
+    const { count, lowest, highest, sum } = summary;
+    this.writePackedAs('!IHLLLd', PacketType.SUMMARY, sensor, count, lowest, highest, sum / count);
+  }
+}
+
+const NOTHING: Summary = { count: 0, lowest: Infinity, highest: -Infinity, sum: 0 };

@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+/** What may be downloaded. A name from a client is looked up here; it never becomes a path. */
+const PATHS = new Map([
+  // A file of many MiB that is there for certain: the one that runs this.
+  ['node', process.execPath],
+  ['package.json', resolve('package.json')],
+]);
+
+export function pathOfShared(name: string): string | undefined {
+  return PATHS.get(name);
+}
+
+/** Of the first `size` bytes, in hexadecimal. */
+export async function sha256(path: string, size: number): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { end: size - 1 }), hash);
+  return hash.digest('hex');
+}
