@@ -247,8 +247,11 @@ export class WebSocketHandler {
    * @example
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
-  async writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS): Promise<void> {
-    await this.#bound.writeFile(source, options, options.flush ?? false);
+  writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS): Promise<void> {
+    const sent = this.#sendFile(source, options);
+    // A peer that goes away must not end the process of a user who does not wait for the file.
+    sent.catch(() => {});
+    return sent;
   }
 
   /**
@@ -357,6 +360,10 @@ export class WebSocketHandler {
       throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
     }
     return this.#connection;
+  }
+
+  async #sendFile(source: FileSource, options: WriteFileOptions): Promise<void> {
+    await this.#bound.writeFile(source, options, options.flush ?? false);
   }
 
   #log(hook: string, error: unknown): void {

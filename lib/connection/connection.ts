@@ -88,7 +88,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
       }
     });
     if (head.length > 0) this.onData(head);
-    if (!this.busy) this.socket.resume();
+    // A handler that closed at once is waited for by nobody: the peer's close frame is.
+    if (!this.busy || !canSend(this.state)) this.socket.resume();
   }
 
   onData(chunk: Buffer): void {
@@ -104,7 +105,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   onEnd(): void {
-    if (this.state === State.ENDING) return;
+    // A peer that said goodbye may stop writing before we do: what we owe it leaves, then FIN.
+    if (this.state === State.ENDING || this.state === State.REMOTE_CLOSING) return;
     // 7.1.5: closed without a close frame, so the code stays 1006. What we owe the peer it may still read.
     this.silence();
     this.beginClosing();
@@ -137,6 +139,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     const answer = this.pings?.answered(payload);
     if (answer === undefined || this.state !== State.OPEN) return;
     this.call('onPong', () => this.hooks.onPong(answer));
+    // If it has changed the delimiter: what came before the pong is dispatched before what comes after it.
+    this.dispatcher.dispatchHeld();
   }
 
   closed(code: number, reason: string): void {
@@ -180,6 +184,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   // What the writer calls.
 
   onFlush(): void {
+    if (canSend(this.state)) this.pingAnswers?.watch();
     if (this.closing !== undefined) this.endIfDone();
     if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
     this.drain ??= this.createDrainWatch();
@@ -275,7 +280,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
       this.dispatcher.pause();
       this.socket.pause();
     }
-    result.then(
+    // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
+    Promise.resolve(result).then(
       () => this.release(),
       (error: unknown) => {
         this.hookFailed(error, hook);

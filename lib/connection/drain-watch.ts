@@ -37,8 +37,12 @@ export class DrainWatch {
 
   private taken(): void {
     this.waiting = false;
-    // More has been written meanwhile: its flush calls `watch` again.
-    if (this.over || this.writer.bufferedAmount > 0 || this.writer.waiting) return;
+    if (this.over) return;
+    if (this.writer.bufferedAmount > 0 || this.writer.waiting) {
+      // More has been written meanwhile: flushed already, or its flush calls `watch` again.
+      this.watch();
+      return;
+    }
     const waiters = this.waiters;
     this.waiters = [];
     for (const { resolve } of waiters) resolve();

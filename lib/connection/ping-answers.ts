@@ -15,6 +15,7 @@ export function mustHoldBack(writer: Writer): boolean {
 
 export class PingAnswers {
   private latest: Buffer | undefined = undefined;
+  private waiting = false;
   private readonly writer: Writer;
   private readonly retry: (payload: Buffer) => void;
 
@@ -25,12 +26,23 @@ export class PingAnswers {
   }
 
   holdBack(payload: Buffer): void {
-    if (this.latest === undefined) this.writer.whenTaken(() => this.release());
     // A copy: the payload is only valid while its ping is being handled.
     this.latest = Buffer.from(payload);
+    this.watch();
+  }
+
+  /**
+   * To be called after each flush. While something waits to be flushed, or behind a file, the kernel has nothing to take, and
+   * asking it would be answered at once, again and again.
+   */
+  watch(): void {
+    if (this.latest === undefined || this.waiting || this.writer.waiting) return;
+    this.waiting = true;
+    this.writer.whenTaken(() => this.release());
   }
 
   private release(): void {
+    this.waiting = false;
     const payload = this.latest;
     this.latest = undefined;
     if (payload !== undefined) this.retry(payload);

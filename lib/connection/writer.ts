@@ -115,9 +115,11 @@ export class Writer implements Flushable {
     this.owner.onFlush();
   }
 
-  /** Calls back when the kernel has taken what was flushed. */
+  /** Calls back when the kernel has taken what was flushed; never, if the connection goes away before. */
   whenTaken(callback: () => void): void {
-    this.socket.write(NOTHING, callback);
+    this.socket.write(NOTHING, (error) => {
+      if (!error) callback();
+    });
   }
 
   /** Drops what was not flushed, and the jobs. */

@@ -9,18 +9,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Connection } from '../connection/connection.js';
 import { report } from '../connection/report.js';
-import { invalidArgument } from '../errors.js';
 import { bind, type WebSocketHandler } from '../handler.js';
-import type { Refusal, ResponseHeaders } from '../options.js';
+import type { ResponseHeaders } from '../options.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { type Accepting, negotiate } from './handshake.js';
 import { checkResponseHeaders } from './headers.js';
 import { headOf, takeBytes } from './heads.js';
 import { originRefusalText } from './origins.js';
-import type { Plan } from './plan.js';
+import { type Plan, settingsFor } from './plan.js';
 import { hostOf, isSecure } from './proxy.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
-import { releaseFromServer } from './release.js';
+import { isPipelined, releaseFromServer } from './release.js';
 import { sendRefusal, sendSwitchingProtocols } from './respond.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -37,10 +36,20 @@ export async function accept(
     refusal = await new Handshake(plan, request, response).run(args);
   } catch (error) {
     report(`handshake of ${plan.settings.name}`, error);
+    // Its head is written, and its end has failed.
+    if (response.statusCode === 101) request.socket.destroy();
     refusal = refuse(500, 'error', 'The handshake failed.');
   }
-  if (refusal !== undefined) sendRefusal(response, refusal);
+  try {
+    if (refusal !== undefined) sendRefusal(response, refusal);
+  } catch (error) {
+    // A middleware has replaced a method of the response, and that one throws: nothing can be said any more.
+    report(`refusal of ${plan.settings.name}`, error);
+    request.socket.destroy();
+  }
 }
+
+type CheckedHeaders = ReturnType<typeof checkResponseHeaders>;
 
 class Handshake {
   private readonly plan: Plan;
@@ -59,7 +68,9 @@ class Handshake {
     if ('status' in asked) return asked;
     const head = headOf(request);
     if (asked.version === 0 && head === undefined) {
-      return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', { Upgrade: 'websocket' });
+      // RFC 9110 section 15.5.22, and RFC 6455 section 4.4, as of any 426.
+      const headers = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13' };
+      return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', headers);
     }
     const secure = isSecure(request);
     const host = hostOf(request);
@@ -67,16 +78,17 @@ class Handshake {
       return refuse(403, 'origin', originRefusalText(asked.origin ?? '', host));
     }
     const handler = new plan.Handler();
-    const connection = new Connection(request.socket, handler, plan.settings);
+    const connection = new Connection(request.socket, handler, settingsFor(plan, handler));
     connection.version = asked.version;
     connection.isSecure = secure;
     connection.subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
     bind(handler, connection);
 
-    const headers: ResponseHeaders = {};
-    const answer = await askHandler(handler, request, headers);
-    if (answer !== true) return refusalOf(answer, headers);
-    const own = checkResponseHeaders(headers, 101, asked.subprotocols);
+    const own = await askHandler(handler, request, asked.subprotocols);
+    if (!Array.isArray(own)) return own;
+    if (isPipelined(request)) {
+      return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
+    }
     const chosen = own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
     if (typeof chosen === 'string') connection.subprotocol = chosen;
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
@@ -88,7 +100,7 @@ class Handshake {
     connection: Connection,
     host: string | undefined,
     head: Buffer,
-    own: readonly (readonly [string, string | string[]])[],
+    own: CheckedHeaders,
     args: readonly unknown[],
   ): void {
     const { request, response } = this;
@@ -101,9 +113,12 @@ class Handshake {
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
         : switchingHeaders(asked.accept, subprotocol);
     sendSwitchingProtocols(response, [...own, ...Object.entries(protocolHeaders)], () => {
+      // Gone: then the server may have the socket back, its error with it. Or the client has not waited for the 101.
+      if (socket.destroyed) return;
+      if (isPipelined(request)) return void socket.destroy();
       releaseFromServer(socket);
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
-      else if (!socket.destroyed) connection.open(args, head);
+      else connection.open(args, head);
     });
   }
 }
@@ -136,29 +151,22 @@ async function answerChallenge(
   connection.open(args, taken.rest);
 }
 
-/** What the user's hook says; undefined when it failed. */
+/** What the user's hook says, checked: the headers it adds to the 101, or its refusal. What is wrong with it goes to `onError`. */
 async function askHandler(
   handler: WebSocketHandler,
   request: IncomingMessage,
-  headers: ResponseHeaders,
-): Promise<boolean | Refusal | undefined> {
+  offeredSubprotocols: readonly string[],
+): Promise<CheckedHeaders | PlainRefusal> {
+  const headers: ResponseHeaders = {};
   try {
     const answer: unknown = await handler.onHandshake(request, headers);
-    if (answer === undefined || answer === null || answer === false) return false;
-    if (answer === true || typeof answer === 'object') return answer as true | Refusal;
-    throw invalidArgument(
-      'onHandshake result',
-      answer,
-      'it must be true, false or a refusal { status, headers, body }',
-    );
+    if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
+    if (answer !== undefined && answer !== null && answer !== false) return toPlainRefusal(answer, headers);
+    const refusal = refuse(403, 'hook', 'The handshake was refused.');
+    for (const [name, value] of checkResponseHeaders(headers, 403, [])) refusal.headers[name] = value;
+    return refusal;
   } catch (error) {
     await handler.onError(error, 'onHandshake');
-    return undefined;
+    return refuse(500, 'error', 'The handshake failed.');
   }
-}
-
-function refusalOf(answer: false | Refusal | undefined, headers: ResponseHeaders): PlainRefusal {
-  if (answer === undefined) return refuse(500, 'error', 'The handshake failed.');
-  if (answer !== false) return toPlainRefusal(answer, headers);
-  return toPlainRefusal({ status: 403, body: '403 Forbidden\nThe handshake was refused.\n' }, headers);
 }

@@ -2,6 +2,7 @@
  * Handlers come as classes or as object literals. A literal becomes a class of its own: its methods and accessors stand on
  * the prototype, its other properties are the fields that each instance begins with.
  */
+import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
 
@@ -16,14 +17,23 @@ export function handlerClass(handler: unknown): HandlerClass {
   if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
     throw invalidArgument('handler', handler, RULE);
   }
+  if (handler instanceof WebSocketHandler) {
+    throw invalidArgument('handler', handler, 'give the class itself: each connection gets an instance of its own');
+  }
   const methods: PropertyDescriptorMap = {};
   const fields: PropertyDescriptorMap = {};
-  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(handler))) {
+  for (const [name, descriptor] of Object.entries(descriptorsOf(handler))) {
+    // A hook that is left out in so many words would hide the default one.
+    if ('value' in descriptor && descriptor.value === undefined) continue;
     const isField = 'value' in descriptor && typeof descriptor.value !== 'function';
     // A frozen literal is no reason why its handlers could not change.
     const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
     (isField ? fields : methods)[name] = thawed;
   }
+  // Told now rather than to every client in turn.
+  if (fields['readDelimiter']) checkDelimiter(fields['readDelimiter'].value);
+  if (fields['bufferSize']) checkBufferSize(fields['bufferSize'].value);
+  if (fields['regexSearch']) checkRegexSearch(fields['regexSearch'].value);
   class LiteralHandler extends WebSocketHandler {
     constructor() {
       super();
@@ -32,6 +42,13 @@ export function handlerClass(handler: unknown): HandlerClass {
   }
   Object.defineProperties(LiteralHandler.prototype, methods);
   return LiteralHandler;
+}
+
+/** Of the object and of what it inherits from: it may be an instance of some class, or made with `Object.create`. */
+function descriptorsOf(handler: object): PropertyDescriptorMap {
+  if (handler === Object.prototype) return {};
+  const { constructor: _, ...inherited } = descriptorsOf(Object.getPrototypeOf(handler) ?? Object.prototype);
+  return { ...inherited, ...Object.getOwnPropertyDescriptors(handler) };
 }
 
 function isHandlerClass(handler: unknown): handler is HandlerClass {

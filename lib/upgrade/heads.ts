@@ -30,6 +30,7 @@ export function takeBytes(
     const finish = (result: { bytes: Buffer; rest: Buffer } | undefined): void => {
       clearTimeout(timer);
       socket.removeListener('readable', onReadable);
+      socket.removeListener('end', onClose);
       socket.removeListener('close', onClose);
       resolve(result);
     };
@@ -41,6 +42,7 @@ export function takeBytes(
     const onClose = (): void => finish(undefined);
     const timer = setTimeout(onClose, timeout);
     socket.on('readable', onReadable);
+    socket.on('end', onClose);
     socket.on('close', onClose);
   });
 }

@@ -35,11 +35,18 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
   };
 }
 
+/** The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows. */
+export function settingsFor({ settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
+  return Object.hasOwn(handler, 'onWrite') ? { ...settings, watchesWrites: true } : settings;
+}
+
 const NO_OPTIONS: ConnectionOptions = {};
 const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
 
 /** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
-export function planFor(handler: object, options: ConnectionOptions = NO_OPTIONS): Plan {
+export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): Plan {
+  // `{}` in a call is a new object each time.
+  const options = Object.keys(given).length === 0 ? NO_OPTIONS : given;
   let byOptions = plans.get(handler);
   if (byOptions === undefined) {
     byOptions = new WeakMap();

@@ -9,6 +9,7 @@
  * The names are the same on Node 20 to 26, and a spec holds it on each. On a runtime where they are not found they stay where
  * they are. A socket from the `upgrade` event has been released by Node already; then nothing is found, and nothing done.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 const LISTENERS: readonly (readonly [event: string, name: string])[] = [
@@ -17,10 +18,32 @@ const LISTENERS: readonly (readonly [event: string, name: string])[] = [
   ['drain', 'bound socketOnDrain'],
   ['error', 'socketOnError'],
   ['timeout', 'socketOnTimeout'],
+];
+const FLOW_LISTENERS: typeof LISTENERS = [
   ['pause', 'onSocketPause'],
   ['resume', 'onSocketResume'],
 ];
 const CLOSE_LISTENER = 'bound socketOnClose';
+
+/**
+ * Whether the client has sent another request behind this one, without waiting for the answer: the server would write that
+ * one's response into the open WebSocket.
+ */
+export function isPipelined(request: IncomingMessage): boolean {
+  const parser: unknown = Reflect.get(request.socket, 'parser');
+  const latest: unknown = typeof parser === 'object' && parser !== null && Reflect.get(parser, 'incoming');
+  return typeof latest === 'object' && latest !== null && latest !== request;
+}
+
+/**
+ * Keeps from the server's parser what arrives after the 101 is written and before it has finished. By TCP nothing does; by TLS
+ * the client may have the 101 before, and have answered it: the server would answer that with `400 Bad Request`.
+ */
+export function holdBack(socket: Socket): void {
+  // They would stop and start the handle itself, which nobody would do any more after the release.
+  removeListeners(socket, FLOW_LISTENERS);
+  socket.pause();
+}
 
 export function releaseFromServer(socket: Socket): void {
   const forget = socket.listeners('close').find((listener) => listener.name === CLOSE_LISTENER);
@@ -29,11 +52,15 @@ export function releaseFromServer(socket: Socket): void {
     // The parser must let go of the handle before its own listeners leave, or the stream would never be read again.
     forget.call(socket);
   }
-  for (const [event, name] of LISTENERS) {
+  removeListeners(socket, LISTENERS);
+  // The server had set its keep-alive timeout when the response was finished.
+  socket.setTimeout(0);
+}
+
+function removeListeners(socket: Socket, listeners: typeof LISTENERS): void {
+  for (const [event, name] of listeners) {
     for (const listener of socket.listeners(event)) {
       if (listener.name === name) socket.removeListener(event, listener as () => void);
     }
   }
-  // The server had set its keep-alive timeout when the response was finished.
-  socket.setTimeout(0);
 }

@@ -1,10 +1,12 @@
 /** Answers of the handshake, through the response: whoever watches it (loggers, session stores) sees an ordinary one. */
 import type { ServerResponse } from 'node:http';
 import type { PlainRefusal } from './refusal.js';
+import { holdBack } from './release.js';
 
 export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): void {
   // The peer has gone, or somebody else has answered meanwhile.
   if (response.headersSent || response.writableEnded || response.destroyed) return;
+  removeHeaders(response, FRAMING);
   response.statusCode = refusal.status;
   for (const [name, value] of Object.entries(refusal.headers)) setHeader(response, name, value);
   response.end(refusal.body);
@@ -20,13 +22,22 @@ export function sendSwitchingProtocols(
   headers: readonly (readonly [name: string, value: string | string[]])[],
   done: () => void,
 ): void {
-  // A middleware may have prepared for a body; a 101 has none (RFC 9110 section 15.2).
-  response.removeHeader('Content-Length');
-  response.removeHeader('Transfer-Encoding');
+  removeHeaders(response, FRAMING);
+  removeHeaders(response, NEGOTIATED);
   for (const [name, value] of headers) setHeader(response, name, value);
   response.writeHead(101);
   response.once('finish', done);
+  holdBack(response.req.socket);
   response.end();
+}
+
+/** What a middleware may have prepared for a body of its own: a 101 has none (RFC 9110 section 15.2), a refusal another. */
+const FRAMING = ['Content-Length', 'Transfer-Encoding', 'Trailer'];
+/** What only the handshake can agree on (RFC 6455 section 4.2.2): the client would fail the connection. */
+const NEGOTIATED = ['Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions'];
+
+function removeHeaders(response: ServerResponse, names: readonly string[]): void {
+  for (const name of names) response.removeHeader(name);
 }
 
 /** Cookies add up: the session's has been set by its middleware. Every other header is replaced. */

@@ -1,5 +1,6 @@
 /** The request door: a WebSocket route as ordinary middleware. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { report } from '../connection/report.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import {
@@ -75,7 +76,15 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
   const match = compilePath(path, { convert, caseSensitive, strict });
   return (request, response, next) => {
     const pathname = pathnameOf(request);
-    const params = pathname === undefined ? undefined : match(pathname);
+    let params: ReturnType<typeof match>;
+    try {
+      params = pathname === undefined ? undefined : match(pathname);
+    } catch (error) {
+      // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
+      if (next !== undefined) return next(error);
+      report(`a converter of ${plan.settings.name}`, error);
+      return sendRefusal(response, refuse(500, 'error', 'The handshake failed.'));
+    }
     if (params === 'malformed') sendRefusal(response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
     else if (params !== undefined) void accept(plan, request, response, [params, request]);
     else if (next !== undefined) next();

@@ -1,6 +1,7 @@
 /** The upgrade door: for servers on which something else listens to `upgrade`, and for draft-76. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { invalidArgument } from '../errors.js';
 import { rememberHead } from './heads.js';
 import { pathnameOf } from './path.js';
 import { compilePrefix } from './prefix.js';
@@ -28,13 +29,14 @@ export function upgradeListener(
   app: (request: IncomingMessage, response: ServerResponse) => unknown,
   options: UpgradeListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  if (typeof app !== 'function') throw invalidArgument('app', app, 'give an Express or Connect app');
+  checkOptions(options);
   const isInside = compilePrefix(options.path);
   return (request, _socket, head) => {
     if (!isInside(pathnameOf(request) ?? '')) return;
     const { socket } = request;
     // Node has taken its own listener off: a reset before the response is out would end the process.
-    const onError = (): void => {};
-    socket.on('error', onError);
+    socket.on('error', ignore);
     const response = new ServerResponse(request);
     // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
     response.shouldKeepAlive = false;
@@ -42,9 +44,20 @@ export function upgradeListener(
     rememberHead(request, head);
     response.once('finish', () => {
       response.detachSocket(socket);
-      if (response.statusCode === 101) socket.removeListener('error', onError);
-      else socket.destroySoon();
+      if (response.statusCode !== 101) socket.destroySoon();
     });
     app(request, response);
   };
+}
+
+/** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
+function ignore(): void {}
+
+/** A misspelt `path` would answer every request, and so break the other listeners. */
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument('options', options, 'it must be an object');
+  for (const name of Object.keys(options)) {
+    if (name !== 'path') throw invalidArgument('option', name, 'it is unknown; the only option is path');
+  }
 }

@@ -1,0 +1,118 @@
+/** A sink that writes down what a parser calls, in a form that does not show how the bytes were cut. */
+import { ProtocolError } from '../../lib/errors.js';
+import type { MessageKind } from '../../lib/framing/opcode.js';
+import type { ControlSink, MessageSink, Parser } from '../../lib/framing/sink.js';
+
+export type Happened =
+  | [name: 'data', kind: MessageKind, bytes: string]
+  | [name: 'end', kind: MessageKind]
+  | [name: 'ping' | 'pong', payload: string]
+  | [name: 'closed', code: number, reason: string]
+  | [name: 'fail', code: number];
+
+export class RecordingSink implements MessageSink, ControlSink {
+  readonly happened: Happened[] = [];
+  /** The lengths that frames announced, as far as they were announced. */
+  readonly announced: number[] = [];
+  /** Called after each event that reaches a user. */
+  afterwards: (name: Happened[0]) => void = () => {};
+
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    if (start < end) this.add(kind, bytes.toString('latin1', start, end));
+    this.happened.push(['end', kind]);
+    this.afterwards('end');
+  }
+
+  frame(_kind: MessageKind, length: number): void {
+    this.announced.push(length);
+  }
+
+  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    if (start === end) throw new Error('data without bytes');
+    this.add(kind, bytes.toString('latin1', start, end));
+    this.afterwards('data');
+  }
+
+  end(kind: MessageKind): void {
+    this.happened.push(['end', kind]);
+    this.afterwards('end');
+  }
+
+  ping(payload: Buffer): void {
+    this.happened.push(['ping', payload.toString('latin1')]);
+    this.afterwards('ping');
+  }
+
+  pong(payload: Buffer): void {
+    this.happened.push(['pong', payload.toString('latin1')]);
+    this.afterwards('pong');
+  }
+
+  closed(code: number, reason: string): void {
+    this.happened.push(['closed', code, reason]);
+    this.afterwards('closed');
+  }
+
+  private add(kind: MessageKind, bytes: string): void {
+    const last = this.happened.at(-1);
+    if (last?.[0] === 'data' && last[1] === kind) last[2] += bytes;
+    else this.happened.push(['data', kind, bytes]);
+  }
+}
+
+export type MakeParser = (messages: MessageSink, controls: ControlSink) => Parser;
+
+/** Where to cut: the lengths of the pieces, the last of which is whatever is left. */
+export type Cut = (total: number) => number[];
+
+export const whole: Cut = (total) => [total];
+export const byteByByte: Cut = (total) => new Array<number>(total).fill(1);
+
+/** What becomes of `bytes` when they arrive in these pieces. The parser unmasks in place, so it gets a copy. */
+export function parse(make: MakeParser, bytes: Uint8Array, cut: Cut = whole): Happened[] {
+  const sink = new RecordingSink();
+  const parser = make(sink, sink);
+  let at = 0;
+  for (const length of [...cut(bytes.length), bytes.length]) {
+    const piece = Buffer.from(bytes.subarray(at, at + length));
+    at += piece.length;
+    if (piece.length === 0) continue;
+    const code = failure(() => parser.feed(piece));
+    if (code === undefined) continue;
+    sink.happened.push(['fail', code]);
+    break;
+  }
+  return sink.happened;
+}
+
+/** The close code of the `ProtocolError` that `run` throws. */
+export function failure(run: () => void): number | undefined {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.closeCode;
+    throw error;
+  }
+  return undefined;
+}
+
+/** Random numbers that are the same in each run. */
+export function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+export function randomCut(random: (below: number) => number, most: number): Cut {
+  return (total) => {
+    const lengths: number[] = [];
+    for (let left = total; left > 0; ) {
+      const length = Math.min(left, 1 + random(most));
+      lengths.push(length);
+      left -= length;
+    }
+    return lengths;
+  };
+}

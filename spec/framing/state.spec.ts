@@ -1,0 +1,27 @@
+import { canReceive, canSend, State, type StateEvent, transition } from '../../lib/framing/state.js';
+
+const { CONNECTING, OPEN, LOCAL_CLOSING, REMOTE_CLOSING, ENDING, CLOSED } = State;
+
+describe('the life of a connection, RFC 6455 section 7', () => {
+  const events: StateEvent[] = ['open', 'sendClose', 'receiveClose', 'end', 'gone'];
+
+  it.each([
+    ['CONNECTING', CONNECTING, [OPEN, CONNECTING, CONNECTING, CONNECTING, CLOSED]],
+    ['OPEN', OPEN, [OPEN, LOCAL_CLOSING, REMOTE_CLOSING, ENDING, CLOSED]],
+    ['LOCAL_CLOSING', LOCAL_CLOSING, [LOCAL_CLOSING, LOCAL_CLOSING, ENDING, ENDING, CLOSED]],
+    ['REMOTE_CLOSING', REMOTE_CLOSING, [REMOTE_CLOSING, ENDING, REMOTE_CLOSING, ENDING, CLOSED]],
+    ['ENDING', ENDING, [ENDING, ENDING, ENDING, ENDING, CLOSED]],
+    ['CLOSED', CLOSED, [CLOSED, CLOSED, CLOSED, CLOSED, CLOSED]],
+  ] as const)(
+    'leads from %s by open, sendClose, receiveClose, end and gone to the states of the drawing',
+    (_name, state, next) => {
+      expect(events.map((event) => transition(state, event))).toEqual(next);
+    },
+  );
+
+  it('lets data be sent while open, and received until the close frame of the peer', () => {
+    const states = Object.values(State);
+    expect(states.filter(canSend)).toEqual([OPEN]);
+    expect(states.filter(canReceive)).toEqual([OPEN, LOCAL_CLOSING]);
+  });
+});

