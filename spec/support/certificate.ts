@@ -1,25 +1,15 @@
-/** A self-signed certificate for 127.0.0.1, made anew for each run by openssl. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+/** A self-signed certificate for 127.0.0.1, made anew for each run. */
+import { generate } from 'selfsigned';
 
-let made: Promise<{ key: Buffer; cert: Buffer }> | undefined;
+let made: Promise<{ key: string; cert: string }> | undefined;
 
-export function certificate(): Promise<{ key: Buffer; cert: Buffer }> {
+export function certificate(): Promise<{ key: string; cert: string }> {
   made ??= make();
   return made;
 }
 
-async function make(): Promise<{ key: Buffer; cert: Buffer }> {
-  const folder = await mkdtemp(join(tmpdir(), 'websocket-route-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
-  ]);
-  const pair = { key: await readFile(key), cert: await readFile(cert) };
-  await rm(folder, { recursive: true });
-  return pair;
+async function make(): Promise<{ key: string; cert: string }> {
+  const extensions = [{ name: 'subjectAltName' as const, altNames: [{ type: 7 as const, ip: '127.0.0.1' }] }];
+  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], { extensions });
+  return { key, cert };
 }
