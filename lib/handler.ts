@@ -12,6 +12,7 @@ import type { Delimiter } from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
 import { Opcode } from './framing/opcode.js';
+import { ReadyState } from './framing/state.js';
 import { isText } from './framing/utf8.js';
 import type { Refusal, ResponseHeaders } from './options.js';
 import { asBytes } from './struct/bytes.js';
@@ -334,6 +335,17 @@ export class WebSocketHandler {
   }
 
   // What is known of the connection.
+
+  /**
+   * Where the connection stands, as of the WHATWG's `WebSocket`: `ReadyState.CONNECTING` until `onConnect`, `OPEN`, `CLOSING`,
+   * `CLOSED`. For code that runs outside of the hooks (timers, broadcasts): `write` and `ping` throw unless it is `OPEN`.
+   *
+   * @example
+   * for (const member of members) if (member.readyState === ReadyState.OPEN) member.write(news);
+   */
+  get readyState(): ReadyState {
+    return this.#connection?.readyState ?? ReadyState.CONNECTING;
+  }
 
   /** Bytes that were written and that the operating system has not taken yet. */
   get bufferedAmount(): number {

@@ -15,6 +15,7 @@ export {
 } from './errors.js';
 export { CloseCode } from './framing/close-code.js';
 export { Opcode } from './framing/opcode.js';
+export { ReadyState } from './framing/state.js';
 export { type CloseOptions, type Data, WebSocketHandler, type WriteFileOptions, type WriteOptions } from './handler.js';
 export type {
   ConnectionOptions,

@@ -19,7 +19,15 @@ import { Draft76Parser } from '../framing/draft76-parser.js';
 import { FrameParser } from '../framing/frame-parser.js';
 import { Opcode } from '../framing/opcode.js';
 import type { ControlSink, Parser } from '../framing/sink.js';
-import { canReceive, canSend, State, type StateEvent, transition } from '../framing/state.js';
+import {
+  canReceive,
+  canSend,
+  type ReadyState,
+  readyStateOf,
+  State,
+  type StateEvent,
+  transition,
+} from '../framing/state.js';
 import { Closing } from './closing.js';
 import { draft76Text } from './draft76-frames.js';
 import { DrainWatch } from './drain-watch.js';
@@ -193,6 +201,10 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   // What the user calls, by way of the handler.
 
+  get readyState(): ReadyState {
+    return readyStateOf(this.state);
+  }
+
   get bufferedAmount(): number {
     return this.writer.bufferedAmount;
   }
@@ -232,6 +244,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   flush(): void {
+    if (this.state === State.CONNECTING) throw this.invalidState('flush');
     this.writer.flush();
   }
 

@@ -35,6 +35,20 @@ export function transition(state: State, event: StateEvent): State {
   return TRANSITIONS[state][event] ?? state;
 }
 
+/**
+ * The states as the WHATWG's `WebSocket` numbers them.
+ *
+ * @example
+ * if (member.readyState === ReadyState.OPEN) member.write(news);
+ */
+export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
+export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
+
+export function readyStateOf(state: State): ReadyState {
+  if (state === State.CONNECTING || state === State.OPEN) return state;
+  return state === State.CLOSED ? ReadyState.CLOSED : ReadyState.CLOSING;
+}
+
 /** Whether data and pings may be sent: not after a close frame, RFC 6455 section 5.5.1. */
 export function canSend(state: State): boolean {
   return state === State.OPEN;

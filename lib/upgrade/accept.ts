@@ -162,9 +162,7 @@ async function askHandler(
     const answer: unknown = await handler.onHandshake(request, headers);
     if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
     if (answer !== undefined && answer !== null && answer !== false) return toPlainRefusal(answer, headers);
-    const refusal = refuse(403, 'hook', 'The handshake was refused.');
-    for (const [name, value] of checkResponseHeaders(headers, 403, [])) refusal.headers[name] = value;
-    return refusal;
+    return toPlainRefusal({ status: 403, body: '403 Forbidden\nThe handshake was refused.\n' }, headers);
   } catch (error) {
     await handler.onError(error, 'onHandshake');
     return refuse(500, 'error', 'The handshake failed.');
