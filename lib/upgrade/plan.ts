@@ -46,7 +46,8 @@ const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
 /** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
 export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): Plan {
   // `{}` in a call is a new object each time.
-  const options = Object.keys(given).length === 0 ? NO_OPTIONS : given;
+  const isEmpty = typeof given === 'object' && given !== null && Object.keys(given).length === 0;
+  const options = isEmpty ? NO_OPTIONS : given;
   let byOptions = plans.get(handler);
   if (byOptions === undefined) {
     byOptions = new WeakMap();

@@ -22,11 +22,16 @@ import { sendRefusal } from './respond.js';
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
 
 type Converters = Readonly<Record<string, Converter>>;
-type OptionsWith<D extends Delimiter, C> = Omit<RouteOptions<D>, 'convert'> & { convert?: C };
+type OptionsWith<D extends Delimiter, C> = Omit<RouteOptions<D>, 'convert'> & { convert?: C | undefined };
 type RouteArgs<P extends string | readonly string[] | undefined, C> = [
   params: ConvertedParams<P, C>,
   request: IncomingMessage,
 ];
+/** Of a path that the compiler does not know, or that is the router's, a class may take whatever params it expects. */
+type ClassArgs<P extends string | readonly string[] | undefined, C> = string extends keyof ConvertedParams<P, C>
+  ? AnyParams
+  : RouteArgs<P, C>;
+type AnyParams = [params: never, request: IncomingMessage];
 
 /**
  * A WebSocket route. Mount it like any other middleware: what is mounted before it has run when the handshake is looked at,
@@ -47,19 +52,16 @@ type RouteArgs<P extends string | readonly string[] | undefined, C> = [
 export function websocketRoute<
   const P extends string | readonly string[],
   const C extends Converters = Record<never, never>,
->(path: P, handler: HandlerClassFor<RouteArgs<P, C>>, options?: OptionsWith<Delimiter, C>): Middleware;
+>(path: P, handler: HandlerClassFor<ClassArgs<P, C>>, options?: OptionsWith<Delimiter, C>): Middleware;
 export function websocketRoute<
   const P extends string | readonly string[],
   const C extends Converters = Record<never, never>,
   const D extends Delimiter = typeof EntireMessage,
   Extra = unknown,
 >(path: P, handler: HandlerLiteral<RouteArgs<P, C>, D, Extra>, options?: OptionsWith<D, C>): Middleware;
-export function websocketRoute(
-  handler: HandlerClassFor<RouteArgs<string, Converters>>,
-  options?: ConnectionOptions,
-): Middleware;
+export function websocketRoute(handler: HandlerClassFor<AnyParams>, options?: ConnectionOptions): Middleware;
 export function websocketRoute<const D extends Delimiter = typeof EntireMessage, Extra = unknown>(
-  handler: HandlerLiteral<RouteArgs<string, Converters>, D, Extra>,
+  handler: HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
   options?: ConnectionOptions<D>,
 ): Middleware;
 export function websocketRoute(...args: readonly unknown[]): Middleware {

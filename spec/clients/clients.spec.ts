@@ -1,4 +1,5 @@
 /** Clients that others wrote, against a server of ours. */
+import type { IncomingMessage } from 'node:http';
 import { WebSocket as Undici } from 'undici';
 import { WebSocket as Ws } from 'ws';
 import { WebSocketHandler, websocketRoute } from '../../lib/index.js';
@@ -10,8 +11,20 @@ type Close = [code: number, reason: string, wasClean: boolean];
 /** An echo that tells how each of its connections ended. */
 function echo(closes = new Happenings<Close>()): ReturnType<typeof websocketRoute> {
   class Echo extends WebSocketHandler {
+    override onConnect(_params: object, request: IncomingMessage): void {
+      const greeting = request.headers['x-greeting'];
+      if (typeof greeting === 'string') this.write(greeting);
+    }
+
+    override onPong(answer: number | Buffer): void {
+      this.write(typeof answer === 'number' ? 'pong' : `pong ${answer}`);
+    }
+
     override onRead(data: string | Buffer): void {
-      if (data === 'bye') this.close(4321, 'so long');
+      if (data === 'ping me') {
+        this.ping('payload');
+        this.ping();
+      } else if (data === 'bye') this.close(4321, 'so long');
       else this.write(data);
     }
 
@@ -101,6 +114,25 @@ describe.each([
     await client.closed;
   });
 
+  it('answers pings, and the server hears of it', async () => {
+    client.send('ping me');
+    expect(await client.messages.take(2)).toEqual(['pong payload', 'pong']);
+    client.close();
+    await client.closed;
+  });
+
+  it('sends headers of its own, which the handler sees', async () => {
+    const headers = { 'X-Greeting': 'Hello, header!' };
+    const { url } = await serve(echo());
+    const messages = new Happenings<unknown>();
+    // The options are not the WHATWG's, and each has its own.
+    const socket = Socket === Ws ? new Ws(`${url}/echo`, { headers }) : new Undici(`${url}/echo`, { headers });
+    (socket as Undici).addEventListener('message', ({ data }: { data: unknown }) => messages.push(data));
+    expect(await messages.next()).toBe('Hello, header!');
+    socket.close();
+    client.close();
+  });
+
   it('closes with a code and a reason, which both ends learn', async () => {
     client.close(4001, 'enough');
     expect(await client.closed).toEqual({ code: 4001, reason: 'enough', wasClean: true });
@@ -118,6 +150,18 @@ describe.each([
     expect(await client.closed).toEqual({ code: 4321, reason: 'so long', wasClean: true });
     // Whether the reason comes back with the code is up to the peer.
     expect(await closes.next()).toEqual([4321, expect.any(String), true]);
+  });
+});
+
+describe.each([
+  ['ws', Ws],
+  ['undici', Undici],
+])('the client of %s, refused', (_name, Socket) => {
+  it('hears of an error and no message, and never opens', async () => {
+    const server = await serve(websocketRoute('/echo', { onHandshake: () => false }));
+    const client = connect(Socket, server);
+    await expect(client.opened).rejects.toThrow('refused');
+    expect(await client.closed).toMatchObject({ code: 1006, wasClean: false });
   });
 });
 

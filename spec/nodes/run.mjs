@@ -33,27 +33,28 @@ function test(version, binary) {
   return new Promise((resolve) => {
     const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
     const child = spawn(binary, [jest, ...SPECS], { cwd: root, env: { ...process.env, FORCE_COLOR: '0' } });
+    const summary = [];
     let pending = '';
     const print = (chunk) => {
       const lines = (pending + chunk).split('\n');
       pending = lines.pop() ?? '';
-      for (const line of lines) console.log(`[Node ${version}] ${line}`);
+      for (const line of lines) {
+        if (/^(Test Suites|Tests|Time):/.test(line)) summary.push(line);
+        console.log(`[Node ${version}] ${line}`);
+      }
     };
     child.stdout.setEncoding('utf8').on('data', print);
     child.stderr.setEncoding('utf8').on('data', print);
     child.on('close', (code) => {
       if (pending !== '') print('\n');
-      resolve(code === 0);
+      resolve({ passed: code === 0, summary });
     });
   });
 }
 
-const failed = [];
-for (const version of VERSIONS) {
-  const binary = install(version);
-  if (!(await test(version, binary))) failed.push(version);
+const results = [];
+for (const version of VERSIONS) results.push({ version, ...(await test(version, install(version))) });
+for (const { version, passed, summary } of results) {
+  console.log(`\n${passed ? 'PASS' : 'FAIL'} Node ${version}\n${summary.join('\n')}`);
 }
-if (failed.length > 0) {
-  console.error(`failed on Node ${failed.join(', ')}`);
-  process.exitCode = 1;
-}
+if (results.some(({ passed }) => !passed)) process.exitCode = 1;

@@ -1,0 +1,120 @@
+import { BinaryPattern, type Delimiter, EntireMessage, ErrorCode, NetStruct, Struct } from '../lib/index.js';
+import { resolveOptions, resolveRouteOptions } from '../lib/options.js';
+
+const refused = (pattern: RegExp): Error =>
+  expect.objectContaining({
+    name: 'TypeError',
+    code: ErrorCode.INVALID_ARGUMENT,
+    message: expect.stringMatching(pattern),
+  });
+
+describe('options', () => {
+  it('have these defaults', () => {
+    const defaults = {
+      readDelimiter: EntireMessage,
+      regexSearch: true,
+      bufferSize: 65536,
+      maxDelimiterLength: 1024,
+      origins: 'same-origin',
+      subprotocols: [],
+      allowOldHandshake: false,
+      closeTimeout: 5000,
+      highWaterMark: 65536,
+    };
+    expect(resolveOptions({})).toEqual(defaults);
+    expect(resolveRouteOptions({})).toEqual(defaults);
+    expect(resolveOptions(Object.fromEntries(Object.keys(defaults).map((name) => [name, undefined])))).toEqual(
+      defaults,
+    );
+  });
+
+  it('are taken as they are given, and not changed', () => {
+    const given = Object.freeze({ bufferSize: 1, closeTimeout: 0x7fff_ffff, highWaterMark: 1, maxDelimiterLength: 1 });
+    expect(resolveOptions(given)).toMatchObject(given);
+  });
+
+  it.each<Delimiter>([
+    EntireMessage,
+    null,
+    '\n',
+    '🧀',
+    Buffer.from([0]),
+    Uint8Array.of(1),
+    1,
+    2 ** 53 - 1,
+    /x/,
+    new BinaryPattern(/x/),
+    new Struct('B'),
+    new NetStruct('B$'),
+  ])('take the readDelimiter %p', (readDelimiter) => {
+    expect(resolveOptions({ readDelimiter }).readDelimiter).toBe(readDelimiter);
+  });
+
+  const wrong: [name: string, values: unknown[]][] = [
+    [
+      'readDelimiter',
+      [
+        0,
+        -1,
+        1.5,
+        Number.NaN,
+        Infinity,
+        2 ** 53,
+        '',
+        '\ud800',
+        Buffer.alloc(0),
+        true,
+        {},
+        [],
+        Symbol('x'),
+        5n,
+        new Struct(''),
+        new NetStruct(''),
+        () => 1,
+      ],
+    ],
+    ['regexSearch', [0, 1, 'true', null, {}]],
+    ['bufferSize', [0, -1, 1.5, Number.NaN, Infinity, 2 ** 53, '1024', 1024n, null, {}, true]],
+    ['maxDelimiterLength', [0, -1, 1.5, Number.NaN, Infinity, '1', null]],
+    ['highWaterMark', [0, -1, 1.5, Number.NaN, Infinity, '1', null]],
+    ['closeTimeout', [0, -1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31]],
+    ['allowOldHandshake', [0, 1, 'yes', null]],
+  ];
+
+  it.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
+    'refuse as %s the value %p, naming both',
+    (name, value) => {
+      const resolve = (): unknown => resolveOptions({ [name]: value });
+      expect(resolve).toThrow(refused(new RegExp(`^${name} is `)));
+      expect(() => resolveRouteOptions({ [name]: value })).toThrow(refused(new RegExp(`^${name} is `)));
+    },
+  );
+
+  it.each(['caseSensitive', 'strict'])('of a route refuse %s unless it is a boolean', (name) => {
+    for (const value of [0, 1, 'yes', {}]) {
+      expect(() => resolveRouteOptions({ [name]: value })).toThrow(refused(new RegExp(`^${name} is `)));
+    }
+    for (const value of [true, false, undefined]) expect(resolveRouteOptions({ [name]: value })).toBeDefined();
+  });
+
+  it.each(['maxPayload', 'bufersize', 'Buffersize', 'constructor', '__proto__', 'toString', '', 'perMessageDeflate'])(
+    'refuse the unknown name %p, and tell the known ones',
+    (name) => {
+      const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
+      expect(() => resolveOptions(options)).toThrow(
+        refused(/^option is .*it is unknown; the options are readDelimiter, .*highWaterMark$/),
+      );
+      expect(() => resolveRouteOptions(options)).toThrow(refused(/highWaterMark, convert, caseSensitive, strict$/));
+    },
+  );
+
+  it('of a route are unknown without a path', () => {
+    for (const name of ['convert', 'caseSensitive', 'strict']) {
+      expect(() => resolveOptions({ [name]: undefined })).toThrow(refused(/is unknown/));
+    }
+  });
+
+  it.each([null, 5, 'options', true, undefined, () => 1])('may not be %p', (options) => {
+    expect(() => resolveOptions(options as unknown as object)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,86 @@
+/** The arguments of `websocketRoute` and `acceptWebSocket`. What routes do is in `frameworks.spec.ts`. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { acceptWebSocket, toInteger, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { RawClient } from '../support/raw-client.js';
+import { serve } from '../support/server.js';
+
+class Echo extends WebSocketHandler {}
+
+const invalid = expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' });
+const request = {} as IncomingMessage;
+const response = {} as ServerResponse;
+
+describe('websocketRoute', () => {
+  it.each([
+    ['nothing', []],
+    ['a path and no handler', ['/ws']],
+    ['a handler that is a function', ['/ws', () => {}]],
+    ['a handler that is a route', ['/ws', websocketRoute('/ws', Echo)]],
+    ['a handler that is no subclass', ['/ws', class {}]],
+    ['the base class itself', ['/ws', WebSocketHandler]],
+    ['an instance', ['/ws', new Echo()]],
+    ['handler and path the wrong way round', [Echo, '/ws']],
+    ['a regular expression for a path', [/ws/, Echo]],
+    ['a path without a slash', ['ws', Echo]],
+    ['an empty path', ['', Echo]],
+    ['no path in an array', [[], Echo]],
+    ['a malformed path', ['/ws/:', Echo]],
+    ['an optional param as in Express 4', ['/ws/:name?', Echo]],
+    ['a wildcard as in Express 4', ['/ws/*', Echo]],
+    ['options that are null', ['/ws', Echo, null]],
+    ['options that are text', ['/ws', Echo, 'strict']],
+    ['an unknown option', ['/ws', Echo, { delimiter: '\n' }]],
+    ['an option of a path without one', [Echo, { strict: true }]],
+    ['a converter of no param', ['/ws/:id', Echo, { convert: { di: toInteger } }]],
+    ['a converter that is none', ['/ws/:id', Echo, { convert: { id: 'integer' } }]],
+    ['strict that is no boolean', ['/ws', Echo, { strict: 1 }]],
+  ])('refuses %s with a TypeError, before any request', (_what, args) => {
+    expect(() => Reflect.apply(websocketRoute, undefined, args)).toThrow(invalid);
+  });
+
+  it('may be made once and mounted anywhere', async () => {
+    const route = websocketRoute({
+      onConnect() {
+        this.write('hello');
+      },
+    });
+    for (const server of [await serve(route), await serve(route)]) {
+      expect(await (await RawClient.open(server)).nextText()).toBe('hello');
+    }
+  });
+
+  it('does not look at its options again', async () => {
+    const options = { subprotocols: ['chat'], origins: ['http://a.example'] };
+    const server = await serve(websocketRoute(Echo, options));
+    options.subprotocols.push('other');
+    options.origins.push('http://b.example');
+    const client = await RawClient.connect(server);
+    expect((await client.handshake('/', { Origin: 'http://b.example' })).status).toBe(403);
+    const offer = { 'Sec-WebSocket-Protocol': 'other' };
+    expect((await client.handshake('/', offer)).headers['sec-websocket-protocol']).toBeUndefined();
+  });
+
+  it('hands a plain request for another path on without looking at it', () => {
+    const next = jest.fn();
+    websocketRoute('/ws', Echo)({ url: '/other' } as IncomingMessage, response, next);
+    expect(next.mock.calls).toEqual([[]]);
+  });
+});
+
+describe('acceptWebSocket', () => {
+  it.each([
+    ['no handler', undefined],
+    ['null', null],
+    ['a path', '/ws'],
+    ['a function', () => {}],
+    ['an instance', new Echo()],
+  ])('refuses %s for a handler with a TypeError', (_what, handler) => {
+    expect(() => acceptWebSocket(request, response, handler as object)).toThrow(invalid);
+  });
+
+  it('refuses options of a route, and unknown ones', () => {
+    for (const options of [{ convert: {} }, { strict: true }, { paht: '/' }, null]) {
+      expect(() => acceptWebSocket(request, response, Echo, options as object)).toThrow(invalid);
+    }
+  });
+});
