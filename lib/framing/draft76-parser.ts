@@ -7,7 +7,6 @@ import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
 import { HaltingParser } from './halting-parser.js';
 import { Opcode } from './opcode.js';
-import type { ControlSink, MessageSink } from './sink.js';
 import { Utf8Gate } from './utf8.js';
 
 const TEXT = 0x00;
@@ -20,14 +19,6 @@ const CLOSING = 2;
 export class Draft76Parser extends HaltingParser {
   private stage: typeof BETWEEN | typeof IN_TEXT | typeof CLOSING = BETWEEN;
   private gate = new Utf8Gate();
-  private readonly messages: MessageSink;
-  private readonly controls: ControlSink;
-
-  constructor(messages: MessageSink, controls: ControlSink) {
-    super();
-    this.messages = messages;
-    this.controls = controls;
-  }
 
   protected override run(chunk: Buffer): void {
     let at = 0;

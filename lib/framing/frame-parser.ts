@@ -25,7 +25,6 @@ import { parseClosePayload } from './close-payload.js';
 import { HaltingParser } from './halting-parser.js';
 import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode } from './opcode.js';
-import type { ControlSink, MessageSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
 
 const FIN = 0x80;
@@ -44,14 +43,6 @@ export class FrameParser extends HaltingParser {
   private partial: Buffer | undefined = undefined;
   private partialLength = 0;
   private gate: Utf8Gate | undefined = undefined;
-  private readonly messages: MessageSink;
-  private readonly controls: ControlSink;
-
-  constructor(messages: MessageSink, controls: ControlSink) {
-    super();
-    this.messages = messages;
-    this.controls = controls;
-  }
 
   protected override run(chunk: Buffer): void {
     const end = chunk.length;

@@ -3,13 +3,20 @@
  * message must wait. The rest of the chunk is kept meanwhile (one chunk: the socket is paused), and a mistake of the peer
  * that was found in the frame at hand takes effect only when what came before it has been delivered.
  */
-import type { Parser } from './sink.js';
+import type { ControlSink, MessageSink, Parser } from './sink.js';
 
 export abstract class HaltingParser implements Parser {
   halted = false;
   protected stopped = false;
   private rest: Buffer | undefined = undefined;
   private mistake: unknown = undefined;
+  protected readonly messages: MessageSink;
+  protected readonly controls: ControlSink;
+
+  constructor(messages: MessageSink, controls: ControlSink) {
+    this.messages = messages;
+    this.controls = controls;
+  }
 
   /** Parses the chunk until its end, until stopped, or until it is halted in front of a frame: then it calls `keep`. */
   protected abstract run(chunk: Buffer): void;

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ErrorCode, FileError, InvalidStateError } from '../../lib/index.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { deferred, type Opened, open, turns } from './open.js';
+import { begun, deferred, type Opened, open, sendAndSettle, turns } from './open.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -142,7 +142,8 @@ describe('writeFile', () => {
     const sent = handler.writeFile(handle);
     handler.write('x'.repeat(20_000));
     await turns(2);
-    for (let i = 0; i < 300; i++) client.send(frame({ opcode: 9, payload: `${i}` }));
+    const pings = Array.from({ length: 300 }, (_, i) => frame({ opcode: 9, payload: `${i}` }));
+    await sendAndSettle(opened, ...pings);
     // These would never end if the wait for the kernel were a busy one.
     await turns(50);
     allow();
@@ -160,7 +161,7 @@ describe('writeFile', () => {
     const { handler, client, closes } = opened;
     client.socket.pause();
     const sent = handler.writeFile(sparse('goodbye', 12_000_000));
-    await turns(5);
+    await begun(handler);
     client.send(frame({ opcode: 8, payload: closeBody(1001, 'leaving') }));
     client.socket.end();
     await turns(20);
@@ -238,7 +239,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     const path = sparse('shrinking', 64 << 20);
     const sent = handler.writeFile(path);
     handler.write('never');
-    await turns(20);
+    await begun(handler);
     truncateSync(path, 1000);
     const rejected = expect(sent).rejects.toThrow(/the file ended after \d+ of the 67108864 bytes/);
     client.socket.removeAllListeners('data').resume();
@@ -267,7 +268,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     const path = sparse('vanishing', 64 << 20);
     const sent = handler.writeFile(path);
     const behind = handler.writeFile(file);
-    await turns(20);
+    await begun(handler);
     client.socket.resetAndDestroy();
     await expect(sent).rejects.toThrow();
     await expect(behind).rejects.toThrow(InvalidStateError);
@@ -282,7 +283,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     client.socket.pause();
     const path = sparse('terminated', 64 << 20);
     const sent = handler.writeFile(path);
-    await turns(20);
+    await begun(handler);
     handler.terminate();
     await expect(sent).rejects.toThrow();
     expect(await closes.next()).toEqual([1006, '', false]);
@@ -293,7 +294,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const sent = handler.writeFile(sparse('broken', 64 << 20));
-    await turns(20);
+    await begun(handler);
     client.send(frame({ opcode: 3 }));
     await expect(sent).rejects.toThrow();
     expect(await closes.next()).toEqual([1002, 'reserved opcode 3', false]);
@@ -308,7 +309,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     });
     client.socket.pause();
     client.send(text('go'));
-    await turns(20);
+    await begun(handler);
     client.socket.resetAndDestroy();
     await closes.next();
     handler.writeFile(file);

@@ -165,3 +165,17 @@ export async function roundTrip(client: RawClient, ping: Buffer): Promise<void> 
   client.send(ping);
   for (;;) if ((await client.next()).opcode === 10) return;
 }
+
+/** Sends bytes and waits until the server's socket has read them all, and has passed them on. */
+export async function sendAndSettle({ client, socket }: Opened, ...parts: Buffer[]): Promise<void> {
+  const bytes = Buffer.concat(parts);
+  const due = socket.bytesRead + bytes.length;
+  client.send(bytes);
+  while (socket.bytesRead < due) await turns();
+  await turns();
+}
+
+/** Waits until a file is on its way to a peer that does not read. */
+export async function begun(handler: WebSocketHandler): Promise<void> {
+  while (handler.bufferedAmount === 0) await turns();
+}

@@ -1,5 +1,5 @@
 import { frame, text } from '../support/frames.js';
-import { open, turns } from './open.js';
+import { open, sendAndSettle, turns } from './open.js';
 
 const ping = (payload: string): Buffer => frame({ opcode: 9, payload });
 
@@ -64,11 +64,11 @@ describe('pings of the peer', () => {
   });
 
   it('are answered again after a flood that was held back by our own data', async () => {
-    const { client, handler } = await open();
+    const opened = await open();
+    const { client, handler } = opened;
     client.socket.pause();
     handler.write(Buffer.alloc(16 << 20), { flush: true });
-    for (let i = 0; i < 100; i++) client.send(ping(`${i}`));
-    await turns(20);
+    await sendAndSettle(opened, ...Array.from({ length: 100 }, (_, i) => ping(`${i}`)));
     client.socket.resume();
     expect((await client.next()).opcode).toBe(2);
     expect((await client.next()).payload.toString()).toBe('99');
