@@ -427,6 +427,42 @@ describe('what is known of the connection', () => {
     expect(handler.subprotocol).toBe('');
   });
 
+  it('where it stands', async () => {
+    const seen: number[] = [];
+    class Standing extends WebSocketHandler {
+      constructor() {
+        super();
+        seen.push(this.readyState);
+      }
+
+      override onHandshake(): boolean {
+        seen.push(this.readyState);
+        return true;
+      }
+
+      override onConnect(): void {
+        seen.push(this.readyState);
+      }
+
+      override onRead(): void {
+        this.close();
+        seen.push(this.readyState);
+      }
+
+      override onClose(): void {
+        seen.push(this.readyState);
+        closed.resolve();
+      }
+    }
+    const closed = deferred();
+    const client = await RawClient.open(await serve(websocketRoute(Standing)));
+    client.send(text('x'));
+    await client.nextClose();
+    await client.close();
+    await closed.promise;
+    expect(seen).toEqual([0, 0, 1, 2, 3]);
+  });
+
   it('whether it is secure', async () => {
     const { handler } = await open({}, {}, { tls: true });
     expect(handler.isSecure).toBe(true);

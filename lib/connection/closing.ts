@@ -14,7 +14,6 @@ export class Closing {
   /** What `onClose` will be told. */
   code: number = CloseCode.ABNORMAL_CLOSURE;
   reason = '';
-  wasClean = false;
   /** The peer's close frame has come. */
   private heard = false;
   /** FIN is on its way: the socket takes no more writes. */
@@ -47,7 +46,11 @@ export class Closing {
     this.heard = true;
     this.code = code;
     this.reason = reason;
-    this.wasClean = true;
+  }
+
+  /** Whether both ends have said goodbye: the peer's last word was heard, and ours is on its way. */
+  get wasClean(): boolean {
+    return this.heard && this.ended;
   }
 
   /** Whether both close frames have passed, so that nothing is left to be said. */

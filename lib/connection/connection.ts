@@ -254,6 +254,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (this.writer.bufferedAmount === 0 && !this.writer.waiting) return Promise.resolve();
     this.drain ??= this.createDrainWatch();
     const drained = this.drain.drained();
+    // A peer that goes away must not end the process of a user who does not catch it.
+    drained.catch(() => {});
     // Without anything to flush this only waits for the kernel; else the flush begins to wait.
     this.drain.watch();
     return drained;
@@ -363,8 +365,9 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (!known) report(`${this.settings.name} failed`, error);
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
-    const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     this.silence();
+    this.writer.cancelWaitingJobs();
+    const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     const closing = this.beginClosing();
     closing.code = code;
     closing.reason = reason;

@@ -3,6 +3,7 @@
  * 6455 section 5.5.3: an endpoint "MAY elect to send a Pong frame for only the most recently processed Ping frame"). A pong
  * that answers none of them is unsolicited: "a response to an unsolicited Pong frame is not expected".
  */
+import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 
 /** A peer that never answers costs no more than this many entries. */
@@ -16,11 +17,10 @@ interface Ping {
 
 export class Pings {
   private readonly outstanding: Ping[] = [];
-  private counter = 0;
 
-  /** @returns the payload to send: `data`, or one that tells this ping from all others */
+  /** @returns the payload to send: `data`, or one that no peer can guess, so that none can answer before it is asked */
   sent(data: Buffer | undefined): Buffer {
-    const payload = data ?? Buffer.from(String(++this.counter));
+    const payload = data ?? randomBytes(8);
     if (this.outstanding.length === MAX_OUTSTANDING) this.outstanding.shift();
     this.outstanding.push({ payload, sentAt: data === undefined ? performance.now() : undefined });
     return payload;

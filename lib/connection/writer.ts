@@ -122,12 +122,21 @@ export class Writer implements Flushable {
     });
   }
 
+  /** Drops the jobs that have not begun, so that a close frame need not wait for them. */
+  cancelWaitingJobs(): void {
+    const queue = this.queue;
+    if (queue === undefined) return;
+    for (const entry of queue) if (!Buffer.isBuffer(entry)) entry.cancel();
+    const buffers = queue.filter((entry) => Buffer.isBuffer(entry));
+    this.queue = buffers.length === 0 ? undefined : buffers;
+  }
+
   /** Drops what was not flushed, and the jobs. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.job?.cancel();
-    for (const entry of this.queue ?? []) if (!Buffer.isBuffer(entry)) entry.cancel();
+    this.cancelWaitingJobs();
     this.queue = undefined;
     this.slab?.release();
     this.slab = undefined;

@@ -4,6 +4,15 @@ import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
 import type { NetStructValues, StructValues } from '../struct/types.js';
 
+/** A class of one: private, so that nothing else has its type. */
+class EntireMessageDelimiter {
+  private readonly name = 'EntireMessage';
+
+  toString(): string {
+    return this.name;
+  }
+}
+
 /**
  * The default `readDelimiter`: each message arrives whole, as the peer framed it, an empty one too. Set in the middle of a
  * message it delivers the rest of that message.
@@ -11,7 +20,7 @@ import type { NetStructValues, StructValues } from '../struct/types.js';
  * @example
  * this.readDelimiter = EntireMessage;
  */
-export const EntireMessage: unique symbol = Symbol('EntireMessage');
+export const EntireMessage = new EntireMessageDelimiter();
 
 /**
  * A regular expression for binary data. It sees each byte as the character of the same number (latin1), so `\xff` is the

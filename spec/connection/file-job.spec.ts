@@ -51,15 +51,17 @@ async function closed(path: string): Promise<void> {
 }
 
 /** A file whose reads wait until they are allowed. */
-async function gated(path: string): Promise<{ handle: FileHandle; allow: () => void }> {
+async function gated(path: string): Promise<{ handle: FileHandle; reading: Promise<void>; allow: () => void }> {
   const handle = await openFile(path);
   const gate = deferred();
+  const reading = deferred();
   const read = handle.read.bind(handle) as (...args: unknown[]) => Promise<never>;
   handle.read = async (...args: unknown[]) => {
+    reading.resolve();
     await gate.promise;
     return read(...args);
   };
-  return { handle, allow: gate.resolve };
+  return { handle, reading: reading.promise, allow: gate.resolve };
 }
 
 async function nextBinary({ client }: Opened): Promise<Buffer> {
@@ -109,10 +111,17 @@ describe('writeFile', () => {
     await handle.close();
   });
 
+  it('reads what has no end and no positions, given a length', async () => {
+    const opened = await open();
+    const endless = existsSync('/dev/zero') ? '/dev/zero' : sparse('zeros', 200_000);
+    await opened.handler.writeFile(endless, { length: 200_000 });
+    expect((await nextBinary(opened)).equals(Buffer.alloc(200_000))).toBe(true);
+  });
+
   it('lets what is written meanwhile come after it, in order', async () => {
     const opened = await open();
     const { handler, client } = opened;
-    const { handle, allow } = await gated(file);
+    const { handle, reading, allow } = await gated(file);
     handler.write('before');
     const sent = handler.writeFile(handle, { flush: true });
     handler.write('behind');
@@ -121,7 +130,7 @@ describe('writeFile', () => {
     handler.write(Buffer.alloc(100_000, 1), { flush: true });
     handler.close(1000, 'last');
     expect(await client.nextText()).toBe('before');
-    await turns(10);
+    await reading;
     allow();
     await sent;
     expect((await nextBinary(opened)).equals(CONTENT)).toBe(true);
@@ -138,10 +147,10 @@ describe('writeFile', () => {
   it('answers pings behind it, of many only the latest, and meanwhile leaves the process alone', async () => {
     const opened = await open();
     const { handler, client } = opened;
-    const { handle, allow } = await gated(file);
+    const { handle, reading, allow } = await gated(file);
     const sent = handler.writeFile(handle);
     handler.write('x'.repeat(20_000));
-    await turns(2);
+    await reading;
     const pings = Array.from({ length: 300 }, (_, i) => frame({ opcode: 9, payload: `${i}` }));
     await sendAndSettle(opened, ...pings);
     // These would never end if the wait for the kernel were a busy one.
@@ -252,14 +261,27 @@ describe('writeFile is rejected, and the connection gone,', () => {
     const path = join(folder, 'growing');
     writeFileSync(path, 'as announced');
     const opened = await open();
-    const { handle, allow } = await gated(path);
+    const { handle, reading, allow } = await gated(path);
     const sent = opened.handler.writeFile(handle);
-    await turns(10);
+    await reading;
     appendFileSync(path, ', and more');
     allow();
     await sent;
     expect((await nextBinary(opened)).toString()).toBe('as announced');
     await handle.close();
+  });
+
+  it('when its user closes it while it is sent', async () => {
+    const { handler, client, closes } = await open();
+    client.socket.pause();
+    const handle = await openFile(sparse('closed', 64 << 20));
+    const sent = handler.writeFile(handle);
+    await begun(handler);
+    await handle.close();
+    const rejected = expect(sent).rejects.toMatchObject({ code: 'EBADF' });
+    client.socket.removeAllListeners('data').resume();
+    await rejected;
+    expect(await closes.next()).toEqual([1006, '', false]);
   });
 
   it('when the peer vanishes in the middle', async () => {
@@ -298,6 +320,22 @@ describe('writeFile is rejected, and the connection gone,', () => {
     client.send(frame({ opcode: 3 }));
     await expect(sent).rejects.toThrow();
     expect(await closes.next()).toEqual([1002, 'reserved opcode 3', false]);
+  });
+
+  it('when the peer breaks the protocol before it has begun: then the peer is told, after what was written before', async () => {
+    const { client, closes } = await open({
+      onRead() {
+        this.write('before');
+        this.writeFile(sparse('waiting', 64 << 20)).catch((error: unknown) => failures.push(error));
+      },
+    });
+    const failures: unknown[] = [];
+    client.send(text('go'), frame({ opcode: 3 }));
+    expect(await client.nextText()).toBe('before');
+    expect(await client.nextClose()).toEqual({ code: 1002, reason: 'reserved opcode 3' });
+    client.socket.end();
+    await closes.next();
+    expect(failures).toEqual([expect.any(InvalidStateError)]);
   });
 
   it('and nobody who does not wait for it is bothered', async () => {

@@ -34,6 +34,6 @@ describe('README.md', () => {
   it('names the two commands that a newcomer needs, and only those, as commands of "Develop"', () => {
     const develop = readPage('README.md').split('\n## Develop\n')[1]?.split('\n## ')[0] ?? '';
     const commands = Array.from(develop.matchAll(/^```sh\n(.*?)\n```$/gms), ([, command]) => command);
-    expect(commands).toEqual(['npm ci && npm run demo', 'npm ci && npm test']);
+    expect(commands).toEqual(['npm install && npm run demo', 'npm install && npm test']);
   });
 });

@@ -1,4 +1,12 @@
-import { canReceive, canSend, State, type StateEvent, transition } from '../../lib/framing/state.js';
+import {
+  canReceive,
+  canSend,
+  ReadyState,
+  readyStateOf,
+  State,
+  type StateEvent,
+  transition,
+} from '../../lib/framing/state.js';
 
 const { CONNECTING, OPEN, LOCAL_CLOSING, REMOTE_CLOSING, ENDING, CLOSED } = State;
 
@@ -23,5 +31,11 @@ describe('the life of a connection, RFC 6455 section 7', () => {
     const states = Object.values(State);
     expect(states.filter(canSend)).toEqual([OPEN]);
     expect(states.filter(canReceive)).toEqual([OPEN, LOCAL_CLOSING]);
+  });
+
+  it('is shown as the WHATWG numbers it', () => {
+    expect(ReadyState).toEqual({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
+    const states = [CONNECTING, OPEN, LOCAL_CLOSING, REMOTE_CLOSING, ENDING, CLOSED];
+    expect(states.map(readyStateOf)).toEqual([0, 1, 2, 2, 2, 3]);
   });
 });

@@ -4,6 +4,7 @@ import express from 'express';
 import {
   acceptWebSocket,
   BinaryPattern,
+  type Delimiter,
   EntireMessage,
   NetStruct,
   Struct,
@@ -140,6 +141,23 @@ describe('an object literal', () => {
     expect(route).toBeInstanceOf(Function);
   });
 });
+
+describe('a class', () => {
+  it('may set its delimiter as a field', () => {
+    class Whole extends WebSocketHandler {
+      override readDelimiter = EntireMessage;
+    }
+    class Lines extends WebSocketHandler {
+      override readDelimiter: Delimiter = '\n';
+      override bufferSize = 100;
+    }
+    expect([websocketRoute('/a', Whole), websocketRoute('/b', Lines)]).toHaveLength(2);
+    equal<Delimiter, (typeof delimiters)[number] | Delimiter>(true);
+  });
+});
+
+/** In an array, too, it keeps its type. */
+const delimiters = [EntireMessage, '\n', 5, null];
 
 describe('options', () => {
   it('are refused when they are unknown', () => {

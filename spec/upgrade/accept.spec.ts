@@ -1,6 +1,6 @@
 /** The order of the handshake, and what a handler knows of its connection at each step. `middleware.spec.ts` has its answers. */
 import type { IncomingMessage } from 'node:http';
-import { type ResponseHeaders, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { acceptWebSocket, type ResponseHeaders, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
@@ -128,6 +128,25 @@ describe('the handshake', () => {
     const [, status] = /^HTTP\/1\.1 (\d+)/.exec((await client.bytes(12)).toString()) ?? [];
     // Node's own parser refuses what is no method at all.
     expect(status).toBe(method === 'GET' ? '101' : '400');
+  });
+
+  it('opens one connection, whoever else accepts the same request', async () => {
+    const server = await serve((request, response) => {
+      for (const name of ['first', 'second']) {
+        acceptWebSocket(request, response, {
+          onConnect() {
+            this.write(name);
+          },
+          onRead(data: string | Buffer) {
+            this.write(`${name} ${data}`);
+          },
+        });
+      }
+    });
+    const client = await RawClient.open(server);
+    client.send(text('hello'));
+    expect([await client.nextText(), await client.nextText()]).toEqual(['first', 'first hello']);
+    await client.close();
   });
 
   it('survives two thousand headers', async () => {

@@ -253,6 +253,26 @@ describe('an object literal as the handler', () => {
     }
   });
 
+  it('may say in its members how it reads', async () => {
+    const server = await serve(
+      websocketRoute({
+        readDelimiter: ';',
+        bufferSize: 5,
+        onRead(data) {
+          this.write(`<${data}>`);
+        },
+        onOverflowError() {
+          this.close(4000, 'too long');
+        },
+      }),
+    );
+    const client = await RawClient.open(server);
+    client.send(text('a;b'), text('c;'));
+    expect([await client.nextText(), await client.nextText()]).toEqual(['<a>', '<bc>']);
+    client.send(text('123456'));
+    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'too long' });
+  });
+
   it('can be accepted by hand, made anew for each request', async () => {
     const app = express();
     app.get('/:room', (req, res) => {
