@@ -197,7 +197,7 @@ export class WebSocketHandler {
    */
   onOverflowError(error: OverflowError): unknown {
     this.#log('onOverflowError', error);
-    this.close(CloseCode.MESSAGE_TOO_BIG);
+    this.close(CloseCode.MESSAGE_TOO_BIG, `at most ${error.limit} bytes`);
     return undefined;
   }
 
@@ -384,7 +384,8 @@ export class WebSocketHandler {
 }
 
 const NO_OPTIONS = Object.freeze({});
-const DATA_RULE = 'it must be a string, a Buffer or another view, or an ArrayBuffer';
+const DATA_RULE =
+  'it must be a string, a Buffer or another view, or an ArrayBuffer; JSON.stringify makes a string of an object';
 const FRAMES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
 
 function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
@@ -398,7 +399,7 @@ function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
     throw invalidArgument('write data', bytes, 'a text frame must be valid UTF-8 (RFC 6455 section 5.6)');
   }
   if (opcode >= Opcode.Ping && bytes.byteLength > 125) {
-    throw invalidArgument('control data', bytes, 'it must be at most 125 bytes (RFC 6455 section 5.5)');
+    throw invalidArgument('ping or pong data', bytes, 'it must be at most 125 bytes (RFC 6455 section 5.5)');
   }
 }
 

@@ -102,7 +102,11 @@ const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
  */
 export function resolveOptions(options: ConnectionOptions, allowed: readonly string[] = []): ResolvedOptions {
   if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', options, 'it must be an object');
+    throw invalidArgument(
+      'options',
+      options,
+      'it must be an object, such as { bufferSize: 1024 }; the path comes first',
+    );
   const known = [...Object.keys(DEFAULTS), ...allowed];
   for (const name of Object.keys(options)) {
     if (!known.includes(name))
@@ -121,6 +125,11 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     throw invalidArgument('closeTimeout', resolved.closeTimeout, 'a timer takes at most 2,147,483,647 milliseconds');
   }
   return resolved;
+}
+
+/** Whether a name means something only among the options. */
+export function isOptionName(name: string): boolean {
+  return Object.hasOwn(DEFAULTS, name) || ROUTE_OPTIONS.includes(name);
 }
 
 /** The same for a route, whose own options are checked where paths are compiled. */

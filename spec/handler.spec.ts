@@ -511,7 +511,7 @@ describe('the hooks of WebSocketHandler itself', () => {
     client.send(frame({ opcode: 2, length: 70_000n }));
     let got = await client.next();
     while (got.opcode !== 8) got = await client.next();
-    expect(got.payload).toEqual(closeBody(1009));
+    expect(got.payload).toEqual(closeBody(1009, 'at most 65536 bytes'));
     expect(log).toHaveBeenCalledTimes(1);
     expect(log).toHaveBeenCalledWith(
       'websocket-route: onOverflowError of Bare:',

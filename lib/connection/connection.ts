@@ -437,7 +437,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     return new InvalidStateError(
       this.state === State.CONNECTING
         ? `${method}() before the handshake is done: call it from onConnect on`
-        : `${method}() on a connection that is closing or closed`,
+        : `${method}() on a connection that is closing or closed: outside of its hooks ask for readyState === ReadyState.OPEN first`,
     );
   }
 }

@@ -162,7 +162,10 @@ async function askHandler(
     const answer: unknown = await handler.onHandshake(request, headers);
     if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
     if (answer !== undefined && answer !== null && answer !== false) return toPlainRefusal(answer, headers);
-    return toPlainRefusal({ status: 403, body: '403 Forbidden\nThe handshake was refused.\n' }, headers);
+    return toPlainRefusal(
+      { status: 403, body: '403 Forbidden\nThe handshake was refused: onHandshake did not return true.\n' },
+      headers,
+    );
   } catch (error) {
     await handler.onError(error, 'onHandshake');
     return refuse(500, 'error', 'The handshake failed.');

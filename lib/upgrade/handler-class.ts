@@ -5,6 +5,8 @@
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
+import { isOptionName } from '../options.js';
+import { checkHook, checkHookNames, hasHook } from './hook-names.js';
 
 export type HandlerClass = new () => WebSocketHandler;
 
@@ -13,7 +15,10 @@ const RULE =
 
 /** @throws TypeError for anything but a class that extends `WebSocketHandler` or an object */
 export function handlerClass(handler: unknown): HandlerClass {
-  if (isHandlerClass(handler)) return handler;
+  if (isHandlerClass(handler)) {
+    checkHookNames(handler);
+    return handler;
+  }
   if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
     throw invalidArgument('handler', handler, RULE);
   }
@@ -29,11 +34,8 @@ export function handlerClass(handler: unknown): HandlerClass {
     // A frozen literal is no reason why its handlers could not change.
     const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
     (isField ? fields : methods)[name] = thawed;
+    if (isField) checkField(name, descriptor.value);
   }
-  // Told now rather than to every client in turn.
-  if (fields['readDelimiter']) checkDelimiter(fields['readDelimiter'].value);
-  if (fields['bufferSize']) checkBufferSize(fields['bufferSize'].value);
-  if (fields['regexSearch']) checkRegexSearch(fields['regexSearch'].value);
   class LiteralHandler extends WebSocketHandler {
     constructor() {
       super();
@@ -41,7 +43,24 @@ export function handlerClass(handler: unknown): HandlerClass {
     }
   }
   Object.defineProperties(LiteralHandler.prototype, methods);
+  checkHookNames(LiteralHandler);
+  if (!isPlain(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
   return LiteralHandler;
+}
+
+/** A Map or a Date is no handler; an empty literal is one that does nothing. */
+function isPlain(handler: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(handler);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Told now rather than to every client in turn, or to nobody. */
+function checkField(name: string, value: unknown): void {
+  if (name === 'readDelimiter') checkDelimiter(value);
+  else if (name === 'bufferSize') checkBufferSize(value);
+  else if (name === 'regexSearch') checkRegexSearch(value);
+  else if (isOptionName(name)) throw invalidArgument('handler', name, 'this is an option: give it in the options');
+  else checkHook(name, value);
 }
 
 /** Of the object and of what it inherits from: it may be an instance of some class, or made with `Object.create`. */

@@ -29,5 +29,6 @@ export interface HandlerHooks<Args extends readonly unknown[], D extends Delimit
 /** An object literal with hooks and whatever else it wants; `this` in it is the connection's handler. */
 export type HandlerLiteral<Args extends readonly unknown[], D extends Delimiter, Extra> = Extra &
   HandlerHooks<Args, D> & { /** A class is no literal, though all hooks are optional. */ prototype?: never } & ThisType<
-    WebSocketHandler & Extra
+    // The delimiter that the literal begins with does not bind what it may be set to.
+    WebSocketHandler & Omit<Extra, keyof WebSocketHandler>
   >;

@@ -153,7 +153,8 @@ function convertParams(found: Found, converters: ReadonlyMap<string, Converter>)
   for (const [name, value] of Object.entries(found)) {
     const converter = converters.get(name);
     const converted = converter ? converter(Array.isArray(value) ? value.join('/') : value) : value;
-    if (converted === undefined) return undefined;
+    // NaN is what Number makes of a param that is none.
+    if (converted === undefined || Number.isNaN(converted)) return undefined;
     params[name] = converted;
   }
   return params;

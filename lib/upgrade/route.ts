@@ -49,22 +49,26 @@ type AnyParams = [params: never, request: IncomingMessage];
  * @example
  * http.createServer(websocketRoute({ onRead(data) { this.write(data); } })).listen(8080);
  */
-export function websocketRoute<
-  const P extends string | readonly string[],
-  const C extends Converters = Record<never, never>,
->(path: P, handler: HandlerClassFor<ClassArgs<P, C>>, options?: OptionsWith<Delimiter, C>): Middleware;
+export function websocketRoute<const D extends Delimiter = typeof EntireMessage, Extra = unknown>(
+  handler: HandlerClassFor<AnyParams> | HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
+  options?: ConnectionOptions<D>,
+): Middleware;
+// The one with a path comes last: it is the one that the compiler explains when none fits.
 export function websocketRoute<
   const P extends string | readonly string[],
   const C extends Converters = Record<never, never>,
   const D extends Delimiter = typeof EntireMessage,
   Extra = unknown,
->(path: P, handler: HandlerLiteral<RouteArgs<P, C>, D, Extra>, options?: OptionsWith<D, C>): Middleware;
-export function websocketRoute(handler: HandlerClassFor<AnyParams>, options?: ConnectionOptions): Middleware;
-export function websocketRoute<const D extends Delimiter = typeof EntireMessage, Extra = unknown>(
-  handler: HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
-  options?: ConnectionOptions<D>,
+>(
+  path: P,
+  handler: HandlerClassFor<ClassArgs<P, C>> | HandlerLiteral<RouteArgs<P, C>, D, Extra>,
+  options?: OptionsWith<D, C>,
 ): Middleware;
 export function websocketRoute(...args: readonly unknown[]): Middleware {
+  if (args[0] instanceof RegExp) {
+    const remedy = "write '/chat{/*rest}', or mount it: app.use(/^\\/chat/, websocketRoute(handler))";
+    throw invalidArgument('path', args[0], `a RegExp is no path here: ${remedy}`);
+  }
   const hasPath = typeof args[0] === 'string' || Array.isArray(args[0]);
   const [path, handler, options = {}] = hasPath ? args : [undefined, ...args];
   return hasPath

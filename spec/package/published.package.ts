@@ -58,7 +58,10 @@ describe('the packed package', () => {
     expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']));
     expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']));
     expect(
-      files.filter((file) => !/^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)),
+      files.filter(
+        (file) =>
+          !/^(dist\/.*\.(js|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file),
+      ),
     ).toEqual([]);
   });
 

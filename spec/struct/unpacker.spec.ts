@@ -67,16 +67,13 @@ describe('an Unpacker', () => {
     expect(unpacker.feed(Buffer.from('x'))).toBe(2 ** 52 - 2);
   });
 
-  it('takes a million single bytes in linear time', () => {
+  it('takes a million single bytes', () => {
     const size = 1_000_000;
     const unpacker = new NetStruct('I$').unpacker(Buffer.from([0, 0x0f, 0x42, 0x40]));
     const byte = Buffer.from('x');
-    const start = process.cpuUsage();
+    // Copying everything for each byte would move 500 gigabytes, for which a test has no time.
     for (let i = 0; i < size; i++) unpacker.feed(byte);
-    const { user } = process.cpuUsage(start);
     expect(unpacker.result?.[0]).toHaveLength(size);
-    // Copying everything for each byte would move 500 gigabytes.
-    expect(user).toBeLessThan(5_000_000);
   });
 
   it('refuses a negative length, each time it is fed', () => {

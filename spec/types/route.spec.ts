@@ -159,6 +159,19 @@ describe('a class', () => {
 /** In an array, too, it keeps its type. */
 const delimiters = [EntireMessage, '\n', 5, null];
 
+describe('a literal that switches its delimiter', () => {
+  it('may set any', () => {
+    const route = websocketRoute('/', {
+      readDelimiter: '\n',
+      onRead(line) {
+        equal<typeof line, string>(true);
+        this.readDelimiter = Number(line);
+      },
+    });
+    expect(route).toBeInstanceOf(Function);
+  });
+});
+
 describe('options', () => {
   it('are refused when they are unknown', () => {
     // @ts-expect-error a typing mistake

@@ -218,13 +218,12 @@ describe('compileOrigins', () => {
     },
   );
 
-  it.each([',', ' ', '"', '\\', '[', '%', 'a.', ':', '/', '@', '\xfc'])('reads 16 KiB of %p in no time', (fill) => {
+  it.each([',', ' ', '"', '\\', '[', '%', 'a.', ':', '/', '@', '\xfc'])('reads 1 MiB of %p to its end', (fill) => {
     const check = compileOrigins('same-origin');
-    const text = fill.repeat(16384 / fill.length);
-    const start = performance.now();
+    // A check that goes back would not end within the time a test has.
+    const text = fill.repeat((1 << 20) / fill.length);
     expect(check(`https://${text}`, { secure: false, host: `${text}.com`, request })).toBe(false);
     expect(check(text, { secure: false, host: `${text}:443`, request })).toBe(false);
-    expect(performance.now() - start).toBeLessThan(100);
   });
 });
 

@@ -118,6 +118,7 @@ describe('compilePath with converters', () => {
 
   it('does not match what they turn down', () => {
     expect(found('/ws/:id', '/ws/ann', { convert: { id: toInteger } })).toBeUndefined();
+    expect(found('/ws/:id', '/ws/ann', { convert: { id: Number } })).toBeUndefined();
     expect(found(['/ws/:id', '/ws/:name'], '/ws/ann', { convert: { id: toInteger } })).toEqual({ name: 'ann' });
   });
 

@@ -52,19 +52,15 @@ describe('parseSubprotocols, RFC 6455 section 4.3', () => {
     expect(bytes.filter((byte) => parseSubprotocols(`a${byte}`) !== undefined)).toEqual([]);
   });
 
-  it.each([',', ' ', '"', '\\', '\t', 'a', 'a ', ' ,', '\xff'])('reads 16 KiB of %p in less than 5 ms', (fill) => {
-    const value = fill.repeat(16384 / fill.length);
-    parseSubprotocols(value);
-    const start = performance.now();
-    expect(parseSubprotocols(value)).toEqual(fill === 'a' ? [value] : undefined);
-    expect(performance.now() - start).toBeLessThan(5);
+  // A parser that goes back would not end within the time a test has.
+  it.each([',', ' ', '"', '\\', '\t', 'a', 'a ', ' ,', '\xff'])('reads 4 MiB of %p to its end', (fill) => {
+    const value = fill.repeat((4 << 20) / fill.length);
+    expect(parseSubprotocols(value)?.length).toBe(fill === 'a' ? 1 : undefined);
   });
 
-  it('reads thousands of names in linear time', () => {
-    const names = Array.from({ length: 50_000 }, (_, i) => `n${i}`);
-    const start = performance.now();
-    expect(parseSubprotocols(names.join(','))).toHaveLength(50_000);
-    expect(performance.now() - start).toBeLessThan(500);
+  it('reads half a million names to their end', () => {
+    const names = Array.from({ length: 500_000 }, (_, i) => `n${i}`);
+    expect(parseSubprotocols(names.join(','))).toHaveLength(500_000);
   });
 });
 

@@ -1,0 +1,62 @@
+/**
+ * Misspelt hooks. A hook that is never called lets everybody in, or drops all data, and says nothing: so the names that are
+ * taken for hooks are refused when the route is made.
+ */
+import { invalidArgument } from '../errors.js';
+import { WebSocketHandler } from '../handler.js';
+
+const HOOKS = [
+  'onHandshake',
+  'onConnect',
+  'onRead',
+  'onWrite',
+  'onPong',
+  'onClose',
+  'onOverflowError',
+  'onError',
+] as const;
+type Hook = (typeof HOOKS)[number];
+
+/** What other libraries call them, in lower case. */
+const ELSEWHERE: ReadonlyMap<string, Hook> = new Map([
+  ['onmessage', 'onRead'],
+  ['ondata', 'onRead'],
+  ['onopen', 'onConnect'],
+  ['onconnection', 'onConnect'],
+  ['onupgrade', 'onHandshake'],
+  ['ondisconnect', 'onClose'],
+]);
+
+const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [hook.toLowerCase(), hook]));
+
+/** @throws TypeError for a member of a handler class that is a hook misspelt, or one of another library's */
+export function checkHookNames(Handler: new () => WebSocketHandler): void {
+  const { prototype } = Handler;
+  for (const name of membersOf(prototype)) {
+    const hook = BY_LOWER_CASE.get(name.toLowerCase());
+    if (hook !== undefined && hook !== name) throw invalidArgument('hook', name, `it is spelt ${hook}`);
+    const here = ELSEWHERE.get(name.toLowerCase());
+    // Whoever has the right one, too, knows what the other is for.
+    if (here !== undefined && prototype[here] === WebSocketHandler.prototype[here]) {
+      throw invalidArgument('hook', name, `it is called ${here} here`);
+    }
+  }
+}
+
+/** Whether there is a hook among these names. */
+export function hasHook(names: readonly string[]): boolean {
+  return HOOKS.some((hook) => names.includes(hook));
+}
+
+/** @throws TypeError for a hook that is not a function */
+export function checkHook(name: string, value: unknown): void {
+  if (BY_LOWER_CASE.has(name.toLowerCase())) throw invalidArgument(name, value, 'a hook must be a function');
+}
+
+function* membersOf(prototype: object): Iterable<string> {
+  let at: unknown = prototype;
+  while (typeof at === 'object' && at !== null && at !== WebSocketHandler.prototype) {
+    yield* Object.getOwnPropertyNames(at);
+    at = Object.getPrototypeOf(at);
+  }
+}
