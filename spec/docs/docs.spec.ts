@@ -39,7 +39,8 @@ describe('the blocks of README.md and docs/', () => {
   });
 
   // Vite is an ES module, which the test runner cannot load.
-  const loadable = [...recipes, ...blocksOf('docs/from-pants.md')].filter(({ code }) => !code.includes("from 'vite'"));
+  const pages = ['docs/how-to.md', 'docs/from-pants.md', 'docs/from-ws.md'];
+  const loadable = pages.flatMap(blocksOf).filter(({ code }) => !code.includes("from 'vite'"));
   it.each(loadable.map((block) => [block.at, block] as const))('%s loads', (_at, block) => {
     expect(() => run(block, namesTakenForGranted(block, express()))).not.toThrow();
   });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import express, { type Express } from 'express';
-import { NetStruct, Struct } from '../../lib/index.js';
+import { io } from 'socket.io-client';
+import { NetStruct, Struct, websocketRoute } from '../../lib/index.js';
 import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { blocksOf, namesTakenForGranted, run } from './blocks.js';
@@ -32,6 +33,11 @@ describe('docs/how-to.md', () => {
   it('authenticates with a session, and refuses in its own words', async () => {
     const { url } = await serve(recipe('class Private'));
     expect(await refused(`${url}/private`)).toEqual({ status: 401, body: '{"error":"log in first"}' });
+  });
+
+  it('declares the request as that of Express, in a literal too', async () => {
+    const { url } = await serve(recipe("'/local'"));
+    await connect(`${url.replace('localhost', '127.0.0.1')}/local`);
   });
 
   it('refuses with a status, headers and a body', async () => {
@@ -78,6 +84,22 @@ describe('docs/how-to.md', () => {
     expect(await refused(`${url}/by-hand/cellar`)).toEqual({ status: 404, body: 'No such room.' });
   });
 
+  it('answers beside socket.io what nobody claims', async () => {
+    const app = express();
+    app.use(websocketRoute('/ws', { onRead() {} }));
+    const block = blocks.find(({ code }) => code.includes('const rest ='));
+    if (block === undefined) throw new Error('no such recipe');
+    const [server] = run(block, namesTakenForGranted(block, app)).servers;
+    if (server === undefined) throw new Error('the recipe starts no server');
+    const { url, httpUrl } = await serve(server);
+    const other = io(httpUrl, { transports: ['websocket'] });
+    await new Promise<void>((resolve) => other.on('connect', resolve));
+    await connect(`${url}/ws`);
+    expect((await refused(`${url}/nobody`)).status).toBe(404);
+    expect(other.connected).toBe(true);
+    other.disconnect();
+  });
+
   it('converts params', async () => {
     const { url } = await serve(recipe('toColor'));
     const { messages } = await connect(`${url}/games/41/red`);
@@ -90,6 +112,12 @@ describe('docs/how-to.md', () => {
     const { socket, messages } = await client("'/sums/:start'", '/sums/10');
     socket.send(new Struct('!2f').pack(1, 2));
     expect(await messages.next()).toEqual(new Struct('!d').pack(13));
+  });
+
+  it('switches delimiters in a class', async () => {
+    const { socket, messages } = await client('class Switching', '/switching');
+    for (const part of ['a\nbcd', 'ef\n']) socket.send(part);
+    expect(await messages.take(3)).toEqual(['a', 'bcde', 'f']);
   });
 
   it('reads NDJSON', async () => {

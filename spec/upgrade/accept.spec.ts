@@ -154,11 +154,13 @@ describe('the handshake', () => {
     server.server.maxHeadersCount = 20;
     const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`X-${i}`, '']));
     const before = await RawClient.connect(server);
-    expect((await before.handshake('/', many)).status).toBe(101);
+    // Node 20 drops the rest; later versions answer 431 themselves.
+    expect([101, 431]).toContain((await before.handshake('/', many)).status);
     const behind = await RawClient.connect(server);
     behind.send('GET / HTTP/1.1\r\nHost: a\r\n', ...Object.keys(many).map((name) => `${name}: x\r\n`));
     behind.send(`Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n`);
-    expect((await behind.response()).status).toBe(426);
+    expect([426, 431]).toContain((await behind.response()).status);
+    await RawClient.open(server);
   });
 
   it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
