@@ -101,7 +101,7 @@ const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
  * @throws TypeError for an unknown option or a value that an option may not have
  */
 export function resolveOptions(options: ConnectionOptions, allowed: readonly string[] = []): ResolvedOptions {
-  if (typeof options !== 'object' || options === null)
+  if (!isPlainObject(options))
     throw invalidArgument(
       'options',
       options,
@@ -147,4 +147,11 @@ function checkPositive(name: string, value: unknown, unit: string): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
     throw invalidArgument(name, value, `it must be a positive integer, ${unit}`);
   }
+}
+
+/** A Map, an array or an instance of some class is a mistake in the order of the arguments. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -57,6 +57,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   private receiving = false;
   /** An asynchronous `onConnect` or `onRead` has not settled. */
   private busy = false;
+  /** The peer has sent FIN: what came before it is delivered first. */
+  private peerEnded = false;
   /** The user wrote since `onWrite` was called last. */
   private wrote = false;
   // What most connections never need, or only in the end.
@@ -98,6 +100,8 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (head.length > 0) this.onData(head);
     // A handler that closed at once is waited for by nobody: the peer's close frame is.
     if (!this.busy || !canSend(this.state)) this.socket.resume();
+    // The peer went away during the handshake: the event has passed, and will not come again.
+    if (this.socket.readableEnded) this.onEnd();
   }
 
   onData(chunk: Buffer): void {
@@ -113,6 +117,9 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   onEnd(): void {
+    this.peerEnded = true;
+    // What is held is delivered when the handler is done; `release` comes back to this.
+    if (this.busy && canSend(this.state)) return;
     // A peer that said goodbye may stop writing before we do: what we owe it leaves, then FIN.
     if (this.state === State.ENDING || this.state === State.REMOTE_CLOSING) return;
     // 7.1.5: closed without a close frame, so the code stays 1006. What we owe the peer it may still read.
@@ -123,10 +130,11 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   onGone(): void {
     this.advance('gone');
-    this.silence();
     this.writer.close();
     this.drain?.stop(this.invalidState('drained'));
     if (!this.busy) this.finish();
+    // After a FIN, what is held had been sent in good faith; after a reset it is lost.
+    else if (!this.peerEnded) this.silence();
   }
 
   // What the parser calls for control frames.
@@ -290,7 +298,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   private hold(result: unknown, hook: HookName): void {
     if (result === undefined || !isThenable(result)) return;
     this.busy = true;
-    if (canSend(this.state)) {
+    if (canSend(this.state) || this.state === State.CLOSED) {
       this.parser.halt();
       this.dispatcher.pause();
       this.socket.pause();
@@ -307,16 +315,15 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   private release(): void {
     this.busy = false;
-    if (this.state === State.CLOSED) {
-      this.finish();
-      return;
-    }
-    if (!canSend(this.state)) return;
+    if (!canSend(this.state) && this.state !== State.CLOSED) return;
     this.receive(() => {
       this.dispatcher.resume();
       if (!this.busy) this.parser.resume();
     });
-    if (!this.busy) this.socket.resume();
+    if (this.busy) return;
+    if (this.state === State.CLOSED) this.finish();
+    else if (this.peerEnded) this.onEnd();
+    else this.socket.resume();
   }
 
   /** Runs what may deliver, or write, as `onData` does. */
@@ -400,6 +407,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   }
 
   private finish(): void {
+    this.silence();
     const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
     this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
   }

@@ -47,6 +47,7 @@ const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
 export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): Plan {
   // `{}` in a call is a new object each time.
   const isEmpty = typeof given === 'object' && given !== null && Object.keys(given).length === 0;
+  if (isEmpty) resolveOptions(given);
   const options = isEmpty ? NO_OPTIONS : given;
   let byOptions = plans.get(handler);
   if (byOptions === undefined) {

@@ -1,8 +1,9 @@
 /** The upgrade door: for servers on which something else listens to `upgrade`, and for draft-76. */
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
-import { rememberHead } from './heads.js';
+import { headOf, rememberHead } from './heads.js';
 import { pathnameOf } from './path.js';
 import { compilePrefix } from './prefix.js';
 
@@ -32,22 +33,46 @@ export function upgradeListener(
   if (typeof app !== 'function') throw invalidArgument('app', app, 'give an Express or Connect app');
   checkOptions(options);
   const isInside = compilePrefix(options.path);
-  return (request, _socket, head) => {
-    if (!isInside(pathnameOf(request) ?? '')) return;
+  function listener(this: Server | undefined, request: IncomingMessage, _socket: Duplex, head: Buffer): void {
     const { socket } = request;
-    // Node has taken its own listener off: a reset before the response is out would end the process.
-    socket.on('error', ignore);
-    const response = new ServerResponse(request);
-    // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket);
+    // Node has taken its own listener off: a reset would end the process, whoever the request belongs to.
+    if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
+    if (headOf(request) !== undefined) return;
+    if (!isInside(pathnameOf(request) ?? '') && !isLastOfOurs(this, listener)) return;
     rememberHead(request, head);
-    response.once('finish', () => {
-      response.detachSocket(socket);
-      if (response.statusCode !== 101) socket.destroySoon();
-    });
-    app(request, response);
-  };
+    whenAnswered(socket, () => run(app, request));
+  }
+  ours.add(listener);
+  return listener;
+}
+
+/** Every listener that was made here. */
+const ours = new WeakSet<object>();
+
+/** Whether nobody else listens, and no other of ours comes after: then what no path covers is answered, too, or hangs. */
+function isLastOfOurs(server: Server | undefined, listener: object): boolean {
+  const listeners = server?.listeners('upgrade') ?? [];
+  return listeners.at(-1) === listener && listeners.every((other) => ours.has(other));
+}
+
+/** Calls back when the response to an earlier request, which this one was pipelined behind, has left the socket. */
+function whenAnswered(socket: Socket, callback: () => void): void {
+  const earlier: unknown = Reflect.get(socket, '_httpMessage');
+  if (!(earlier instanceof ServerResponse)) callback();
+  else earlier.once('close', () => (socket.writable ? whenAnswered(socket, callback) : socket.destroy()));
+}
+
+function run(app: (request: IncomingMessage, response: ServerResponse) => unknown, request: IncomingMessage): void {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => {
+    response.detachSocket(socket);
+    if (response.statusCode !== 101) socket.destroySoon();
+  });
+  app(request, response);
 }
 
 /** A reset or a broken pipe: `close` follows, and tells all there is to tell. */

@@ -678,3 +678,34 @@ describe('over TLS', () => {
     expect(await RawClient.open(three.server)).toBeDefined();
   });
 });
+
+describe.each([
+  ['over TCP', false],
+  ['over TLS', true],
+])('a peer that sends all it has to say and ends TCP, %s, while a handler is at work', (_name, tls) => {
+  it('has its messages delivered, and its close frame heard', async () => {
+    const gate = deferred();
+    const seen: unknown[] = [];
+    const { open: connect } = await serveHooks(
+      {
+        async onRead(data) {
+          seen.push(data);
+          await gate.promise;
+        },
+      },
+      {},
+      { tls },
+    );
+    const said = await connect();
+    said.client.socket.end(Buffer.concat([text('1'), text('2'), text('3'), close(1001)]));
+    const silent = await connect();
+    silent.client.socket.end(Buffer.concat([text('4'), text('5')]));
+    await Promise.all([said.client.ended, silent.client.ended].map((ended) => (tls ? ended : Promise.resolve())));
+    await turns(20);
+    gate.resolve();
+    // Over TLS Node ends our side with the peer's, so whether our goodbye still leaves is up to its timing.
+    expect(await said.closes.next()).toEqual([1001, '', tls ? expect.any(Boolean) : true]);
+    expect(await silent.closes.next()).toEqual([1006, '', false]);
+    expect(seen.sort()).toEqual(['1', '2', '3', '4', '5']);
+  });
+});

@@ -96,6 +96,75 @@ describe('upgradeListener', () => {
     await client.ended;
   });
 
+  it('answers what is outside of its path where nobody else listens, once', async () => {
+    const server = createServer(makeApp());
+    server.on('upgrade', upgradeListener(makeApp(), { path: '/ws' }));
+    server.on('upgrade', upgradeListener(makeApp(), { path: '/live' }));
+    const running = await serve(server);
+    const client = await RawClient.connect(running);
+    expect((await client.handshake('/other')).status).toBe(404);
+    expect((await client.rest()).length).toBe(0);
+    await expectEcho(await RawClient.open(running, '/ws/Ada'));
+  });
+
+  it('takes a request once, though two of it cover the path', async () => {
+    const server = createServer(makeApp());
+    for (const path of ['/ws', '/']) server.on('upgrade', upgradeListener(makeApp(), { path }));
+    const client = await RawClient.open(await serve(server), '/ws/Ada');
+    await expectEcho(client);
+    await client.close();
+    expect(await closed.next()).toEqual([1000, true]);
+  });
+
+  it('is harmed by no reset, in its path or outside', async () => {
+    const running = await serveByUpgrade(makeApp(), { path: '/ws' });
+    for (const path of ['/ws/Ada', '/other']) {
+      const client = await RawClient.connect(running);
+      client.sendHandshake(path);
+      const socket = await sockets.next();
+      const gone = new Promise((resolve) => socket.once('close', resolve));
+      client.socket.resetAndDestroy();
+      socket.resume();
+      await gone;
+    }
+    await expectEcho(await RawClient.open(running, '/ws/Bob'));
+  });
+
+  it('answers a handshake behind another request when that one has been answered', async () => {
+    const answers = new Happenings<() => void>();
+    const app = makeApp().get('/slow', (_req, res) => answers.push(() => res.send('at last')));
+    const client = await RawClient.connect(await serveByUpgrade(app, { path: '/ws' }));
+    client.socket.cork();
+    client.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.sendHandshake('/ws/Ada');
+    client.socket.uncork();
+    await sockets.next();
+    (await answers.next())();
+    expect((await client.response()).body).toBe('at last');
+    expect((await client.response()).status).toBe(101);
+    await expectEcho(client);
+  });
+
+  it('closes a connection whose client has gone while its handshake was looked at', async () => {
+    const waits = new Happenings<() => void>();
+    class Slow extends Echo {
+      override onHandshake(): Promise<boolean> {
+        return new Promise((resolve) => waits.push(() => resolve(true)));
+      }
+    }
+    const client = await RawClient.connect(await serveByUpgrade(express().use(websocketRoute('/ws', Slow))));
+    client.sendHandshake('/ws');
+    client.socket.end();
+    const socket = await sockets.next();
+    const answer = await waits.next();
+    // What the stream has read it tells when somebody reads.
+    const ended = new Promise((resolve) => socket.once('end', resolve));
+    socket.resume();
+    await ended;
+    answer();
+    expect(await closed.next()).toEqual([1006, false]);
+  });
+
   it('leaves a path outside of its own to the other listeners', async () => {
     const server = await serveByUpgrade(makeApp(), { path: ['/ws', '/live/'] });
     const others = new Happenings<string>();
@@ -106,7 +175,8 @@ describe('upgradeListener', () => {
     });
     for (const path of ['/other', '/wsx', '/', '/live%2Fx', '//ws/x']) {
       expect((await (await RawClient.connect(server)).handshake(path)).status).toBe(418);
-      expect(await others.next()).toBe(`${path} 0 0`);
+      // All that is there of ours is a listener that keeps a reset from ending the process.
+      expect(await others.next()).toBe(`${path} 0 1`);
     }
     await expectEcho(await RawClient.open(server, '/ws/Ada'));
   });
