@@ -149,8 +149,8 @@ function checkPositive(name: string, value: unknown, unit: string): void {
   }
 }
 
-/** A Map, an array or an instance of some class is a mistake in the order of the arguments. */
-function isPlainObject(value: unknown): value is object {
+/** Whether it was written as `{ … }`: a Map, an array or an instance of some class is a mistake, or something else. */
+export function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;

@@ -89,8 +89,12 @@ export class Writer implements Flushable {
 
   /** Bytes that are framed already, or by other rules than RFC 6455's. */
   raw(bytes: Buffer): void {
-    if (bytes.length <= MAX_COPIED) this.slabBytes(bytes);
-    else this.refer(bytes);
+    if (bytes.length > MAX_COPIED) {
+      this.refer(bytes);
+      return;
+    }
+    const at = this.open(bytes.length);
+    this.slab!.bytes.set(bytes, at);
   }
 
   enqueue(job: Job): void {
@@ -180,11 +184,6 @@ export class Writer implements Flushable {
     this.to = slab.at;
     this.pending += size;
     return at;
-  }
-
-  private slabBytes(bytes: Buffer): void {
-    const at = this.open(bytes.length);
-    this.slab!.bytes.set(bytes, at);
   }
 
   private refer(payload: Uint8Array): void {

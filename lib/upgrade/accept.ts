@@ -12,7 +12,7 @@ import { report } from '../connection/report.js';
 import { bind, type WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
-import { type Accepting, negotiate } from './handshake.js';
+import { type Accepting, negotiate, UPGRADE_REQUIRED } from './handshake.js';
 import { checkResponseHeaders } from './headers.js';
 import { headOf, takeBytes } from './heads.js';
 import { originRefusalText } from './origins.js';
@@ -68,9 +68,7 @@ class Handshake {
     if ('status' in asked) return asked;
     const head = headOf(request);
     if (asked.version === 0 && head === undefined) {
-      // RFC 9110 section 15.5.22, and RFC 6455 section 4.4, as of any 426.
-      const headers = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13' };
-      return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', headers);
+      return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', UPGRADE_REQUIRED);
     }
     const secure = isSecure(request);
     const host = hostOf(request);

@@ -5,7 +5,7 @@
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
-import { isOptionName } from '../options.js';
+import { isOptionName, isPlainObject } from '../options.js';
 import { checkHook, checkHookNames, hasHook } from './hook-names.js';
 
 export type HandlerClass = new () => WebSocketHandler;
@@ -44,14 +44,9 @@ export function handlerClass(handler: unknown): HandlerClass {
   }
   Object.defineProperties(LiteralHandler.prototype, methods);
   checkHookNames(LiteralHandler);
-  if (!isPlain(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
+  // A Map or a Date is no handler; an empty literal is one that does nothing.
+  if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
   return LiteralHandler;
-}
-
-/** A Map or a Date is no handler; an empty literal is one that does nothing. */
-function isPlain(handler: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(handler);
-  return prototype === Object.prototype || prototype === null;
 }
 
 /** Told now rather than to every client in turn, or to nobody. */

@@ -35,7 +35,7 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** Section 4.4: which version would do. */
 const VERSION = { 'Sec-WebSocket-Version': '13' };
 /** RFC 9110 section 15.5.22: a 426 "MUST send an Upgrade header field"; section 7.8: Connection names it. */
-const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION };
+export const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION };
 
 /**
  * Judges a handshake request. `'accept' in result` tells the two results apart.

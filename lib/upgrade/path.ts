@@ -109,7 +109,8 @@ export function explainSyntax<T>(path: string, compile: () => T): T {
   }
 }
 
-function withoutTrailingSlashes(path: string): string {
+/** '/ws/' as '/ws', and '/' as ''. */
+export function withoutTrailingSlashes(path: string): string {
   let end = path.length;
   while (path[end - 1] === '/') end--;
   return path.slice(0, end);

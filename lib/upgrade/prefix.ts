@@ -1,6 +1,7 @@
 /** Which paths belong to the upgrade door. */
 import { match } from 'path-to-regexp';
 import { invalidArgument } from '../errors.js';
+import { explainSyntax, withoutTrailingSlashes } from './path.js';
 
 /**
  * Whether a path is the prefix or lies below it, by the rules of Express's `app.use`: `/ws` and `/ws/` cover `/ws`, `/WS/` and
@@ -20,11 +21,6 @@ function compileOne(prefix: unknown): (pathname: string) => unknown {
   if (typeof prefix !== 'string' || !/^[/{*]/.test(prefix)) {
     throw invalidArgument('path', prefix, "a path is a string that begins with a slash, such as '/ws'");
   }
-  let end = prefix.length;
-  while (prefix[end - 1] === '/') end--;
-  try {
-    return match(prefix.slice(0, end), { end: false, decode: false });
-  } catch (error) {
-    throw invalidArgument('path', prefix, error instanceof Error ? error.message : String(error));
-  }
+  // Express matches what a mount path begins with, whatever slash it ends with.
+  return explainSyntax(prefix, () => match(withoutTrailingSlashes(prefix), { end: false, decode: false }));
 }

@@ -1,11 +1,13 @@
 /** Real servers on ports of their own, closed after each test. */
-import { createServer, type RequestListener, Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { certificate } from './certificate.js';
 
+type AnyServer = Server | TlsServer;
+
 export interface Running {
-  server: Server;
+  server: AnyServer;
   port: number;
   /** `ws://127.0.0.1:port`, or wss. */
   url: string;
@@ -19,9 +21,9 @@ export interface Running {
 const running = new Set<Running>();
 
 /** Starts a server for an app, or one that was made elsewhere. */
-export async function serve(app: RequestListener | Server, { tls = false } = {}): Promise<Running> {
+export async function serve(app: RequestListener | AnyServer, { tls = false } = {}): Promise<Running> {
   const server =
-    app instanceof Server ? app : ((tls ? createTlsServer(await certificate(), app) : createServer(app)) as Server);
+    typeof app === 'function' ? (tls ? createTlsServer(await certificate(), app) : createServer(app)) : app;
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -1,7 +1,7 @@
 /** By the request door the connection outlives Node's HTTP server, its timeouts and its bookkeeping: see `release.ts`. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -54,28 +54,8 @@ class Echo extends WebSocketHandler {
 async function serveImpatiently(app: RequestListener, tls: boolean): Promise<Running> {
   const server = tls ? createTlsServer({ ...(await certificate()), ...IMPATIENT }, app) : createServer(IMPATIENT, app);
   server.timeout = 100;
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const close = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
-  };
-  closeAfterEach.push(close);
-  const [url, httpUrl] = tls
-    ? [`wss://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]
-    : [`ws://127.0.0.1:${port}`, ''];
-  return { server: server as Server, port, url, httpUrl, sockets, close };
+  return serve(server, { tls });
 }
-
-const closeAfterEach: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closeAfterEach.splice(0)) await close();
-});
 
 async function expectEcho(client: RawClient): Promise<void> {
   client.send(text('still here'));
