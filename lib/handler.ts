@@ -249,10 +249,7 @@ export class WebSocketHandler {
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
   writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS): Promise<void> {
-    const sent = this.#sendFile(source, options);
-    // A peer that goes away must not end the process of a user who does not wait for the file.
-    sent.catch(() => {});
-    return sent;
+    return uncaught(this.#sendFile(source, options));
   }
 
   /**
@@ -313,7 +310,7 @@ export class WebSocketHandler {
    * @returns rejected with an `InvalidStateError` when the connection goes away
    */
   drained(): Promise<void> {
-    return this.#bound.drained();
+    return uncaught(this.#bound.drained());
   }
 
   /**
@@ -414,6 +411,12 @@ function structFor(format: string): Struct {
     structs.set(format, struct);
   }
   return struct;
+}
+
+/** The promise as it is; but a peer that goes away must not end the process of a user who does not catch its rejection. */
+function uncaught(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** An own property, which hides the accessor of the prototype until it is deleted. */

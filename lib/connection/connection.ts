@@ -262,8 +262,6 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (this.writer.bufferedAmount === 0 && !this.writer.waiting) return Promise.resolve();
     this.drain ??= this.createDrainWatch();
     const drained = this.drain.drained();
-    // A peer that goes away must not end the process of a user who does not catch it.
-    drained.catch(() => {});
     // Without anything to flush this only waits for the kernel; else the flush begins to wait.
     this.drain.watch();
     return drained;

@@ -63,6 +63,23 @@ describe('drained', () => {
     await expect(handler.drained()).rejects.toThrow(InvalidStateError);
   });
 
+  it('bothers nobody who does not catch it', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const { handler, client, closes } = await open();
+    client.socket.pause();
+    handler.write(LARGE);
+    void handler.drained();
+    await turns(2);
+    client.socket.resetAndDestroy();
+    await closes.next();
+    void handler.drained();
+    await turns(5);
+    process.off('unhandledRejection', onRejection);
+    expect(rejections).toEqual([]);
+  });
+
   it('lets a server stream at the speed of its peer', async () => {
     const largest: number[] = [];
     const { client } = await open({

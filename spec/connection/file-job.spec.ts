@@ -12,7 +12,7 @@ import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ErrorCode, FileError, InvalidStateError } from '../../lib/index.js';
+import { ErrorCode, FileError, InvalidStateError, ReadyState } from '../../lib/index.js';
 import { closeBody, frame, text } from '../support/frames.js';
 import { begun, deferred, type Opened, open, sendAndSettle, turns } from './open.js';
 
@@ -179,6 +179,17 @@ describe('writeFile', () => {
     expect(await nextBinary(opened)).toHaveLength(12_000_000);
     expect(await client.nextClose()).toEqual({ code: 1001, reason: 'leaving' });
     expect(await closes.next()).toEqual([1001, 'leaving', true]);
+  });
+
+  it('leaves a goodbye one-sided when the peer is gone before ours could leave', async () => {
+    const { handler, client, closes } = await open();
+    client.socket.pause();
+    handler.writeFile(sparse('one-sided', 64 << 20));
+    await begun(handler);
+    client.send(frame({ opcode: 8, payload: closeBody(1001, 'leaving') }));
+    while (handler.readyState === ReadyState.OPEN) await turns();
+    client.socket.resetAndDestroy();
+    expect(await closes.next()).toEqual([1001, 'leaving', false]);
   });
 
   it('sends a very large file in constant memory, however slowly the peer reads', async () => {

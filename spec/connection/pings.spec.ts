@@ -19,6 +19,15 @@ describe('ping', () => {
     expect(answer).toBeLessThanOrEqual(performance.now() - before);
   });
 
+  it('has a payload that cannot be guessed: none is like another', async () => {
+    const { client, handler } = await open();
+    const other = await open();
+    const payloads = new Set<string>();
+    for (const one of [handler, handler, other.handler]) one.ping();
+    for (const one of [client, client, other.client]) payloads.add((await one.next()).payload.toString('hex'));
+    expect([...payloads].filter((payload) => payload.length >= 16)).toHaveLength(3);
+  });
+
   it.each([
     ['a string', 'déjà', '64c3a96ac3a0'],
     ['an empty string', '', ''],
