@@ -3,18 +3,22 @@
  * writes, closes, and says how incoming data is to be read.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { addressOf } from './connection/addresses.js';
 import type { Connection, Version } from './connection/connection.js';
 import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
 import { report } from './connection/report.js';
-import type { Delimiter } from './dispatch/delimiter.js';
+import type { Delimiter, EntireMessage, MessageOf } from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
 import { Opcode } from './framing/opcode.js';
 import { ReadyState } from './framing/state.js';
 import { isText } from './framing/utf8.js';
 import type { Refusal, ResponseHeaders } from './options.js';
+import type { Endpoint } from './streams/endpoint.js';
+import { toDuplex } from './streams/node-stream.js';
+import { toWebStreams, type WebStreams } from './streams/web-streams.js';
 import { asBytes } from './struct/bytes.js';
 import { NetStruct } from './struct/net-struct.js';
 import { Struct } from './struct/struct.js';
@@ -218,7 +222,8 @@ export class WebSocketHandler {
    * Sends a message: a string as text, bytes as binary data. What one turn of the event loop writes leaves together, in
    * order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
    *
-   * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on
+   * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
+   *   was not sent because of `maxBufferedAmount`
    * @throws InvalidStateError when the connection is not open; TypeError for anything but a string or bytes, for a string
    *   together with `frame`, and for bytes that are not UTF-8 with `frame: Opcode.Text`
    * @example
@@ -314,6 +319,49 @@ export class WebSocketHandler {
   }
 
   /**
+   * Takes the place of `onRead`: what it would get comes out here, one by one, when it is asked for. Reading waits while
+   * nobody asks, so that TCP holds the peer back. Several arguments of `onRead` (the values of a struct) are one array here.
+   * It ends when the connection does. Whoever leaves the loop before gives what comes later to `onRead` again.
+   *
+   * A hook may read it and be pending meanwhile: that does not hold up what it reads.
+   *
+   * @throws InvalidStateError before the handshake is done, and while another reader has not left
+   * @example
+   * async onConnect() {
+   *   for await (const data of this.messages()) this.write(await translate(data));
+   * }
+   */
+  messages<D extends Delimiter = typeof EntireMessage>(): AsyncIterableIterator<MessageOf<D>, undefined> {
+    return this.#bound.messages() as AsyncIterableIterator<MessageOf<D>, undefined>;
+  }
+
+  /**
+   * The connection as a pair of web streams, which keep the boundaries of messages: each chunk is what `messages()` would
+   * give, or what `write` takes. Both exert backpressure. The readable closes with the connection; to cancel it, and to close
+   * or abort the writable, closes the connection.
+   *
+   * @throws InvalidStateError as `messages`
+   * @example
+   * const { readable, writable } = this.toWebStreams();
+   * await readable.pipeThrough(new Uppercase()).pipeTo(writable);
+   */
+  toWebStreams<D extends Delimiter = typeof EntireMessage>(): WebStreams<MessageOf<D>, Data> {
+    return toWebStreams<MessageOf<D>, Data>(this.#endpoint<D>());
+  }
+
+  /**
+   * The connection as a Node stream in object mode, which keeps the boundaries of messages; otherwise as `toWebStreams`. To
+   * destroy it closes the connection, with 1011 if there is an error.
+   *
+   * @throws InvalidStateError as `messages`
+   * @example
+   * await pipeline(this.toDuplex(), async function* (lines) { for await (const line of lines) yield reverse(line); }, …);
+   */
+  toDuplex<D extends Delimiter = typeof EntireMessage>(): Duplex {
+    return toDuplex(this.#endpoint<D>());
+  }
+
+  /**
    * Sends what was written, then a close frame, and waits for the peer's (RFC 6455 section 7.1.2). Nothing more reaches
    * `onRead`. Does nothing on a connection that is closing or closed.
    *
@@ -349,6 +397,11 @@ export class WebSocketHandler {
     return this.#bound.bufferedAmount;
   }
 
+  /** Messages that were dropped because more than `maxBufferedAmount` bytes were waiting; see the option `slowConsumer`. */
+  get dropped(): number {
+    return this.#bound.dropped;
+  }
+
   /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
   get isSecure(): boolean {
     return this.#bound.isSecure;
@@ -369,6 +422,16 @@ export class WebSocketHandler {
       throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
     }
     return this.#connection;
+  }
+
+  #endpoint<D extends Delimiter>(): Endpoint<MessageOf<D>, Data> {
+    return {
+      messages: () => this.messages<D>(),
+      write: (data) => this.write(data),
+      drained: () => this.drained(),
+      // A stream that ends when its connection has ended has nothing left to close.
+      close: (code) => this.close(code),
+    };
   }
 
   async #sendFile(source: FileSource, options: WriteFileOptions): Promise<void> {

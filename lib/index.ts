@@ -2,8 +2,15 @@
 
 export type { Version } from './connection/connection.js';
 export type { FileOptions, FileSource } from './connection/file-job.js';
-export type { HookName } from './connection/hooks.js';
-export { type BinaryMatch, BinaryPattern, type Delimiter, EntireMessage, type UnitOf } from './dispatch/delimiter.js';
+export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
+export {
+  type BinaryMatch,
+  BinaryPattern,
+  type Delimiter,
+  EntireMessage,
+  type MessageOf,
+  type UnitOf,
+} from './dispatch/delimiter.js';
 export {
   ErrorCode,
   FileError,
@@ -18,6 +25,7 @@ export { Opcode } from './framing/opcode.js';
 export { ReadyState } from './framing/state.js';
 export { type CloseOptions, type Data, WebSocketHandler, type WriteFileOptions, type WriteOptions } from './handler.js';
 export type {
+  ConnectionKey,
   ConnectionOptions,
   Converter,
   OriginPolicy,
@@ -26,6 +34,7 @@ export type {
   RouteOptions,
   SubprotocolChoice,
 } from './options.js';
+export type { WebStreams } from './streams/web-streams.js';
 export { NetStruct } from './struct/net-struct.js';
 export { Struct } from './struct/struct.js';
 export type {
@@ -38,6 +47,9 @@ export type {
   StructValues,
 } from './struct/types.js';
 export type { Unpacker } from './struct/unpacker.js';
+export type { DiagnosticMessages } from './telemetry/channels.js';
+export { type Metrics, metrics, type RouteMetrics } from './telemetry/tally.js';
+export { type DrainOptions, type DrainResult, drain, drainOnSignal } from './upgrade/drain.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
 export { toInteger } from './upgrade/path.js';
 export type { ConvertedParams, ParamsOf } from './upgrade/path-types.js';

@@ -1,5 +1,6 @@
 /** The options of a route: their types, their defaults, each with its reason, and their validation. */
 import type { IncomingMessage } from 'node:http';
+import type { RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
 import {
   checkBufferSize,
   checkDelimiter,
@@ -8,6 +9,16 @@ import {
   EntireMessage,
 } from './dispatch/delimiter.js';
 import { invalidArgument } from './errors.js';
+import {
+  checkBoolean,
+  checkKeyOf,
+  checkLimit,
+  checkPositive,
+  checkRate,
+  checkSlowConsumer,
+  checkTimeout,
+  isPlainObject,
+} from './option-checks.js';
 
 /** Response headers by name. A number is sent in decimal, an array as one header per element. */
 export type ResponseHeaders = Record<string, string | number | readonly string[]>;
@@ -41,6 +52,9 @@ export type SubprotocolChoice =
 /** Turns a route param into a value; `undefined` means that the path does not match. */
 export type Converter<T = unknown> = (value: string) => T | undefined;
 
+/** Tells by what connections are counted together. */
+export type ConnectionKey = 'ip' | ((request: IncomingMessage) => string | undefined);
+
 export interface ConnectionOptions<D extends Delimiter = Delimiter> {
   /** The `readDelimiter` each connection begins with. Default `EntireMessage`: what users of WebSockets expect. */
   readDelimiter?: D | undefined;
@@ -66,6 +80,57 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
   closeTimeout?: number | undefined;
   /** Buffered bytes above which `write` returns false. Default 65,536, the same as what one message may bring. */
   highWaterMark?: number | undefined;
+  /**
+   * Buffered bytes above which `write` sends nothing more, so that a peer that does not read costs no more memory than this
+   * and what is written in one turn of the event loop; `Infinity` for no bound. Above half of it nothing more is read from the
+   * peer until it has taken what it was sent. Default 16,777,216: more than the bursts of most applications, and 64 peers that
+   * are stuck cost a gigabyte.
+   */
+  maxBufferedAmount?: number | undefined;
+  /**
+   * What becomes of a peer for which more than that is waiting: `'close'` closes the connection with 1013, `'drop'` drops
+   * messages, and counts them in `dropped`, until the peer has caught up. Default `'close'`: a peer that misses messages should
+   * know it.
+   */
+  slowConsumer?: SlowConsumerPolicy | undefined;
+  /**
+   * After how much silence the peer is sent a ping, in milliseconds; 0 for never. Any byte of the peer ends the silence.
+   * Default 25,000: proxies give up on silent connections after 30 or 60 seconds.
+   */
+  pingInterval?: number | undefined;
+  /**
+   * How long after a ping the peer may remain silent, in milliseconds, before it is given up: `onClose` gets 1006. Default
+   * 20,000: longer than networks need to recover.
+   */
+  pongTimeout?: number | undefined;
+  /**
+   * After how many milliseconds without a message in either direction the connection is closed with 1001; 0 for never. Pings
+   * are no messages. Default 0: many connections just wait for news.
+   */
+  idleTimeout?: number | undefined;
+  /**
+   * How long `onHandshake`, and functions in `origins`, may take in all, in milliseconds, before the handshake is refused with
+   * 503; 0 for any time. Default 10,000: clients give up, too.
+   */
+  handshakeTimeout?: number | undefined;
+  /**
+   * How many connections this route may have, handshakes that are going on included; more are refused with 503. Default
+   * `Infinity`.
+   */
+  maxConnections?: number | undefined;
+  /** How many of them may have the same key; more are refused with 429. Default `Infinity`. */
+  maxConnectionsPerKey?: number | undefined;
+  /**
+   * What `maxConnectionsPerKey` counts by: `'ip'`, or a function of the request; whatever has the key `undefined` is not counted.
+   * The IP address is `request.ip`, which respects Express's `trust proxy`; of IPv6 the first 64 bits count, since one
+   * subscriber has them all to choose the rest from. Default `'ip'`.
+   */
+  keyOf?: ConnectionKey | undefined;
+  /**
+   * How fast a peer may send. Reading pauses when it is faster, so that TCP slows it down; a peer that keeps at it without a
+   * break is closed with 1008. Default `{}`: as fast as it can.
+   */
+  rate?: RateLimit | undefined;
 }
 
 export interface RouteOptions<D extends Delimiter = Delimiter> extends ConnectionOptions<D> {
@@ -90,6 +155,16 @@ const DEFAULTS: ResolvedOptions = {
   allowOldHandshake: false,
   closeTimeout: 5000,
   highWaterMark: 64 * 1024,
+  maxBufferedAmount: 16 * 1024 * 1024,
+  slowConsumer: 'close',
+  pingInterval: 25_000,
+  pongTimeout: 20_000,
+  idleTimeout: 0,
+  handshakeTimeout: 10_000,
+  maxConnections: Infinity,
+  maxConnectionsPerKey: Infinity,
+  keyOf: 'ip',
+  rate: {},
 };
 
 const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
@@ -120,10 +195,18 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkBoolean('allowOldHandshake', resolved.allowOldHandshake);
   checkPositive('maxDelimiterLength', resolved.maxDelimiterLength, 'in characters');
   checkPositive('highWaterMark', resolved.highWaterMark, 'in bytes');
-  checkPositive('closeTimeout', resolved.closeTimeout, 'in milliseconds');
-  if (resolved.closeTimeout > 0x7fff_ffff) {
-    throw invalidArgument('closeTimeout', resolved.closeTimeout, 'a timer takes at most 2,147,483,647 milliseconds');
+  checkLimit('maxBufferedAmount', resolved.maxBufferedAmount, 'in bytes');
+  if (resolved.maxBufferedAmount < resolved.highWaterMark) {
+    const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or nobody could wait for drained()`;
+    throw invalidArgument('maxBufferedAmount', resolved.maxBufferedAmount, rule);
   }
+  checkSlowConsumer(resolved.slowConsumer);
+  for (const name of ['closeTimeout', 'pongTimeout'] as const) checkTimeout(name, resolved[name], 1);
+  for (const name of ['pingInterval', 'idleTimeout', 'handshakeTimeout'] as const)
+    checkTimeout(name, resolved[name], 0);
+  for (const name of ['maxConnections', 'maxConnectionsPerKey'] as const) checkLimit(name, resolved[name]);
+  checkKeyOf(resolved.keyOf);
+  checkRate(resolved.rate);
   return resolved;
 }
 
@@ -137,21 +220,4 @@ export function resolveRouteOptions(options: RouteOptions): ResolvedOptions {
   const resolved = resolveOptions(options, ROUTE_OPTIONS);
   for (const name of ['caseSensitive', 'strict'] as const) checkBoolean(name, options[name] ?? false);
   return resolved;
-}
-
-function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalidArgument(name, value, 'it must be true or false');
-}
-
-function checkPositive(name: string, value: unknown, unit: string): void {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument(name, value, `it must be a positive integer, ${unit}`);
-  }
-}
-
-/** Whether it was written as `{ … }`: a Map, an array or an instance of some class is a mistake, or something else. */
-export function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

@@ -102,9 +102,9 @@ describe('options', () => {
     (name) => {
       const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
       expect(() => resolveOptions(options)).toThrow(
-        refused(/^option is .*it is unknown; the options are readDelimiter, .*highWaterMark$/),
+        refused(/^option is .*it is unknown; the options are readDelimiter, .*rate$/),
       );
-      expect(() => resolveRouteOptions(options)).toThrow(refused(/highWaterMark, convert, caseSensitive, strict$/));
+      expect(() => resolveRouteOptions(options)).toThrow(refused(/rate, convert, caseSensitive, strict$/));
     },
   );
 

@@ -3,31 +3,46 @@
  * connection nor taken any of what is still owed to it, the socket is destroyed.
  */
 import type { Duplex } from 'node:stream';
+import { progress } from './progress.js';
+import { type Timed, wheelOf } from './timer-wheel.js';
 
-export function destroyWithoutProgress(socket: Duplex, timeout: number): void {
-  if (socket.destroyed) return;
-  let before = progress(socket);
-  const timer = setInterval(() => {
-    const now = progress(socket);
-    if (now === before) socket.destroy();
-    before = now;
-  }, timeout);
-  // If nothing else keeps the process, it may end, and the socket with it.
-  timer.unref();
-  socket.once('close', () => clearInterval(timer));
+/** @returns to be stopped when the socket is gone */
+export function destroyWithoutProgress(socket: Duplex, timeout: number): CloseTimer {
+  const timer = new CloseTimer(socket, timeout);
+  wheelOf(socket).add(timer, timeout);
+  return timer;
 }
 
-/**
- * A number that changes while the peer takes what was written. A large write counts as a whole in the documented figures,
- * when it is done; what libuv still has of it is only told by the handle, where there is one.
- */
-function progress(socket: Duplex): number {
-  const written = numberIn(socket, 'bytesWritten') - socket.writableLength;
-  const handle: unknown = Reflect.get(socket, '_handle');
-  return written - (typeof handle === 'object' && handle !== null ? numberIn(handle, 'writeQueueSize') : 0);
-}
+export class CloseTimer implements Timed {
+  private socket: Duplex | undefined;
+  private readonly timeout: number;
+  private since: number;
+  private before: number;
 
-function numberIn(object: object, property: string): number {
-  const value: unknown = Reflect.get(object, property);
-  return typeof value === 'number' ? value : 0;
+  constructor(socket: Duplex, timeout: number) {
+    this.socket = socket;
+    this.timeout = timeout;
+    this.since = wheelOf(socket).now();
+    this.before = progress(socket);
+  }
+
+  /** The wheel comes by once more; the socket need not wait for that to be forgotten. */
+  stop(): void {
+    this.socket = undefined;
+  }
+
+  onTick(now: number): number {
+    const { socket } = this;
+    if (socket === undefined) return 0;
+    const left = this.since + this.timeout - now;
+    if (left > 0) return left;
+    const after = progress(socket);
+    if (after === this.before) {
+      socket.destroy();
+      return 0;
+    }
+    this.before = after;
+    this.since = now;
+    return this.timeout;
+  }
 }

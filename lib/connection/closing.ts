@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { CloseCode } from '../framing/close-code.js';
 import { closePayload } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
-import { destroyWithoutProgress } from './close-timer.js';
+import { type CloseTimer, destroyWithoutProgress } from './close-timer.js';
 import { draft76Close } from './draft76-frames.js';
 import type { Writer } from './writer.js';
 
@@ -21,13 +21,14 @@ export class Closing {
   private readonly socket: Duplex;
   private readonly writer: Writer;
   private readonly isDraft76: boolean;
+  private readonly timer: CloseTimer;
 
   /** @param timeout how long the peer may take over each step, in milliseconds */
   constructor(socket: Duplex, writer: Writer, isDraft76: boolean, timeout: number) {
     this.socket = socket;
     this.writer = writer;
     this.isDraft76 = isDraft76;
-    destroyWithoutProgress(socket, timeout);
+    this.timer = destroyWithoutProgress(socket, timeout);
   }
 
   /** Writes our close frame, behind everything else. */
@@ -46,6 +47,11 @@ export class Closing {
     this.heard = true;
     this.code = code;
     this.reason = reason;
+  }
+
+  /** The socket is gone. */
+  gone(): void {
+    this.timer.stop();
   }
 
   /** Whether both ends have said goodbye: the peer's last word was heard, and ours is on its way. */

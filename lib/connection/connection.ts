@@ -1,24 +1,20 @@
 /**
  * One WebSocket connection: the only owner of its socket after the handshake.
  *
- *     socket ──bytes──▶ parser ──messages──▶ dispatcher ──units──▶ hooks (the user's handler)
+ *     socket ──bytes──▶ intake (parser ─▶ dispatcher) ──units──▶ hooks (the user's handler)
  *       ▲                  └─ping, pong, close─┐                     │
  *       └──────────────── writer ◀─────────────┴───── write, close ──┘
  *
- * Here these are joined, and nothing of theirs is done twice: what a frame is, what a unit is and when bytes leave is
- * decided there. What is decided here is the life of the connection (`framing/state.ts`), that hooks never overlap, and what
- * becomes of errors: the peer's fail the connection, the user's reach `onError`.
+ * Here these are joined, and nothing of theirs is done twice: what a frame is, what a unit is, what makes reading wait and
+ * when bytes leave is decided there. What is decided here is the life of the connection (`framing/state.ts`), and what becomes
+ * of errors: the peer's fail the connection, the user's reach `onError`.
  */
 import type { Duplex } from 'node:stream';
-import { Dispatcher, type UnitConsumer } from '../dispatch/dispatcher.js';
-import type { Unit } from '../dispatch/reader.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
 import { InvalidStateError, type OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
-import { Draft76Parser } from '../framing/draft76-parser.js';
-import { FrameParser } from '../framing/frame-parser.js';
 import { Opcode } from '../framing/opcode.js';
-import type { ControlSink, Parser } from '../framing/sink.js';
 import {
   canReceive,
   canSend,
@@ -28,11 +24,19 @@ import {
   type StateEvent,
   transition,
 } from '../framing/state.js';
+import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
+import type { OpenConnection } from '../telemetry/tally.js';
+import { Backlog } from './backlog.js';
+import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
 import { draft76Text } from './draft76-frames.js';
 import { DrainWatch } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
 import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
+import type { Inbox } from './inbox.js';
+import { Intake, type IntakeOwner } from './intake.js';
+import { type Liveness, type Watched, watch } from './liveness.js';
+import { Over } from './over.js';
 import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
 import { report } from './report.js';
@@ -42,38 +46,43 @@ import { Writer, type WriterOwner } from './writer.js';
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
 
-export class Connection implements ControlSink, UnitConsumer, SocketListener, WriterOwner {
-  readonly dispatcher: Dispatcher;
+export class Connection implements IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner {
   readonly socket: Duplex;
+  readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
   version: Version = 13;
   isSecure = false;
   subprotocol = '';
+  /** Messages that the handler wrote. */
+  messagesSent = 0;
   private state: State = State.CONNECTING;
-  private readonly hooks: ConnectionHooks;
+  private readonly intake: Intake;
   private readonly writer: Writer;
-  private parser: Parser;
   /** The peer's bytes are being handled: what is written meanwhile leaves when that is done. */
   private receiving = false;
-  /** An asynchronous `onConnect` or `onRead` has not settled. */
-  private busy = false;
   /** The peer has sent FIN: what came before it is delivered first. */
   private peerEnded = false;
   /** The user wrote since `onWrite` was called last. */
   private wrote = false;
+  /** Something came since liveness asked last. */
+  private heard = false;
+  private openedAt = 0;
+  private liveness: Liveness | undefined = undefined;
+  private finished = false;
   // What most connections never need, or only in the end.
   private closing: Closing | undefined = undefined;
   private drain: DrainWatch | undefined = undefined;
   private pings: Pings | undefined = undefined;
   private pingAnswers: PingAnswers | undefined = undefined;
+  private backlog: Backlog | undefined = undefined;
+  private over: Over | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings) {
     this.socket = socket;
     this.hooks = hooks;
     this.settings = settings;
-    this.dispatcher = new Dispatcher(settings, this);
     this.writer = new Writer(socket, this);
-    this.parser = new FrameParser(this.dispatcher, this);
+    this.intake = new Intake(this);
   }
 
   // What the socket calls.
@@ -85,30 +94,30 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
    * @param head bytes that came with the handshake and belong to the first frames
    */
   open(args: readonly unknown[], head: Buffer): void {
+    const { socket, settings } = this;
     this.advance('open');
-    if (this.version === 0) this.parser = new Draft76Parser(this.dispatcher, this);
+    this.openedAt = Math.round(clockOf(socket).now());
+    settings.tally.opened(this);
+    if (this.version === 0) this.intake.speakDraft76();
+    this.liveness = watch(this, settings);
     // Until `onConnect` has settled TCP holds what the peer sends.
-    this.socket.pause();
-    listen(this.socket, this);
-    this.receive(() => {
-      try {
-        this.hold(this.hooks.onConnect(...args), 'onConnect');
-      } catch (error) {
-        this.hookFailed(error, 'onConnect');
-      }
-    });
+    socket.pause();
+    listen(socket, this);
+    publish('open', () => ({ route: settings.route, connection: this.hooks }));
+    this.receive(() => this.intake.run('onConnect', args));
     if (head.length > 0) this.onData(head);
     // A handler that closed at once is waited for by nobody: the peer's close frame is.
-    if (!this.busy || !canSend(this.state)) this.socket.resume();
+    if (!this.intake.isHeld || !canSend(this.state)) socket.resume();
     // The peer went away during the handshake: the event has passed, and will not come again.
-    if (this.socket.readableEnded) this.onEnd();
+    if (socket.readableEnded) this.onEnd();
   }
 
   onData(chunk: Buffer): void {
     if (!canReceive(this.state)) return;
+    this.heard = true;
     this.receiving = true;
     try {
-      this.parser.feed(chunk);
+      this.intake.feed(chunk);
     } catch (error) {
       this.fail(error);
     }
@@ -118,12 +127,12 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   onEnd(): void {
     this.peerEnded = true;
-    // What is held is delivered when the handler is done; `release` comes back to this.
-    if (this.busy && canSend(this.state)) return;
+    // What is held is delivered when the handler is done; `onCaughtUp` comes back to this.
+    if (this.intake.isHeld && canSend(this.state)) return;
     // A peer that said goodbye may stop writing before we do: what we owe it leaves, then FIN.
     if (this.state === State.ENDING || this.state === State.REMOTE_CLOSING) return;
     // 7.1.5: closed without a close frame, so the code stays 1006. What we owe the peer it may still read.
-    this.silence();
+    this.intake.stop();
     this.beginClosing();
     this.end();
   }
@@ -131,10 +140,12 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   onGone(): void {
     this.advance('gone');
     this.writer.close();
+    this.closing?.gone();
     this.drain?.stop(this.invalidState('drained'));
-    if (!this.busy) this.finish();
+    this.settings.tally.closed(this);
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
-    else if (!this.peerEnded) this.silence();
+    if (!this.peerEnded) this.intake.stop();
+    if (!this.intake.isHeld) this.finish();
   }
 
   // What the parser calls for control frames.
@@ -147,8 +158,9 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
       this.pingAnswers.holdBack(payload);
       return;
     }
+    this.intake.meter?.passed();
     this.writer.binary(Opcode.Pong, payload);
-    this.leave(false);
+    this.send(false);
   }
 
   pong(payload: Buffer): void {
@@ -162,39 +174,102 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
   closed(code: number, reason: string): void {
     const mustAnswer = canSend(this.state);
     this.advance('receiveClose');
-    this.silence();
+    this.intake.stop();
     const closing = this.beginClosing();
     // 5.5.1: "the endpoint typically echos the status code it received"; browsers show the reason that comes back, too.
     if (mustAnswer) closing.say(code, reason);
     closing.hear(code, reason);
-    this.leave(false);
+    this.send(false);
     this.endIfDone();
   }
 
-  // What the dispatcher calls for units.
+  // What the intake calls.
 
-  onUnit(value: Unit): void {
-    try {
-      this.hold(this.hooks.onRead(value), 'onRead');
-    } catch (error) {
-      this.hookFailed(error, 'onRead');
-    }
+  get mayDeliver(): boolean {
+    return canSend(this.state) || this.state === State.CLOSED;
   }
 
-  onUnits(values: readonly unknown[]): void {
+  receive(run: () => void): void {
+    this.receiving = true;
     try {
-      this.hold(this.hooks.onRead(...values), 'onRead');
+      run();
     } catch (error) {
-      this.hookFailed(error, 'onRead');
+      this.fail(error);
     }
+    this.receiving = false;
+    this.writer.flush();
   }
 
   onOverflow(error: OverflowError): void {
+    const { route, tally } = this.settings;
+    tally.counts.overflows++;
+    publish('overflow', () => ({ route, connection: this.hooks, error }));
     this.call('onOverflowError', () => this.hooks.onOverflowError(error));
   }
 
-  onStale(): void {
-    queueMicrotask(() => this.receive(() => this.dispatcher.dispatchHeld()));
+  onPause(): void {
+    const { leaving } = this.over ?? {};
+    if (leaving !== undefined) this.close(leaving.code, leaving.reason);
+  }
+
+  onCaughtUp(): void {
+    if (this.state === State.CLOSED) this.finish();
+    else if (this.peerEnded) this.onEnd();
+    else this.socket.resume();
+  }
+
+  onThrottled(): void {
+    const { route, tally } = this.settings;
+    tally.counts.throttled++;
+    publish('throttle', () => ({ route, connection: this.hooks }));
+  }
+
+  hookFailed(error: unknown, hook: HookName): void {
+    // The handler went on although its connection had gone meanwhile: that is no mistake of its own.
+    if (error instanceof InvalidStateError && !canSend(this.state)) return;
+    const { name, route, tally } = this.settings;
+    tally.count('errors', hook);
+    publish('error', () => ({ route, connection: this.hooks, error, hook }));
+    const failed = (second: unknown): void => {
+      report(`onError of ${name} failed`, second);
+      this.close(CloseCode.INTERNAL_ERROR, '');
+    };
+    try {
+      const result = this.hooks.onError(error, hook);
+      if (isThenable(result)) result.then(undefined, failed);
+    } catch (second) {
+      failed(second);
+    }
+  }
+
+  // What liveness calls.
+
+  get activeAt(): number {
+    const { busy, meter } = this.intake;
+    return busy || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
+  }
+
+  takeSignsOfLife(): boolean {
+    // While we do not read for reasons of our own, silence is not the peer's.
+    const isAlive = this.heard || this.intake.isHeldByUs;
+    this.heard = false;
+    return isAlive;
+  }
+
+  heartbeat(): void {
+    if (this.version === 0) return;
+    this.writer.binary(Opcode.Ping, NOTHING);
+    this.send(false);
+  }
+
+  onLost(): void {
+    this.settings.tally.counts.lost++;
+    this.beginClosing().reason = `no answer to a ping within ${this.settings.pongTimeout} ms`;
+    this.terminate();
+  }
+
+  onIdle(): void {
+    this.close(CloseCode.GOING_AWAY, `idle for ${this.settings.idleTimeout} ms`);
   }
 
   // What the writer calls.
@@ -217,8 +292,33 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     return this.writer.bufferedAmount;
   }
 
+  get dispatcher(): Dispatcher {
+    return this.intake.dispatcher;
+  }
+
+  get dropped(): number {
+    return this.backlog?.dropped ?? 0;
+  }
+
+  get messagesReceived(): number {
+    return this.intake.dispatcher.messages;
+  }
+
+  get bytesReceived(): number {
+    return numberOf(this.socket, 'bytesRead');
+  }
+
+  get bytesSent(): number {
+    return numberOf(this.socket, 'bytesWritten');
+  }
+
+  get server(): unknown {
+    return Reflect.get(this.socket, 'server');
+  }
+
   writeText(text: string, flush: boolean): boolean {
     this.demandOpen('write');
+    if (this.isBehind()) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
     else this.writer.text(Opcode.Text, text);
     return this.wroteData(flush);
@@ -226,6 +326,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   writeBytes(opcode: number, payload: Uint8Array, flush: boolean): boolean {
     this.demandOpen('write');
+    if (this.isBehind()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
@@ -248,7 +349,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     this.demandFrames('ping');
     this.pings ??= new Pings();
     this.writer.binary(Opcode.Ping, this.pings.sent(data));
-    this.leave(false);
+    this.send(false);
   }
 
   flush(): void {
@@ -267,97 +368,56 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     return drained;
   }
 
+  /** What `onRead` would get, one by one. Of a connection that is closing or closed, nothing. */
+  messages(): Inbox {
+    if (this.state === State.CONNECTING) throw this.invalidState('messages');
+    return this.intake.messages();
+  }
+
   /** Starts the closing handshake. Of a connection that is closing already, nothing. */
   close(code: number, reason: string): void {
     checkCloseArguments(code, reason);
     if (this.state === State.CONNECTING) throw this.invalidState('close');
     if (!canSend(this.state)) return;
-    this.dispatcher.mute();
     this.advance('sendClose');
     this.beginClosing().say(code, reason);
-    this.leave(false);
-    // Nothing is delivered any more, so a handler that is still at work need not hold up the peer's close frame.
-    if (!this.busy) return;
-    this.receive(() => this.parser.resume());
-    this.socket.resume();
+    this.send(false);
+    this.intake.mute();
+  }
+
+  leave(code: number, reason: string): void {
+    if (!canSend(this.state)) return;
+    if (this.intake.isHandling) {
+      this.over ??= new Over();
+      this.over.leaving = { code, reason };
+    } else this.close(code, reason);
+  }
+
+  whenOver(): Promise<void> {
+    if (this.finished) return Promise.resolve();
+    this.over ??= new Over();
+    return this.over.promise;
   }
 
   /** Ends the connection at once: what was not sent is lost, and the peer gets no close frame. */
   terminate(): void {
     if (this.state === State.CONNECTING) throw this.invalidState('terminate');
     this.advance('end');
-    this.silence();
+    this.intake.stop();
     this.socket.destroy();
   }
 
   // How hooks are run.
 
-  /** Reading waits while an `onConnect` or `onRead` is pending, so that they never overlap. */
-  private hold(result: unknown, hook: HookName): void {
-    if (result === undefined || !isThenable(result)) return;
-    this.busy = true;
-    if (canSend(this.state) || this.state === State.CLOSED) {
-      this.parser.halt();
-      this.dispatcher.pause();
-      this.socket.pause();
-    }
-    // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
-    Promise.resolve(result).then(
-      () => this.release(),
-      (error: unknown) => {
-        this.hookFailed(error, hook);
-        this.release();
-      },
-    );
-  }
-
-  private release(): void {
-    this.busy = false;
-    if (!canSend(this.state) && this.state !== State.CLOSED) return;
-    this.receive(() => {
-      this.dispatcher.resume();
-      if (!this.busy) this.parser.resume();
-    });
-    if (this.busy) return;
-    if (this.state === State.CLOSED) this.finish();
-    else if (this.peerEnded) this.onEnd();
-    else this.socket.resume();
-  }
-
-  /** Runs what may deliver, or write, as `onData` does. */
-  private receive(run: () => void): void {
-    this.receiving = true;
-    try {
-      run();
-    } catch (error) {
-      this.fail(error);
-    }
-    this.receiving = false;
-    this.writer.flush();
-  }
-
   /** Runs a hook that nothing waits for. */
-  private call(hook: HookName, run: () => unknown): void {
+  private call(hook: HookName, run: () => unknown): unknown {
     try {
       const result = run();
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.hookFailed(error, hook));
+      if (!isThenable(result)) return undefined;
+      return result.then(undefined, (error: unknown) => this.hookFailed(error, hook));
     } catch (error) {
       this.hookFailed(error, hook);
-    }
-  }
-
-  private hookFailed(error: unknown, hook: HookName): void {
-    // The handler went on although its connection had gone meanwhile: that is no mistake of its own.
-    if (error instanceof InvalidStateError && !canSend(this.state)) return;
-    const failed = (second: unknown): void => {
-      report(`onError of ${this.settings.name} failed`, second);
-      this.close(CloseCode.INTERNAL_ERROR, '');
-    };
-    try {
-      const result = this.hooks.onError(error, hook);
-      if (isThenable(result)) result.then(undefined, failed);
-    } catch (second) {
-      failed(second);
+      return undefined;
     }
   }
 
@@ -370,7 +430,7 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
     if (!known) report(`${this.settings.name} failed`, error);
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
-    this.silence();
+    this.intake.stop();
     this.writer.cancelWaitingJobs();
     const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     const closing = this.beginClosing();
@@ -396,29 +456,77 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
 
   private advance(event: StateEvent): void {
     this.state = transition(this.state, event);
-  }
-
-  /** Nothing that the peer sends, or has sent, is looked at any more. */
-  private silence(): void {
-    this.dispatcher.mute();
-    this.parser.stop();
+    // What is closing has a timer of its own.
+    if (this.state > State.OPEN) this.liveness?.stop();
   }
 
   private finish(): void {
-    this.silence();
+    this.intake.stop();
+    // The hook that is pending has to settle first; `onCaughtUp` comes back to this.
+    if (this.intake.busy || this.finished) return;
+    this.finished = true;
     const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
-    this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
+    this.settings.tally.count('closed', code);
+    publish('close', () => this.summary(code, reason, wasClean));
+    const done = this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
+    if (this.over !== undefined) void Promise.resolve(done).then(this.over.resolve);
+  }
+
+  private summary(code: number, reason: string, wasClean: boolean): DiagnosticMessages['websocket-route:close'] {
+    const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this;
+    const duration = Math.round(clockOf(this.socket).now()) - this.openedAt;
+    const traffic = { messagesReceived, messagesSent, bytesReceived, bytesSent };
+    return { route: this.settings.route, connection: this.hooks, code, reason, wasClean, duration, ...traffic };
   }
 
   // How writes leave.
 
   private wroteData(flush: boolean): boolean {
     this.wrote = true;
-    this.leave(flush);
-    return this.writer.bufferedAmount <= this.settings.highWaterMark;
+    this.messagesSent++;
+    this.intake.meter?.wrote();
+    this.send(flush);
+    const { bufferedAmount } = this.writer;
+    if (bufferedAmount <= this.settings.highWaterMark) return true;
+    this.backUp(bufferedAmount);
+    return false;
   }
 
-  private leave(flush: boolean): void {
+  /** More is on its way than the peer should be sent at a time. One that does not take its answers is asked nothing more. */
+  private backUp(bufferedAmount: number): void {
+    const { maxBufferedAmount } = this.settings;
+    if (bufferedAmount > maxBufferedAmount) {
+      this.backlog ??= new Backlog();
+      this.backlog.exceeded();
+    }
+    if (bufferedAmount > maxBufferedAmount / 2) this.intake.waitFor(() => this.drained());
+  }
+
+  /** Whether too much waits for the peer already: then the policy has been applied, and the message is not to be sent. */
+  private isBehind(): boolean {
+    const { backlog } = this;
+    if (backlog === undefined || !backlog.isFull) return false;
+    // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
+    this.writer.flush();
+    if (this.writer.bufferedAmount <= this.settings.maxBufferedAmount) {
+      backlog.isFull = false;
+      backlog.isTold = false;
+      return false;
+    }
+    const { route, slowConsumer: policy, tally } = this.settings;
+    if (!backlog.isTold) {
+      backlog.isTold = true;
+      tally.counts.slowConsumers++;
+      const { bufferedAmount } = this;
+      publish('slow-consumer', () => ({ route, connection: this.hooks, bufferedAmount, policy }));
+    }
+    backlog.dropped++;
+    tally.counts.dropped++;
+    if (policy === 'close') this.fail(new ProtocolError('the peer reads too slowly', CloseCode.TRY_AGAIN_LATER));
+    return true;
+  }
+
+  private send(flush: boolean): void {
     if (flush) this.writer.flush();
     else if (!this.receiving) this.writer.schedule();
   }
@@ -446,4 +554,11 @@ export class Connection implements ControlSink, UnitConsumer, SocketListener, Wr
         : `${method}() on a connection that is closing or closed: outside of its hooks ask for readyState === ReadyState.OPEN first`,
     );
   }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function numberOf(socket: Duplex, property: 'bytesRead' | 'bytesWritten'): number {
+  const value: unknown = Reflect.get(socket, property);
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,6 +1,8 @@
 /** What a connection calls on the one who handles it, and what it has to be told about it. */
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
+import type { Tally } from '../telemetry/tally.js';
+import type { LivenessSettings } from './liveness.js';
 
 /** The hooks in which user code runs, as `onError` is told them. */
 export type HookName = 'onHandshake' | 'onConnect' | 'onRead' | 'onWrite' | 'onPong' | 'onClose' | 'onOverflowError';
@@ -15,17 +17,45 @@ export interface ConnectionHooks {
   onError(error: unknown, hook: HookName): unknown;
 }
 
-export interface ConnectionSettings extends DispatchSettings {
+/** How fast a peer may send; see the option `rate`. */
+export interface RateLimit {
+  /** Messages a second; a ping counts as one. Default: any number. */
+  messages?: number | undefined;
+  /** Bytes a second, as they come from the network. Default: any number. */
+  bytes?: number | undefined;
+  /** How many seconds' worth may come at once. Default 1. */
+  burst?: number | undefined;
+  /**
+   * For how many milliseconds a peer may be slowed down without a break before the connection closes with 1008. Default 10,000:
+   * a burst is over by then, and what goes on for longer is on purpose. `Infinity` never closes.
+   */
+  patience?: number | undefined;
+}
+
+/** What becomes of a peer that does not take what is written to it. */
+export type SlowConsumerPolicy = 'close' | 'drop';
+
+export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
   /** How long to wait for the peer while closing, in milliseconds. */
   readonly closeTimeout: number;
   /** Buffered bytes from which on `write` returns false. */
   readonly highWaterMark: number;
+  /** Buffered bytes above which nothing more is taken. */
+  readonly maxBufferedAmount: number;
+  readonly slowConsumer: SlowConsumerPolicy;
+  readonly rate: RateLimit;
+  /** Whether messages have to be looked at as they come: for `rate`, or for `idleTimeout`. */
+  readonly isMetered: boolean;
+  /** What is counted, with all connections of the same route. */
+  readonly tally: Tally;
+  /** What telemetry calls the route. */
+  readonly route: string;
   /** Whether `onWrite` does anything: nobody waits for the kernel on behalf of a hook that is not there. */
   readonly watchesWrites: boolean;
   /** What the log calls the route. */
   readonly name: string;
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

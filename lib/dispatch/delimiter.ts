@@ -78,6 +78,9 @@ export type UnitOf<D> = D extends string
             ? NetStructValues<F>
             : [data: string | Buffer];
 
+/** What `messages()` gives under the delimiter `D`: a struct all its values in one array. */
+export type MessageOf<D> = D extends Struct | NetStruct ? UnitOf<D> : UnitOf<D>[0];
+
 const RULE =
   'it must be EntireMessage, null, a non-empty string or Buffer, a positive integer, a RegExp, a BinaryPattern, ' +
   'or a Struct or NetStruct of at least one byte';

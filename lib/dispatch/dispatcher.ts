@@ -64,7 +64,9 @@ export class Dispatcher implements MessageSink, Outlet {
   private reading = false;
   private overflowing = false;
   private decoded: { text: string; start: number; end: number } | undefined = undefined;
-  private readonly consumer: UnitConsumer;
+  /** Complete messages that have arrived. */
+  messages = 0;
+  private consumer: UnitConsumer;
 
   constructor(settings: DispatchSettings, consumer: UnitConsumer) {
     this.delimiter = settings.readDelimiter;
@@ -112,6 +114,11 @@ export class Dispatcher implements MessageSink, Outlet {
 
   // What the connection does.
 
+  /** From now on units go to this one. */
+  deliverTo(consumer: UnitConsumer): void {
+    this.consumer = consumer;
+  }
+
   /** Keeps what arrives until `resume`. */
   pause(): void {
     this.paused = true;
@@ -146,6 +153,7 @@ export class Dispatcher implements MessageSink, Outlet {
 
   message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
     if (this.muted) return;
+    this.messages++;
     this.untouched = true;
     this.before = this.held?.length ?? 0;
     if (start === end) this.endMessage(kind);
@@ -169,7 +177,9 @@ export class Dispatcher implements MessageSink, Outlet {
 
   end(kind: MessageKind): void {
     this.open = false;
-    if (!this.muted) this.endMessage(kind);
+    if (this.muted) return;
+    this.messages++;
+    this.endMessage(kind);
   }
 
   // What the readers call.

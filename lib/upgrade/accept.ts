@@ -1,8 +1,8 @@
 /**
  * The handshake (RFC 6455 section 4.2.2), the same for both doors:
  *
- *     request ─▶ negotiate ─▶ origin ─▶ subprotocol ─▶ onHandshake ─▶ 101 ─▶ release ─▶ connection.open
- *                    └───────────┴────────────┴──────────────┴─▶ refusal
+ *     request ─▶ negotiate ─▶ admission ─▶ origin ─▶ subprotocol ─▶ onHandshake ─▶ 101 ─▶ release ─▶ connection.open
+ *                    └────────────┴──────────┴────────────┴──────────────┴─▶ refusal
  *
  * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all.
  */
@@ -11,7 +11,10 @@ import { Connection } from '../connection/connection.js';
 import { report } from '../connection/report.js';
 import { bind, type WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
+import { publish } from '../telemetry/channels.js';
+import { Deadline, HandshakeOver } from './deadline.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
+import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './handshake.js';
 import { checkResponseHeaders } from './headers.js';
 import { headOf, takeBytes } from './heads.js';
@@ -31,20 +34,25 @@ export async function accept(
   response: ServerResponse,
   args: readonly unknown[],
 ): Promise<void> {
+  const { name, route, tally } = plan.settings;
   let refusal: PlainRefusal | undefined;
   try {
     refusal = await new Handshake(plan, request, response).run(args);
   } catch (error) {
-    report(`handshake of ${plan.settings.name}`, error);
+    report(`handshake of ${name}`, error);
     // Its head is written, and its end has failed.
     if (response.statusCode === 101) request.socket.destroy();
     refusal = refuse(500, 'error', 'The handshake failed.');
   }
+  if (refusal === undefined) return;
+  const { status, reason } = refusal;
+  tally.count('refused', reason);
+  publish('refuse', () => ({ route, request, status, reason }));
   try {
-    if (refusal !== undefined) sendRefusal(response, refusal);
+    sendRefusal(response, refusal);
   } catch (error) {
     // A middleware has replaced a method of the response, and that one throws: nothing can be said any more.
-    report(`refusal of ${plan.settings.name}`, error);
+    report(`refusal of ${name}`, error);
     request.socket.destroy();
   }
 }
@@ -55,24 +63,49 @@ class Handshake {
   private readonly plan: Plan;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
+  private readonly deadline: Deadline;
 
   constructor(plan: Plan, request: IncomingMessage, response: ServerResponse) {
     this.plan = plan;
     this.request = request;
     this.response = response;
+    this.deadline = new Deadline(request.socket, plan.handshakeTimeout);
   }
 
   async run(args: readonly unknown[]): Promise<PlainRefusal | undefined> {
     const { plan, request } = this;
     const asked = negotiate(request, { allowOldHandshake: plan.allowOldHandshake });
     if ('status' in asked) return asked;
+    const draining = drainingOf(request);
+    if (draining !== undefined) return refuseWhileDraining(draining);
+    const leave = plan.admission?.enter(request);
+    if (leave !== undefined && typeof leave !== 'function') return leave;
+    let refusal: PlainRefusal | undefined;
+    let isAccepted = false;
+    try {
+      refusal = await this.answer(asked, args);
+      isAccepted = refusal === undefined && !request.socket.destroyed;
+    } catch (error) {
+      if (!(error instanceof HandshakeOver)) throw error;
+      if (error.why === 'timeout')
+        refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.');
+    } finally {
+      // Its place is taken for as long as the connection is there.
+      if (leave !== undefined && isAccepted) request.socket.once('close', leave);
+      else leave?.();
+    }
+    return refusal;
+  }
+
+  private async answer(asked: Accepting, args: readonly unknown[]): Promise<PlainRefusal | undefined> {
+    const { plan, request, deadline } = this;
     const head = headOf(request);
     if (asked.version === 0 && head === undefined) {
       return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', UPGRADE_REQUIRED);
     }
     const secure = isSecure(request);
     const host = hostOf(request);
-    if (!(await plan.isOriginAllowed(asked.origin, { secure, host, request }))) {
+    if (!(await deadline.meet(plan.isOriginAllowed(asked.origin, { secure, host, request })))) {
       return refuse(403, 'origin', originRefusalText(asked.origin ?? '', host));
     }
     const handler = new plan.Handler();
@@ -82,11 +115,14 @@ class Handshake {
     connection.subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
     bind(handler, connection);
 
-    const own = await askHandler(handler, request, asked.subprotocols);
+    const own = await askHandler(handler, request, asked.subprotocols, plan, deadline);
     if (!Array.isArray(own)) return own;
     if (isPipelined(request)) {
       return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
     }
+    // The server may have begun to drain in the meantime, too.
+    const draining = drainingOf(request);
+    if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
     if (typeof chosen === 'string') connection.subprotocol = chosen;
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
@@ -105,7 +141,10 @@ class Handshake {
     const { socket } = request;
     // The hook may have taken its time: the peer has gone, or somebody else has answered.
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
-    const { subprotocol, isSecure: secure } = connection;
+    const { subprotocol, isSecure: secure, hooks } = connection;
+    const { route, tally } = this.plan.settings;
+    tally.counts.accepted++;
+    publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
     const protocolHeaders =
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
@@ -116,7 +155,7 @@ class Handshake {
       if (isPipelined(request)) return void socket.destroy();
       releaseFromServer(socket);
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
-      else connection.open(args, head);
+      else open(request, connection, args, head);
     });
   }
 }
@@ -146,7 +185,13 @@ async function answerChallenge(
     return;
   }
   socket.write(response);
-  connection.open(args, taken.rest);
+  open(request, connection, args, taken.rest);
+}
+
+function open(request: IncomingMessage, connection: Connection, args: readonly unknown[], head: Buffer): void {
+  connection.open(args, head);
+  // The draining began when the 101 was already on its way.
+  drainingOf(request)?.take(connection);
 }
 
 /** What the user's hook says, checked: the headers it adds to the 101, or its refusal. What is wrong with it goes to `onError`. */
@@ -154,10 +199,21 @@ async function askHandler(
   handler: WebSocketHandler,
   request: IncomingMessage,
   offeredSubprotocols: readonly string[],
+  { settings: { name, route, tally } }: Plan,
+  deadline: Deadline,
 ): Promise<CheckedHeaders | PlainRefusal> {
   const headers: ResponseHeaders = {};
+  const failed = (error: unknown): unknown => {
+    tally.count('errors', 'onHandshake');
+    publish('error', () => ({ route, connection: handler, error, hook: 'onHandshake' }));
+    return handler.onError(error, 'onHandshake');
+  };
+  const failedLate = (error: unknown): void => {
+    const reported = (second: unknown): void => report(`onError of ${name} failed`, second);
+    Promise.resolve(error).then(failed).catch(reported);
+  };
   try {
-    const answer: unknown = await handler.onHandshake(request, headers);
+    const answer: unknown = await deadline.meet(handler.onHandshake(request, headers), failedLate);
     if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
     if (answer !== undefined && answer !== null && answer !== false) return toPlainRefusal(answer, headers);
     return toPlainRefusal(
@@ -165,7 +221,8 @@ async function askHandler(
       headers,
     );
   } catch (error) {
-    await handler.onError(error, 'onHandshake');
+    if (error instanceof HandshakeOver) throw error;
+    await failed(error);
     return refuse(500, 'error', 'The handshake failed.');
   }
 }

@@ -5,7 +5,8 @@
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
-import { isOptionName, isPlainObject } from '../options.js';
+import { isPlainObject } from '../option-checks.js';
+import { isOptionName } from '../options.js';
 import { checkHook, checkHookNames, hasHook } from './hook-names.js';
 
 export type HandlerClass = new () => WebSocketHandler;

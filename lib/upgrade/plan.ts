@@ -2,6 +2,8 @@
 import type { ConnectionSettings } from '../connection/hooks.js';
 import { WebSocketHandler } from '../handler.js';
 import { type ConnectionOptions, type ResolvedOptions, resolveOptions } from '../options.js';
+import { tallyOf } from '../telemetry/tally.js';
+import { type Admission, compileAdmission } from './admission.js';
 import { type HandlerClass, handlerClass } from './handler-class.js';
 import { compileOrigins, type OriginCheck } from './origins.js';
 import { compileSubprotocols, type SubprotocolChooser } from './subprotocols.js';
@@ -11,24 +13,29 @@ export interface Plan {
   readonly allowOldHandshake: boolean;
   readonly isOriginAllowed: OriginCheck;
   readonly chooseSubprotocol: SubprotocolChooser;
+  /** In milliseconds; 0: any time. */
+  readonly handshakeTimeout: number;
+  /** Undefined where any number of connections may come. */
+  readonly admission: Admission | undefined;
   readonly settings: ConnectionSettings;
 }
 
 export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
   const Handler = handlerClass(handler);
-  const { readDelimiter, regexSearch, bufferSize, maxDelimiterLength, closeTimeout, highWaterMark } = options;
+  const { rate, idleTimeout } = options;
+  const route = path ?? Handler.name;
   return {
     Handler,
     allowOldHandshake: options.allowOldHandshake,
     isOriginAllowed: compileOrigins(options.origins),
     chooseSubprotocol: compileSubprotocols(options.subprotocols),
+    handshakeTimeout: options.handshakeTimeout,
+    admission: compileAdmission(options),
     settings: {
-      readDelimiter,
-      regexSearch,
-      bufferSize,
-      maxDelimiterLength,
-      closeTimeout,
-      highWaterMark,
+      ...options,
+      isMetered: rate.messages !== undefined || rate.bytes !== undefined || idleTimeout > 0,
+      tally: tallyOf(route),
+      route,
       watchesWrites: Handler.prototype.onWrite !== WebSocketHandler.prototype.onWrite,
       name: path === undefined ? Handler.name : `${Handler.name} at ${path}`,
     },

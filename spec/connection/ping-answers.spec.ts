@@ -67,7 +67,7 @@ describe('pings of the peer', () => {
     const opened = await open();
     const { client, handler } = opened;
     client.socket.pause();
-    handler.write(Buffer.alloc(16 << 20), { flush: true });
+    handler.write(Buffer.alloc(7 << 20), { flush: true });
     await sendAndSettle(opened, ...Array.from({ length: 100 }, (_, i) => ping(`${i}`)));
     client.socket.resume();
     expect((await client.next()).opcode).toBe(2);

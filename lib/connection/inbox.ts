@@ -1,0 +1,91 @@
+/**
+ * Pull style: what `onRead` would get, taken one by one by whoever asks. Reading waits while nobody does, so that nothing is
+ * queued here: TCP holds the peer back.
+ */
+import type { UnitConsumer } from '../dispatch/dispatcher.js';
+import type { Unit } from '../dispatch/reader.js';
+
+export interface InboxOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'> {
+  /** Nobody asks for more. */
+  onFull(): void;
+  /** Somebody does. */
+  onWanted(): void;
+  /** Nobody ever will again. */
+  onLeft(): void;
+}
+
+/** A unit as pull style gives it: what is one argument of `onRead` is itself, what are several is an array. */
+export type Item = Unit | readonly unknown[];
+
+export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
+  private readonly items: Item[] = [];
+  private readonly takers: ((result: IteratorResult<Item>) => void)[] = [];
+  private ended = false;
+  private readonly owner: InboxOwner;
+
+  constructor(owner: InboxOwner) {
+    this.owner = owner;
+  }
+
+  /** Whether somebody waits for a unit: then nothing is being handled. */
+  get isWaiting(): boolean {
+    return this.takers.length > 0;
+  }
+
+  // What the dispatcher calls.
+
+  onUnit(value: Unit): void {
+    this.put(value);
+  }
+
+  onUnits(values: readonly unknown[]): void {
+    this.put(values);
+  }
+
+  onOverflow(error: Parameters<UnitConsumer['onOverflow']>[0]): void {
+    this.owner.onOverflow(error);
+  }
+
+  onStale(): void {
+    this.owner.onStale();
+  }
+
+  /** Nothing more will come. What is here may still be taken. */
+  end(): void {
+    this.ended = true;
+    for (const take of this.takers.splice(0)) take(DONE);
+  }
+
+  // What the user calls, by way of `for await`.
+
+  next(): Promise<IteratorResult<Item>> {
+    const [value] = this.items.splice(0, 1);
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    if (this.ended) return Promise.resolve(DONE);
+    return new Promise((resolve) => {
+      this.takers.push(resolve);
+      this.owner.onWanted();
+    });
+  }
+
+  return(): Promise<IteratorResult<Item>> {
+    if (!this.ended) {
+      this.end();
+      this.owner.onLeft();
+    }
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private put(item: Item): void {
+    const take = this.takers.shift();
+    if (take === undefined) this.items.push(item);
+    else take({ done: false, value: item });
+    if (this.takers.length === 0) this.owner.onFull();
+  }
+}
+
+const DONE: IteratorResult<never> = { done: true, value: undefined };

@@ -1,0 +1,248 @@
+/**
+ * The reading half of a connection: bytes go in, units reach `onRead`, and whatever makes that wait is known here.
+ *
+ *     chunk ──▶ parser ──(meter)──▶ dispatcher ──▶ onRead, or the inbox of `messages()`
+ *                  ▲                    ▲
+ *                  └──── halted while ──┴── a hook is pending, nobody asks for more, the peer exceeds its rate, or it does
+ *                                           not take what it is sent
+ *
+ * Halting stops the parser in front of the next frame, the dispatcher after the unit at hand, and the socket: TCP holds the
+ * peer back, and nothing is queued beyond the chunk that was being read.
+ */
+import type { Duplex } from 'node:stream';
+import { Dispatcher, type UnitConsumer } from '../dispatch/dispatcher.js';
+import type { Unit } from '../dispatch/reader.js';
+import { InvalidStateError, type OverflowError, ProtocolError } from '../errors.js';
+import { CloseCode } from '../framing/close-code.js';
+import { Draft76Parser } from '../framing/draft76-parser.js';
+import { FrameParser } from '../framing/frame-parser.js';
+import type { ControlSink, Parser } from '../framing/sink.js';
+import { clockOf } from './clock.js';
+import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
+import { Inbox, type InboxOwner } from './inbox.js';
+import { Meter, type MeterOwner } from './meter.js';
+
+export interface IntakeOwner extends ControlSink {
+  readonly socket: Duplex;
+  readonly hooks: ConnectionHooks;
+  readonly settings: ConnectionSettings;
+  /** Whether what has arrived may still be delivered: false once a close frame has passed, in either direction. */
+  readonly mayDeliver: boolean;
+  /** Runs what may deliver, or write. What it throws fails the connection; what it wrote is flushed. */
+  receive(run: () => void): void;
+  hookFailed(error: unknown, hook: HookName): void;
+  onOverflow(error: OverflowError): void;
+  /** The handler has finished what it was doing, and has not been given anything else to do yet. */
+  onPause(): void;
+  /** All that had arrived has been delivered, and nothing makes reading wait. */
+  onCaughtUp(): void;
+  /** Reading pauses because the peer exceeds its rate. */
+  onThrottled(): void;
+}
+
+export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
+  readonly dispatcher: Dispatcher;
+  readonly meter: Meter | undefined;
+  /** An asynchronous `onConnect` or `onRead` has not settled. */
+  busy = false;
+  private parser: Parser;
+  private inbox: Inbox | undefined = undefined;
+  private throttled = false;
+  /** What the peer was sent waits for it to be taken. */
+  private backedUp = false;
+  private readonly owner: IntakeOwner;
+
+  constructor(owner: IntakeOwner) {
+    const { settings } = owner;
+    this.owner = owner;
+    this.dispatcher = new Dispatcher(settings, this);
+    this.meter = settings.isMetered ? this.createMeter() : undefined;
+    this.parser = new FrameParser(this.meter ?? this.dispatcher, owner);
+  }
+
+  speakDraft76(): void {
+    this.parser = new Draft76Parser(this.meter ?? this.dispatcher, this.owner);
+  }
+
+  /** Whether reading waits. While `messages()` is being read, the hook that reads it does not make it wait. */
+  get isHeld(): boolean {
+    return this.backedUp || this.isHeldByUs;
+  }
+
+  /** Whether it waits for any other reason than that the peer does not take what it is sent. */
+  get isHeldByUs(): boolean {
+    return this.throttled || this.isHandling;
+  }
+
+  /** Whether the handler is at work: a hook is pending, or a unit of `messages()` was taken and no other asked for. */
+  get isHandling(): boolean {
+    return this.inbox === undefined ? this.busy : !this.inbox.isWaiting;
+  }
+
+  feed(chunk: Buffer): void {
+    this.parser.feed(chunk);
+    this.meter?.arrived(chunk.length);
+  }
+
+  /** Calls `onConnect` or `onRead`: reading waits while it is pending. */
+  run(hook: 'onConnect' | 'onRead', args: readonly unknown[]): void {
+    try {
+      this.hold(this.owner.hooks[hook](...args), hook);
+    } catch (error) {
+      this.owner.hookFailed(error, hook);
+    }
+  }
+
+  /** From now on units go to whoever reads this, until that one leaves. */
+  messages(): Inbox {
+    if (this.inbox !== undefined) {
+      throw new InvalidStateError('messages() is being read already: there is one reader at a time');
+    }
+    const inbox = new Inbox(this);
+    if (!this.owner.mayDeliver) {
+      inbox.end();
+      return inbox;
+    }
+    this.inbox = inbox;
+    this.dispatcher.deliverTo(inbox);
+    this.halt();
+    return inbox;
+  }
+
+  /** Reads nothing more until the peer has taken what it was sent. */
+  waitFor(drained: () => Promise<void>): void {
+    if (this.backedUp || !this.owner.mayDeliver) return;
+    this.backedUp = true;
+    this.halt();
+    const proceed = (): void => {
+      this.backedUp = false;
+      this.proceed();
+    };
+    drained().then(proceed, proceed);
+  }
+
+  /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */
+  mute(): void {
+    const wasHeld = this.isHeld;
+    this.dispatcher.mute();
+    this.letGo();
+    if (!wasHeld) return;
+    this.owner.receive(() => this.parser.resume());
+    this.owner.socket.resume();
+  }
+
+  /** Nothing that the peer sends, or has sent, is looked at any more. */
+  stop(): void {
+    this.dispatcher.mute();
+    this.parser.stop();
+    this.letGo();
+  }
+
+  // What the dispatcher calls.
+
+  onUnit(value: Unit): void {
+    try {
+      this.hold(this.owner.hooks.onRead(value), 'onRead');
+    } catch (error) {
+      this.owner.hookFailed(error, 'onRead');
+    }
+  }
+
+  onUnits(values: readonly unknown[]): void {
+    this.run('onRead', values);
+  }
+
+  onOverflow(error: OverflowError): void {
+    this.owner.onOverflow(error);
+  }
+
+  onStale(): void {
+    queueMicrotask(() => this.owner.receive(() => this.dispatcher.dispatchHeld()));
+  }
+
+  // What the inbox calls.
+
+  onFull(): void {
+    if (this.owner.mayDeliver) this.halt();
+  }
+
+  onWanted(): void {
+    // Not at once: whoever asks may do so in a hook, in the midst of what is being delivered.
+    queueMicrotask(() => this.proceed());
+  }
+
+  onLeft(): void {
+    this.inbox = undefined;
+    this.dispatcher.deliverTo(this);
+    // Whoever leaves one loop may begin another: nothing in between is given to `onRead`.
+    setImmediate(() => this.proceed());
+  }
+
+  // What the meter calls.
+
+  onExceeded(delay: number): void {
+    if (this.meter?.isExceeded === false) this.owner.onThrottled();
+    if (this.throttled || !this.owner.mayDeliver) return;
+    this.throttled = true;
+    this.halt();
+    clockOf(this.owner.socket).after(Math.ceil(delay), () => {
+      this.throttled = false;
+      this.proceed();
+    });
+  }
+
+  onAbuse(): never {
+    throw new ProtocolError('more than the rate allows, again and again', CloseCode.POLICY_VIOLATION);
+  }
+
+  // How it works.
+
+  private hold(result: unknown, hook: HookName): void {
+    if (result === undefined || !isThenable(result)) return;
+    this.busy = true;
+    if (this.isHeld && this.owner.mayDeliver) this.halt();
+    // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
+    Promise.resolve(result).then(
+      () => this.release(),
+      (error: unknown) => {
+        this.owner.hookFailed(error, hook);
+        this.release();
+      },
+    );
+  }
+
+  private release(): void {
+    this.busy = false;
+    this.proceed();
+  }
+
+  private halt(): void {
+    this.parser.halt();
+    this.dispatcher.pause();
+    this.owner.socket.pause();
+  }
+
+  private proceed(): void {
+    if (!this.owner.mayDeliver) return;
+    if (!this.isHandling) this.owner.onPause();
+    if (this.isHeld || !this.owner.mayDeliver) return;
+    this.owner.receive(() => {
+      this.dispatcher.resume();
+      if (!this.isHeld) this.parser.resume();
+    });
+    if (!this.isHeld) this.owner.onCaughtUp();
+  }
+
+  private letGo(): void {
+    this.throttled = false;
+    this.backedUp = false;
+    const { inbox } = this;
+    this.inbox = undefined;
+    inbox?.end();
+  }
+
+  private createMeter(): Meter {
+    const clock = clockOf(this.owner.socket);
+    return new Meter(this.dispatcher, this, this.owner.settings.rate, () => clock.now());
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Finds out that a peer is gone whose network says nothing, and that a connection is idle:
+ *
+ *     bytes … silence for pingInterval ─▶ ping ─▶ nothing for pongTimeout ─▶ lost
+ *                                            └──▶ any byte ─▶ from the beginning
+ *
+ * The connection is looked at several times per interval and asked whether anything has come since; that costs what arrives
+ * no more than a flag, which is why silence is known to within a sixteenth of the interval: pings are early by that much, not
+ * late. While our own side does not read (a handler is busy), silence is not the peer's and does not count.
+ */
+import type { Duplex } from 'node:stream';
+import { progress } from './progress.js';
+import { type Timed, wheelOf } from './timer-wheel.js';
+
+export interface Watched {
+  readonly socket: Duplex;
+  /** Whether anything has come, or was taken, since this was asked last. */
+  takeSignsOfLife(): boolean;
+  /** When the last message passed; only asked where there is an `idleTimeout`. */
+  readonly activeAt: number;
+  heartbeat(): void;
+  /** The peer has not answered. */
+  onLost(): void;
+  onIdle(): void;
+}
+
+export interface LivenessSettings {
+  /** 0: never. */
+  readonly pingInterval: number;
+  readonly pongTimeout: number;
+  readonly idleTimeout: number;
+}
+
+/** @returns undefined where there is nothing to watch */
+export function watch(watched: Watched, settings: LivenessSettings): Liveness | undefined {
+  const { pingInterval, idleTimeout } = settings;
+  if (pingInterval === 0 && idleTimeout === 0) return undefined;
+  const wheel = wheelOf(watched.socket);
+  const liveness = new Liveness(watched, settings, wheel.now());
+  wheel.add(liveness, Math.min(pingInterval || Infinity, idleTimeout || Infinity) / LOOKS);
+  return liveness;
+}
+
+/** How often silence is looked at while it lasts. */
+const LOOKS = 16;
+
+export class Liveness implements Timed {
+  private watched: Watched | undefined;
+  private readonly settings: LivenessSettings;
+  private lookedAt: number;
+  /** Since when nothing has come, or a little before. */
+  private silentSince: number;
+  /** When the ping was sent that waits for an answer; 0: none does. */
+  private pingedAt = 0;
+
+  /** How far the peer had come with what it is sent. */
+  private progress = 0;
+
+  constructor(watched: Watched, settings: LivenessSettings, now: number) {
+    this.watched = watched;
+    this.settings = settings;
+    this.lookedAt = Math.floor(now);
+    this.silentSince = this.lookedAt;
+  }
+
+  /** The wheel comes by once more; what was watched need not wait for that to be forgotten. */
+  stop(): void {
+    this.watched = undefined;
+  }
+
+  onTick(exactNow: number): number {
+    const { watched } = this;
+    if (watched === undefined) return 0;
+    // Whole milliseconds: fractions would each be an object on the heap.
+    const now = Math.ceil(exactNow);
+    const next = Math.min(this.untilPing(watched, now), this.untilIdle(watched, now));
+    this.lookedAt = now;
+    return Math.max(1, next);
+  }
+
+  private untilPing(watched: Watched, now: number): number {
+    const { pingInterval, pongTimeout } = this.settings;
+    if (pingInterval === 0) return Infinity;
+    // Both are asked each time: each remembers what it has seen.
+    const hasTaken = this.hasTaken(watched);
+    if (watched.takeSignsOfLife() || hasTaken) {
+      this.silentSince = this.lookedAt;
+      this.pingedAt = 0;
+    }
+    if (this.pingedAt === 0) {
+      const left = this.silentSince + pingInterval - now;
+      if (left > 0) return Math.min(left, pingInterval / LOOKS);
+      this.pingedAt = now;
+      watched.heartbeat();
+    }
+    const left = this.pingedAt + pongTimeout - now;
+    if (left <= 0) watched.onLost();
+    return Math.min(left, pingInterval / LOOKS);
+  }
+
+  /** Whether a peer for which something waits has taken some of it: it may be too busy reading to say anything. */
+  private hasTaken({ socket }: Watched): boolean {
+    if (socket.writableLength === 0) return false;
+    const before = this.progress;
+    this.progress = progress(socket);
+    return this.progress !== before;
+  }
+
+  private untilIdle(watched: Watched, now: number): number {
+    const { idleTimeout } = this.settings;
+    if (idleTimeout === 0) return Infinity;
+    const left = Math.ceil(watched.activeAt) + idleTimeout - now;
+    if (left <= 0) watched.onIdle();
+    return left;
+  }
+}

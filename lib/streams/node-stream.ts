@@ -1,0 +1,37 @@
+/** A connection as a Node stream in object mode: one object is one message, or unit. */
+import { Duplex } from 'node:stream';
+import type { Endpoint } from './endpoint.js';
+import { codeFor } from './web-streams.js';
+
+export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
+  const messages = endpoint.messages();
+  return new Duplex({
+    objectMode: true,
+    // Nothing is read ahead of who asks: what waits, waits in the network.
+    readableHighWaterMark: 1,
+    writableHighWaterMark: 1,
+    read() {
+      messages.next().then(
+        ({ done, value }) => this.push(done ? null : value),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    write(chunk: Out, _encoding, callback) {
+      try {
+        if (endpoint.write(chunk)) callback();
+        else endpoint.drained().then(() => callback(), callback);
+      } catch (error) {
+        callback(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+    final(callback) {
+      endpoint.close();
+      callback();
+    },
+    destroy(error, callback) {
+      endpoint.close(codeFor(error));
+      void messages.return?.();
+      callback(error);
+    },
+  });
+}

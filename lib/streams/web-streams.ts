@@ -1,0 +1,40 @@
+/** A connection as a pair of web streams, as of the WHATWG's `WebSocketStream`: one chunk is one message, or unit. */
+import { CloseCode } from '../framing/close-code.js';
+import type { Endpoint } from './endpoint.js';
+
+export interface WebStreams<In, Out> {
+  readonly readable: ReadableStream<In>;
+  readonly writable: WritableStream<Out>;
+}
+
+export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<In, Out> {
+  const messages = endpoint.messages();
+  const readable = new ReadableStream<In>(
+    {
+      async pull(controller) {
+        const { done, value } = await messages.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel(reason: unknown) {
+        endpoint.close(codeFor(reason));
+        await messages.return?.();
+      },
+    },
+    // Nothing is read ahead of who asks: what waits, waits in the network.
+    { highWaterMark: 0 },
+  );
+  const writable = new WritableStream<Out>({
+    async write(chunk) {
+      if (!endpoint.write(chunk)) await endpoint.drained();
+    },
+    close: () => endpoint.close(),
+    abort: (reason: unknown) => endpoint.close(codeFor(reason)),
+  });
+  return { readable, writable };
+}
+
+/** Whoever gives up without saying why has had enough; an error is one of this end. */
+export function codeFor(reason: unknown): number {
+  return reason === undefined || reason === null ? CloseCode.NORMAL_CLOSURE : CloseCode.INTERNAL_ERROR;
+}

@@ -1,0 +1,138 @@
+/**
+ * What is counted, by route. Counting happens where something begins or ends; of the connections that are open the figures are
+ * asked for when somebody wants to know. The set of those is also how a server that drains finds them.
+ */
+import type { Duplex } from 'node:stream';
+
+/** What an open connection tells of itself, and what may be asked of it. */
+export interface OpenConnection {
+  readonly socket: Duplex;
+  /** The HTTP server that accepted it, where it is known. */
+  readonly server: unknown;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly bufferedAmount: number;
+  /** Closes it as soon as its handler is done with what it is doing. */
+  leave(code: number, reason: string): void;
+  terminate(): void;
+  /** Fulfilled when the connection has gone and its handler has finished. */
+  whenOver(): Promise<void>;
+}
+
+/** The figures of one route, or of all of them, since the process began; `open` and `bufferedAmount` are of now. */
+export interface RouteMetrics {
+  /** Connections that are open. */
+  open: number;
+  /** Handshakes that were accepted. */
+  accepted: number;
+  /** Handshakes that were refused, by reason: `origin`, `hook`, `draining`, … */
+  refused: Record<string, number>;
+  /** Connections that have gone, by the code that `onClose` got. */
+  closed: Record<string, number>;
+  /** Errors of hooks, by the name of the hook. */
+  errors: Record<string, number>;
+  /** Units that exceeded `bufferSize`. */
+  overflows: number;
+  /** How often more than `maxBufferedAmount` bytes waited for a peer. */
+  slowConsumers: number;
+  /** Messages that were dropped for it. */
+  dropped: number;
+  /** How often reading paused because a peer exceeded its `rate`. */
+  throttled: number;
+  /** Connections whose peer did not answer a heartbeat. */
+  lost: number;
+  messagesReceived: number;
+  messagesSent: number;
+  bytesReceived: number;
+  bytesSent: number;
+  /** Bytes that were written and that the operating system has not taken yet. */
+  bufferedAmount: number;
+}
+
+/** A snapshot. */
+export interface Metrics extends RouteMetrics {
+  /** The same for each route, by its path, or by the name of its handler where it has none. */
+  routes: Record<string, RouteMetrics>;
+}
+
+const TRAFFIC = ['messagesReceived', 'messagesSent', 'bytesReceived', 'bytesSent', 'bufferedAmount'] as const;
+const COUNTS = ['accepted', 'overflows', 'slowConsumers', 'dropped', 'throttled', 'lost'] as const;
+const TALLIES = ['refused', 'closed', 'errors'] as const;
+
+type Counts = Record<(typeof COUNTS)[number], number>;
+
+/** The tally of one route. All plans of one name share it. */
+export class Tally {
+  readonly open = new Set<OpenConnection>();
+  readonly counts: Counts = { accepted: 0, overflows: 0, slowConsumers: 0, dropped: 0, throttled: 0, lost: 0 };
+  private readonly tallies = {
+    refused: new Map<string, number>(),
+    closed: new Map<string, number>(),
+    errors: new Map<string, number>(),
+  };
+  /** The traffic of connections that have gone. */
+  private readonly gone = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 };
+
+  count(what: (typeof TALLIES)[number], key: string | number): void {
+    const tally = this.tallies[what];
+    tally.set(String(key), (tally.get(String(key)) ?? 0) + 1);
+  }
+
+  opened(connection: OpenConnection): void {
+    this.open.add(connection);
+  }
+
+  closed(connection: OpenConnection): void {
+    this.open.delete(connection);
+    this.gone.messagesReceived += connection.messagesReceived;
+    this.gone.messagesSent += connection.messagesSent;
+    this.gone.bytesReceived += connection.bytesReceived;
+    this.gone.bytesSent += connection.bytesSent;
+  }
+
+  snapshot(): RouteMetrics {
+    const traffic = { ...this.gone, bufferedAmount: 0 };
+    for (const connection of this.open) for (const name of TRAFFIC) traffic[name] += connection[name];
+    const [refused, closed, errors] = TALLIES.map((name) => Object.fromEntries(this.tallies[name]));
+    return { open: this.open.size, ...this.counts, refused: refused!, closed: closed!, errors: errors!, ...traffic };
+  }
+}
+
+const tallies = new Map<string, Tally>();
+
+/** The tally for a route's name: also of handlers that are given anew with each request, so that there are not more and more. */
+export function tallyOf(route: string): Tally {
+  let tally = tallies.get(route);
+  if (tally === undefined) {
+    tally = new Tally();
+    tallies.set(route, tally);
+  }
+  return tally;
+}
+
+/** Every open connection of the process. */
+export function* openConnections(): Iterable<OpenConnection> {
+  for (const tally of tallies.values()) yield* tally.open;
+}
+
+/**
+ * What has happened in this process so far. Asking costs a look at each open connection.
+ *
+ * @example
+ * app.get('/health', (_request, response) => response.json({ sockets: metrics().open }));
+ */
+export function metrics(): Metrics {
+  const routes: Record<string, RouteMetrics> = Object.create(null);
+  const total = new Tally().snapshot();
+  for (const [name, tally] of tallies) {
+    const route = tally.snapshot();
+    routes[name] = route;
+    for (const key of ['open', ...COUNTS, ...TRAFFIC] as const) total[key] += route[key];
+    for (const key of TALLIES) {
+      for (const [word, count] of Object.entries(route[key])) total[key][word] = (total[key][word] ?? 0) + count;
+    }
+  }
+  return { ...total, routes };
+}

@@ -1,0 +1,196 @@
+/**
+ * Lets a server go without losing anything that it has acknowledged:
+ *
+ *     drain ─▶ new handshakes: 503
+ *          └─▶ each open connection, at a moment within `jitter`: handler done? ─▶ 1001 ─▶ gone
+ *                                                        └─ at `timeout`: terminate
+ */
+import type { Server } from 'node:http';
+import { clockOf } from '../connection/clock.js';
+import { report } from '../connection/report.js';
+import { invalidArgument } from '../errors.js';
+import { CloseCode } from '../framing/close-code.js';
+import { checkCloseArguments } from '../framing/close-payload.js';
+import { checkTimeout } from '../option-checks.js';
+import { publish } from '../telemetry/channels.js';
+import { type OpenConnection, openConnections } from '../telemetry/tally.js';
+import { beginDraining, endDraining } from './draining.js';
+
+export interface DrainOptions {
+  /**
+   * After how many milliseconds what is still open is terminated. Default 10,000: orchestrators kill a process 10 to 30 seconds
+   * after they have asked it to end.
+   */
+  timeout?: number | undefined;
+  /**
+   * Over how many milliseconds the goodbyes are spread, evenly by chance. Default 1,000, or `timeout` if that is less: clients
+   * that come back all at once are a burden for whoever takes them.
+   */
+  jitter?: number | undefined;
+  /** The close code. Default 1001, going away. */
+  code?: number | undefined;
+  /** At most 123 bytes of UTF-8. Default none. */
+  reason?: string | undefined;
+  /** The `Retry-After` of refused handshakes, in seconds. Default 1: behind a load balancer the next attempt lands elsewhere. */
+  retryAfter?: number | undefined;
+}
+
+/** How the connections of a drained server ended. */
+export interface DrainResult {
+  /** So many said goodbye, or went by themselves. */
+  closed: number;
+  /** So many were still open at the deadline. */
+  terminated: number;
+}
+
+const pending = new WeakMap<object, Promise<DrainResult>>();
+
+/**
+ * Takes leave of all WebSockets of a server. From the call on new handshakes are refused with 503 and `Retry-After`. Each open
+ * connection is closed with 1001 as soon as its handler has finished what it is doing: an `onRead` that is pending, or the
+ * message that was taken from `messages()`, so that its answer still goes out. Nothing more is delivered. What is open after
+ * `timeout` milliseconds is terminated.
+ *
+ * The server goes on listening, so that load balancers get an answer: close it afterwards. Until it listens anew it remains
+ * drained. A second call while it drains gives the promise of the first.
+ *
+ * @returns fulfilled when no connection is left and each `onClose` has settled, at the latest at the deadline
+ * @throws TypeError for what is no server, an unknown option or a value that an option may not have
+ * @example
+ * process.once('SIGTERM', async () => {
+ *   await drain(server, { timeout: 20_000, jitter: 5_000 });
+ *   server.close();
+ * });
+ */
+export async function drain(server: Server, options: DrainOptions = {}): Promise<DrainResult> {
+  const resolved = resolveDrainOptions(server, options);
+  let draining = pending.get(server);
+  if (draining === undefined) {
+    draining = new Drain(server, resolved).run();
+    pending.set(server, draining);
+    server.once('listening', () => {
+      pending.delete(server);
+      endDraining(server);
+    });
+  }
+  return draining;
+}
+
+/**
+ * Drains and closes a server when the process is told to end. The process then ends by itself, when nothing else keeps it; a
+ * second signal ends it at once.
+ *
+ * @param signals default `['SIGTERM']`
+ * @returns takes the listeners off again
+ * @throws TypeError as `drain`
+ * @example
+ * const server = app.listen(8080);
+ * drainOnSignal(server, ['SIGTERM', 'SIGINT'], { timeout: 20_000 });
+ */
+export function drainOnSignal(
+  server: Server,
+  signals: readonly NodeJS.Signals[] = ['SIGTERM'],
+  options: DrainOptions = {},
+): () => void {
+  if (!Array.isArray(signals) || signals.length === 0) {
+    throw invalidArgument('signals', signals, "it must be a list of signals, such as ['SIGTERM']");
+  }
+  resolveDrainOptions(server, options);
+  const remove = (): void => {
+    for (const signal of signals) process.removeListener(signal, onSignal);
+  };
+  const onSignal = (): void => {
+    // What a signal does by itself it does again: the second one ends the process.
+    remove();
+    drain(server, options)
+      .then(() => server.close())
+      .catch((error: unknown) => report('drainOnSignal', error));
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return remove;
+}
+
+type Resolved = { readonly [K in keyof DrainOptions]-?: Exclude<DrainOptions[K], undefined> };
+
+class Drain {
+  private readonly left = new Set<OpenConnection>();
+  private closed = 0;
+  private terminated = 0;
+  private done: () => void = () => {};
+  private readonly server: Server;
+  private readonly options: Resolved;
+
+  constructor(server: Server, options: Resolved) {
+    this.server = server;
+    this.options = options;
+  }
+
+  async run(): Promise<DrainResult> {
+    const { server } = this;
+    const open = [...openConnections()].filter((connection) => connection.server === server);
+    publish('drain', () => ({ server, phase: 'start', connections: open.length }));
+    const empty = new Promise<void>((resolve) => {
+      this.done = resolve;
+    });
+    const take = (connection: OpenConnection): void => this.take(connection, 0);
+    beginDraining(server, { retryAfter: this.options.retryAfter, take });
+    for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
+    if (this.left.size > 0) await empty;
+    const { closed, terminated } = this;
+    publish('drain', () => ({ server, phase: 'end', closed, terminated }));
+    return { closed, terminated };
+  }
+
+  private take(connection: OpenConnection, delay: number): void {
+    const { timeout, code, reason } = this.options;
+    this.left.add(connection);
+    // By the connection's own clock, which a test may advance.
+    const clock = clockOf(connection.socket);
+    const cancelGoodbye = clock.after(delay, () => connection.leave(code, reason));
+    const cancelDeadline = clock.after(timeout, () => {
+      this.terminated++;
+      connection.terminate();
+      this.drop(connection);
+    });
+    void connection.whenOver().then(() => {
+      if (!this.left.has(connection)) return;
+      cancelGoodbye();
+      cancelDeadline();
+      this.closed++;
+      this.drop(connection);
+    });
+  }
+
+  private drop(connection: OpenConnection): void {
+    this.left.delete(connection);
+    if (this.left.size === 0) this.done();
+  }
+}
+
+const DEFAULTS: Resolved = {
+  timeout: 10_000,
+  jitter: 1000,
+  code: CloseCode.GOING_AWAY,
+  reason: '',
+  retryAfter: 1,
+};
+
+function resolveDrainOptions(server: unknown, options: DrainOptions): Resolved {
+  if (typeof server !== 'object' || server === null || !('on' in server) || !('close' in server)) {
+    throw invalidArgument('server', server, 'it must be the http.Server, as app.listen() or createServer() return it');
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
+      throw invalidArgument('option', name, `it is unknown; the options are ${Object.keys(DEFAULTS).join(', ')}`);
+    }
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const resolved: Resolved = { ...DEFAULTS, ...given };
+  checkTimeout('timeout', resolved.timeout, 1);
+  checkTimeout('jitter', resolved.jitter, 0);
+  checkTimeout('retryAfter', resolved.retryAfter, 0);
+  checkCloseArguments(resolved.code, resolved.reason);
+  if (resolved.jitter <= resolved.timeout) return resolved;
+  if (options.jitter === undefined) return { ...resolved, jitter: resolved.timeout };
+  throw invalidArgument('jitter', resolved.jitter, `it must not exceed the timeout, ${resolved.timeout} milliseconds`);
+}
