@@ -20,6 +20,16 @@ describe('options', () => {
       allowOldHandshake: false,
       closeTimeout: 5000,
       highWaterMark: 65536,
+      maxBufferedAmount: 16 * 1024 * 1024,
+      slowConsumer: 'close',
+      pingInterval: 25_000,
+      pongTimeout: 20_000,
+      idleTimeout: 0,
+      handshakeTimeout: 10_000,
+      maxConnections: Infinity,
+      maxConnectionsPerKey: Infinity,
+      keyOf: 'ip',
+      rate: {},
     };
     expect(resolveOptions({})).toEqual(defaults);
     expect(resolveRouteOptions({})).toEqual(defaults);
@@ -78,6 +88,16 @@ describe('options', () => {
     ['maxDelimiterLength', [0, -1, 1.5, Number.NaN, Infinity, '1', null]],
     ['highWaterMark', [0, -1, 1.5, Number.NaN, Infinity, '1', null]],
     ['closeTimeout', [0, -1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31]],
+    ['pongTimeout', [0, -1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31]],
+    ['pingInterval', [-1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31, false]],
+    ['idleTimeout', [-1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31, false]],
+    ['handshakeTimeout', [-1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31, false]],
+    ['maxBufferedAmount', [0, -1, 65_536.5, 65_535, Number.NaN, '1', null]],
+    ['slowConsumer', ['terminate', 'Close', true, null, 1013]],
+    ['maxConnections', [0, -1, 1.5, Number.NaN, -Infinity, '1', null]],
+    ['maxConnectionsPerKey', [0, -1, 1.5, Number.NaN, '1', null]],
+    ['keyOf', ['address', null, 1, {}]],
+    ['rate', [null, 100, [], 'fast', new Map()]],
     ['allowOldHandshake', [0, 1, 'yes', null]],
   ];
 
@@ -89,6 +109,34 @@ describe('options', () => {
       expect(() => resolveRouteOptions({ [name]: value })).toThrow(refused(new RegExp(`^${name} is `)));
     },
   );
+
+  it.each(['messages', 'bytes', 'burst', 'patience'])('refuse as rate.%s what is no positive number', (name) => {
+    for (const value of [0, -1, Number.NaN, '5', null, -Infinity, 5n]) {
+      expect(() => resolveOptions({ rate: { [name]: value } })).toThrow(refused(new RegExp(`^rate\\.${name} is `)));
+    }
+    for (const value of [0.5, 1, 1e9, undefined]) {
+      expect(resolveOptions({ rate: { [name]: value } }).rate).toEqual({ [name]: value });
+    }
+    expect(() => resolveOptions({ rate: { [`${name}PerSecond`]: 1 } })).toThrow(
+      refused(/^rate member is .*the members are messages, bytes, burst, patience$/),
+    );
+  });
+
+  it('let only patience be endless', () => {
+    expect(resolveOptions({ rate: { patience: Infinity } }).rate).toEqual({ patience: Infinity });
+    expect(() => resolveOptions({ rate: { messages: Infinity } })).toThrow(refused(/^rate\.messages is Infinity/));
+  });
+
+  it('take 0 for never, and Infinity for no limit', () => {
+    const given = { pingInterval: 0, idleTimeout: 0, handshakeTimeout: 0, maxBufferedAmount: Infinity };
+    expect(resolveOptions(given)).toMatchObject(given);
+    expect(resolveOptions({ pongTimeout: 2 ** 31 - 1, maxConnections: 1 })).toMatchObject({ maxConnections: 1 });
+  });
+
+  it('bound the buffer at the high-water mark or above', () => {
+    expect(resolveOptions({ highWaterMark: 1, maxBufferedAmount: 1 }).maxBufferedAmount).toBe(1);
+    expect(() => resolveOptions({ highWaterMark: 2, maxBufferedAmount: 1 })).toThrow(refused(/highWaterMark \(2\)/));
+  });
 
   it.each(['caseSensitive', 'strict'])('of a route refuse %s unless it is a boolean', (name) => {
     for (const value of [0, 1, 'yes', {}]) {

@@ -123,10 +123,9 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */
   mute(): void {
-    const wasHeld = this.isHeld;
     this.dispatcher.mute();
     this.letGo();
-    if (!wasHeld) return;
+    if (!this.parser.halted) return;
     this.owner.receive(() => this.parser.resume());
     this.owner.socket.resume();
   }

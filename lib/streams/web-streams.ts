@@ -34,7 +34,8 @@ export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<I
   return { readable, writable };
 }
 
-/** Whoever gives up without saying why has had enough; an error is one of this end. */
+/** Whoever gives up without an error has had enough, as whoever leaves a loop early; an error is one of this end. */
 export function codeFor(reason: unknown): number {
-  return reason === undefined || reason === null ? CloseCode.NORMAL_CLOSURE : CloseCode.INTERNAL_ERROR;
+  const isError = reason !== undefined && reason !== null && Reflect.get(Object(reason), 'name') !== 'AbortError';
+  return isError ? CloseCode.INTERNAL_ERROR : CloseCode.NORMAL_CLOSURE;
 }
