@@ -10,6 +10,10 @@ export default {
     ],
   },
   // Sources import './x.js' as ES modules must; under test that file is './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^websocket-route$': '<rootDir>/lib/index.ts' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^websocket-route$': '<rootDir>/lib/index.ts',
+    '^websocket-route/(.*)$': '<rootDir>/lib/$1/index.ts',
+  },
   testTimeout: 20_000,
 };

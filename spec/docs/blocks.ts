@@ -79,9 +79,12 @@ export function run(block: Block, scope: Readonly<Record<string, unknown>> = {})
     servers.push(this as HttpServer);
     return this;
   });
-  const load = (name: string): unknown => require(name === 'websocket-route' ? '../../lib/index.js' : name);
+  // A subpath, too, is the one of this repository: the test runner knows where (jest.config.js).
+  const load = (name: string): unknown => require(name);
   try {
-    new Function('require', 'exports', ...Object.keys(scope), body)(load, exports, ...Object.values(scope));
+    // In a block of its own, so that a program may declare what a recipe takes for granted.
+    const program = new Function('require', 'exports', ...Object.keys(scope), `"use strict"; { ${body}\n }`);
+    program(load, exports, ...Object.values(scope));
   } catch (error) {
     throw new Error(`${block.at} fails: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
@@ -90,9 +93,18 @@ export function run(block: Block, scope: Readonly<Record<string, unknown>> = {})
   return { exports, servers };
 }
 
-/** A recipe may use `express`, `app` and every public name without an import; a page of whole programs imports them. */
-export function namesTakenForGranted({ page }: Block, app: Express): Record<string, unknown> {
-  return page === 'docs/how-to.md' ? { express, app, ...library } : {};
+/** A recipe may use `express`, `app` and every public name without an import. */
+export function namesTakenForGranted(app: Express): Record<string, unknown> {
+  return { express, app, ...library };
+}
+
+/** An app with the recipe of that page that contains these words. */
+export function recipe(page: string, words: string): Express {
+  const app = express();
+  const block = blocksOf(page).find(({ code }) => code.includes(words));
+  if (block === undefined) throw new Error(`${page} has no recipe that contains ${words}`);
+  run(block, namesTakenForGranted(app));
+  return app;
 }
 
 /** Runs a block that starts one server. */

@@ -4,19 +4,11 @@ import { io } from 'socket.io-client';
 import { NetStruct, Struct, websocketRoute } from '../../lib/index.js';
 import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
-import { blocksOf, namesTakenForGranted, run } from './blocks.js';
+import { blocksOf, namesTakenForGranted, recipe as recipeOf, run } from './blocks.js';
 import { type Client, closed, connect, refused } from './client.js';
 
 const blocks = blocksOf('docs/how-to.md');
-
-/** An app with the recipe that contains these words. */
-function recipe(words: string): Express {
-  const app = express();
-  const block = blocks.find(({ code }) => code.includes(words));
-  if (block === undefined) throw new Error(`no recipe contains ${words}`);
-  run(block, namesTakenForGranted(block, app));
-  return app;
-}
+const recipe = (words: string): Express => recipeOf('docs/how-to.md', words);
 
 async function client(words: string, path: string): Promise<Client> {
   const { url } = await serve(recipe(words));
@@ -89,7 +81,7 @@ describe('docs/how-to.md', () => {
     app.use(websocketRoute('/ws', { onRead() {} }));
     const block = blocks.find(({ code }) => code.includes('const rest ='));
     if (block === undefined) throw new Error('no such recipe');
-    const [server] = run(block, namesTakenForGranted(block, app)).servers;
+    const [server] = run(block, namesTakenForGranted(app)).servers;
     if (server === undefined) throw new Error('the recipe starts no server');
     const { url, httpUrl } = await serve(server);
     const other = io(httpUrl, { transports: ['websocket'] });

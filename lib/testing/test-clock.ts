@@ -1,0 +1,72 @@
+/** Time that passes when a test says so. */
+import type { Clock } from '../connection/clock.js';
+
+interface Alarm {
+  readonly at: number;
+  readonly callback: () => void;
+}
+
+/** How many turns of the event loop an answer in memory takes at most, there and back, with room to spare. */
+const TURNS = 16;
+
+/**
+ * The clock of one or more connections: heartbeats, timeouts and rates go by it, and it stands still until it is advanced.
+ *
+ * @example
+ * const clock = new TestClock();
+ * const client = await connect(app, '/ws/ada', { clock, answerPings: false });
+ * await clock.advance(25_000); // pingInterval: a ping goes out
+ * await clock.advance(20_000); // pongTimeout: nobody has answered
+ * expect((await client.closed).code).toBe(1006);
+ */
+export class TestClock implements Clock {
+  private time = 0;
+  private alarms: Alarm[] = [];
+
+  /** Milliseconds since the clock was made. */
+  now(): number {
+    return this.time;
+  }
+
+  after(delay: number, callback: () => void): () => void {
+    const alarm = { at: this.time + Math.max(0, delay), callback };
+    this.alarms.push(alarm);
+    return () => {
+      this.alarms = this.alarms.filter((other) => other !== alarm);
+    };
+  }
+
+  /**
+   * Lets `ms` milliseconds pass. What falls due happens one after the other, each at its own time, and what it causes in memory
+   * (a ping is answered, say) has happened before the next.
+   *
+   * @throws RangeError if `ms` is no number of milliseconds from 0 on
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0 && ms < Infinity)) {
+      throw new RangeError(`a clock cannot be advanced by ${ms}: give a number of milliseconds, from 0 on`);
+    }
+    const end = this.time + ms;
+    for (let alarm = this.nextUntil(end); alarm !== undefined; alarm = this.nextUntil(end)) {
+      this.time = alarm.at;
+      const due = alarm;
+      this.alarms = this.alarms.filter((other) => other !== due);
+      alarm.callback();
+      await settled();
+    }
+    this.time = end;
+    await settled();
+  }
+
+  private nextUntil(end: number): Alarm | undefined {
+    let next: Alarm | undefined;
+    for (const alarm of this.alarms) {
+      if (alarm.at <= end && (next === undefined || alarm.at < next.at)) next = alarm;
+    }
+    return next;
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
