@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { serve } from '../support/server.js';
+import { recipe } from './blocks.js';
+import { type Client, connect } from './client.js';
+
+async function client(words: string, path: string): Promise<Client> {
+  const { url } = await serve(recipe('docs/async-handlers.md', words));
+  return connect(`${url}${path}`);
+}
+
+describe('docs/async-handlers.md', () => {
+  it('loses no deposit and no message, also of those that come before onConnect has settled', async () => {
+    const { socket, messages } = await client('class Account', '/accounts/ada');
+    for (let i = 0; i < 100; i++) socket.send('10');
+    expect(await messages.take(100)).toEqual(Array.from({ length: 100 }, (_, i) => String(100 + 10 * (i + 1))));
+    socket.close();
+  });
+
+  it('decides on errors', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation();
+    const { socket, messages } = await client('class Parser', '/parser');
+    socket.send('{');
+    socket.send('{"wait":1}');
+    expect(await messages.take(2)).toEqual(['that was not JSON', 'waited 1 ms']);
+    expect(log).not.toHaveBeenCalled();
+    socket.send('null');
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1011);
+    expect(log).toHaveBeenCalledTimes(1);
+    log.mockRestore();
+  });
+
+  it('holds a dialogue in pull style, and gives the rest to onRead', async () => {
+    const { socket, messages } = await client('class Quiz', '/quiz');
+    for (const answer of ['Ada', '41', '42', 'hello?']) socket.send(answer);
+    expect(await messages.take(5)).toEqual([
+      'What is your name?',
+      'What is 6 times 7, Ada?',
+      'Try again.',
+      'Right.',
+      'The quiz is over: hello?',
+    ]);
+    socket.close();
+  });
+
+  it('pipes web streams', async () => {
+    const { socket, messages } = await client('class Upper', '/upper');
+    for (const word of ['hello', 'world']) socket.send(word);
+    expect(await messages.take(2)).toEqual(['HELLO', 'WORLD']);
+    socket.close();
+  });
+
+  it('pipes a Node stream, through a delimiter', async () => {
+    const { socket, messages } = await client('class Count', '/count');
+    for (const part of ['o', 'ne\ntwo', '\nthree\n']) socket.send(part);
+    expect(await messages.take(3)).toEqual(['1 one', '2 two', '3 three']);
+    socket.close();
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1005);
+  });
+});
