@@ -174,6 +174,12 @@ describe('docs/how-to.md', () => {
     expect(await messages.take(1000)).toContain('tick 999');
   });
 
+  it('measures the round-trip time', async () => {
+    const { socket, messages } = await client('class Measured', '/measured');
+    socket.send('');
+    expect(await messages.next()).toMatch(/^\d+\.\d ms$/);
+  });
+
   it('broadcasts', async () => {
     const { url } = await serve(recipe('const members'));
     const [a, b] = [await connect(`${url}/members`), await connect(`${url}/members`)];
