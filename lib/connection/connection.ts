@@ -30,7 +30,7 @@ import { Backlog } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
 import { draft76Text } from './draft76-frames.js';
-import { DrainWatch } from './drain-watch.js';
+import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
 import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
 import type { Inbox } from './inbox.js';
@@ -46,7 +46,7 @@ import { Writer, type WriterOwner } from './writer.js';
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
 
-export class Connection implements IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner {
+export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner {
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
@@ -144,7 +144,8 @@ export class Connection implements IntakeOwner, OpenConnection, SocketListener, 
     this.drain?.stop(this.invalidState('drained'));
     this.settings.tally.closed(this);
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
-    if (!this.peerEnded) this.intake.stop();
+    if (this.peerEnded) this.intake.ebb();
+    else this.intake.stop();
     if (!this.intake.isHeld) this.finish();
   }
 
@@ -278,8 +279,20 @@ export class Connection implements IntakeOwner, OpenConnection, SocketListener, 
     if (canSend(this.state)) this.pingAnswers?.watch();
     if (this.closing !== undefined) this.endIfDone();
     if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
-    this.drain ??= this.createDrainWatch();
-    this.drain.watch();
+    this.watchDrain();
+  }
+
+  // What the drain watch calls.
+
+  onTaken(): void {
+    // Not only when nothing is left: to a peer that is written to all the time, something always is.
+    if (this.writer.bufferedAmount <= this.settings.maxBufferedAmount / 2) this.intake.ebb();
+  }
+
+  onDrained(): void {
+    if (!this.wrote) return;
+    this.wrote = false;
+    this.call('onWrite', () => this.hooks.onWrite());
   }
 
   // What the user calls, by way of the handler.
@@ -361,11 +374,8 @@ export class Connection implements IntakeOwner, OpenConnection, SocketListener, 
   drained(): Promise<void> {
     if (!canSend(this.state)) return Promise.reject(this.invalidState('drained'));
     if (this.writer.bufferedAmount === 0 && !this.writer.waiting) return Promise.resolve();
-    this.drain ??= this.createDrainWatch();
-    const drained = this.drain.drained();
     // Without anything to flush this only waits for the kernel; else the flush begins to wait.
-    this.drain.watch();
-    return drained;
+    return this.watchDrain().drained();
   }
 
   /** What `onRead` would get, one by one. Of a connection that is closing or closed, nothing. */
@@ -499,7 +509,9 @@ export class Connection implements IntakeOwner, OpenConnection, SocketListener, 
       this.backlog ??= new Backlog();
       this.backlog.exceeded();
     }
-    if (bufferedAmount > maxBufferedAmount / 2) this.intake.waitFor(() => this.drained());
+    if (bufferedAmount <= maxBufferedAmount / 2) return;
+    this.intake.backUp();
+    this.watchDrain();
   }
 
   /** Whether too much waits for the peer already: then the policy has been applied, and the message is not to be sent. */
@@ -531,12 +543,10 @@ export class Connection implements IntakeOwner, OpenConnection, SocketListener, 
     else if (!this.receiving) this.writer.schedule();
   }
 
-  private createDrainWatch(): DrainWatch {
-    return new DrainWatch(this.socket, this.writer, () => {
-      if (!this.wrote) return;
-      this.wrote = false;
-      this.call('onWrite', () => this.hooks.onWrite());
-    });
+  private watchDrain(): DrainWatch {
+    this.drain ??= new DrainWatch(this.socket, this.writer, this);
+    this.drain.watch();
+    return this.drain;
   }
 
   private demandOpen(method: string): void {

@@ -1,6 +1,13 @@
-/** Waits, for those who asked, until the kernel has taken all that was written: for `drained()`, and for `onWrite`. */
+/** Watches how the kernel takes what was written: for `drained()`, for `onWrite`, and to read on where that had to wait. */
 import type { Duplex } from 'node:stream';
 import type { Writer } from './writer.js';
+
+export interface DrainWatchOwner {
+  /** All that had been flushed at some moment has been taken; more may have been written since. */
+  onTaken(): void;
+  /** Nothing is left to be taken. */
+  onDrained(): void;
+}
 
 export class DrainWatch {
   private waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -8,12 +15,12 @@ export class DrainWatch {
   private over = false;
   private readonly socket: Duplex;
   private readonly writer: Writer;
-  private readonly onDrained: () => void;
+  private readonly owner: DrainWatchOwner;
 
-  constructor(socket: Duplex, writer: Writer, onDrained: () => void) {
+  constructor(socket: Duplex, writer: Writer, owner: DrainWatchOwner) {
     this.socket = socket;
     this.writer = writer;
-    this.onDrained = onDrained;
+    this.owner = owner;
   }
 
   drained(): Promise<void> {
@@ -38,6 +45,7 @@ export class DrainWatch {
   private taken(): void {
     this.waiting = false;
     if (this.over) return;
+    this.owner.onTaken();
     if (this.writer.bufferedAmount > 0 || this.writer.waiting) {
       // More has been written meanwhile: flushed already, or its flush calls `watch` again.
       this.watch();
@@ -46,6 +54,6 @@ export class DrainWatch {
     const waiters = this.waiters;
     this.waiters = [];
     for (const { resolve } of waiters) resolve();
-    this.onDrained();
+    this.owner.onDrained();
   }
 }

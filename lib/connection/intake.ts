@@ -109,16 +109,18 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     return inbox;
   }
 
-  /** Reads nothing more until the peer has taken what it was sent. */
-  waitFor(drained: () => Promise<void>): void {
+  /** Too much of what the peer was sent waits for it: nothing more is read until `ebb`. */
+  backUp(): void {
     if (this.backedUp || !this.owner.mayDeliver) return;
     this.backedUp = true;
     this.halt();
-    const proceed = (): void => {
-      this.backedUp = false;
-      this.proceed();
-    };
-    drained().then(proceed, proceed);
+  }
+
+  /** The peer has taken enough of it. */
+  ebb(): void {
+    if (!this.backedUp) return;
+    this.backedUp = false;
+    this.proceed();
   }
 
   /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */

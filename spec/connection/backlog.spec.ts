@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { metrics, type WebSocketHandler } from '../../lib/index.js';
 import { binary, text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
 import { type Opened, open, serveHooks, turns } from './open.js';
 
 const KIB = 1024;
@@ -15,6 +16,26 @@ async function broadcastUntilFull({ handler }: Opened, limit: number): Promise<n
   }
   return sent;
 }
+
+describe('more than half of maxBufferedAmount', () => {
+  it('holds what the peer asks, and no longer than that, also where it is written to all the time', async () => {
+    const reads = new Happenings<unknown>();
+    const opened = await open({ onRead: (data) => void reads.push(data) }, { maxBufferedAmount: 32 * MIB });
+    const { client, handler } = opened;
+    client.socket.pause();
+    await broadcastUntilFull(opened, 20 * MIB);
+    client.send(text('asked'));
+    await turns(20);
+    expect(reads.left).toEqual([]);
+    client.socket.resume();
+    // From here on something always waits for the peer: more is written than it has taken.
+    while (reads.left.length === 0) {
+      if (handler.bufferedAmount < 28 * MIB) handler.write(Buffer.alloc(MIB));
+      await turns();
+    }
+    expect(handler.bufferedAmount).toBeGreaterThan(0);
+  });
+});
 
 describe('more than maxBufferedAmount', () => {
   it('closes with 1013 a peer that does not read, at the next message', async () => {

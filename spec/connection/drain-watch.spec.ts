@@ -129,12 +129,17 @@ describe('a drain watch', () => {
     const all = deferred();
     let watch: DrainWatch | undefined;
     const writer = new Writer(socket, { onFlush: () => watch?.watch() });
-    watch = new DrainWatch(socket, writer, all.resolve);
+    const taken: number[] = [];
+    watch = new DrainWatch(socket, writer, {
+      onTaken: () => void taken.push(writer.bufferedAmount),
+      onDrained: all.resolve,
+    });
     writer.text(1, 'first');
     writer.flush();
     writer.text(1, 'second');
     writer.flush();
     await all.promise;
+    expect(taken).toEqual([8, 0]);
   });
 });
 
