@@ -9,7 +9,7 @@ import type { Connection, Version } from './connection/connection.js';
 import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
 import { report } from './connection/report.js';
-import type { Delimiter, EntireMessage, MessageOf } from './dispatch/delimiter.js';
+import type { Delimiter, EntireMessage, MessageOf, UnitOf } from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
 import { Opcode } from './framing/opcode.js';
@@ -47,6 +47,38 @@ export interface CloseOptions {
   flush?: boolean | undefined;
 }
 
+/**
+ * What a handler is typed by, in `extends WebSocketHandler<{ … }>`. Whatever is left out is not checked.
+ *
+ * @example
+ * class Player extends WebSocketHandler<{ params: { id: number }; context: { user: User } }> {}
+ */
+export interface HandlerTypes {
+  /** The params of its route: what `onConnect` gets first. */
+  params?: object;
+  /** Instead of `params`, of a handler for `acceptWebSocket`: all that `onConnect` gets. */
+  args?: readonly unknown[];
+  /** What `onHandshake` hands on, as `this.context`. */
+  context?: unknown;
+  /** What it reads with, from the beginning on: gives `onRead` and `messages()` their types. */
+  delimiter?: Delimiter;
+}
+
+/** The arguments of `onConnect`. */
+export type ConnectArgs<T extends HandlerTypes> = T extends { args: infer A extends readonly unknown[] }
+  ? A
+  : T extends { params: infer P }
+    ? [params: P, request: IncomingMessage]
+    : unknown[];
+/** The arguments of `onRead`. */
+export type ReadArgs<T extends HandlerTypes> = T extends { delimiter: infer D } ? UnitOf<D> : unknown[];
+/** The type of `context`. */
+export type ContextOf<T extends HandlerTypes> = T extends { context: infer C } ? C : unknown;
+/** The delimiter that is read with, as far as that is known. */
+type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extends Delimiter }
+  ? D
+  : typeof EntireMessage;
+
 /** Gives a handler its connection. Only the handshake calls it. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 
@@ -70,8 +102,25 @@ const READ_SETTINGS = ['readDelimiter', 'regexSearch', 'bufferSize'] as const;
  * }
  * app.use(websocketRoute('/ws/:name', Echo));
  */
-export class WebSocketHandler {
+export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   #connection: Connection | undefined = undefined;
+
+  /**
+   * Yours: what `onHandshake` found out (who it is, what they may do), for the hooks that come after it. Assign it in
+   * `onHandshake`; until then it is undefined, whatever its type.
+   *
+   * @example
+   * class Private extends WebSocketHandler<{ context: { user: string } }> {
+   *   onHandshake(request: Request) {
+   *     this.context = { user: request.session.user };
+   *     return true;
+   *   }
+   *   onConnect() {
+   *     this.write(`Hello, ${this.context.user}!`);
+   *   }
+   * }
+   */
+  declare context: ContextOf<T>;
 
   /**
    * When incoming data reaches `onRead`; see `Delimiter`. May be changed at any time, also inside `onRead`: what is buffered
@@ -160,12 +209,12 @@ export class WebSocketHandler {
    * The connection is open. From a route: `(params, request)`; from `acceptWebSocket`: its extra arguments. The request is
    * forgotten after it: keep what you need of it, not the request.
    */
-  onConnect(..._args: never[]): unknown {
+  onConnect(..._args: ConnectArgs<T>): unknown {
     return undefined;
   }
 
   /** A unit of incoming data, as `readDelimiter` says. A struct gives each of its values as an argument. */
-  onRead(..._data: never[]): unknown {
+  onRead(..._data: ReadArgs<T>): unknown {
     return undefined;
   }
 
@@ -331,7 +380,7 @@ export class WebSocketHandler {
    *   for await (const data of this.messages()) this.write(await translate(data));
    * }
    */
-  messages<D extends Delimiter = typeof EntireMessage>(): AsyncIterableIterator<MessageOf<D>, undefined> {
+  messages<D extends Delimiter = DelimiterOf<T>>(): AsyncIterableIterator<MessageOf<D>, undefined> {
     return this.#bound.messages() as AsyncIterableIterator<MessageOf<D>, undefined>;
   }
 
@@ -345,7 +394,7 @@ export class WebSocketHandler {
    * const { readable, writable } = this.toWebStreams();
    * await readable.pipeThrough(new Uppercase()).pipeTo(writable);
    */
-  toWebStreams<D extends Delimiter = typeof EntireMessage>(): WebStreams<MessageOf<D>, Data> {
+  toWebStreams<D extends Delimiter = DelimiterOf<T>>(): WebStreams<MessageOf<D>, Data> {
     return toWebStreams<MessageOf<D>, Data>(this.#endpoint<D>());
   }
 
@@ -357,8 +406,8 @@ export class WebSocketHandler {
    * @example
    * await pipeline(this.toDuplex(), async function* (lines) { for await (const line of lines) yield reverse(line); }, …);
    */
-  toDuplex<D extends Delimiter = typeof EntireMessage>(): Duplex {
-    return toDuplex(this.#endpoint<D>());
+  toDuplex(): Duplex {
+    return toDuplex(this.#endpoint<Delimiter>());
   }
 
   /**

@@ -23,7 +23,14 @@ export {
 export { CloseCode } from './framing/close-code.js';
 export { Opcode } from './framing/opcode.js';
 export { ReadyState } from './framing/state.js';
-export { type CloseOptions, type Data, WebSocketHandler, type WriteFileOptions, type WriteOptions } from './handler.js';
+export {
+  type CloseOptions,
+  type Data,
+  type HandlerTypes,
+  WebSocketHandler,
+  type WriteFileOptions,
+  type WriteOptions,
+} from './handler.js';
 export type {
   ConnectionKey,
   ConnectionOptions,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { report } from '../connection/report.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
+import type { WebSocketHandler } from '../handler.js';
 import {
   type ConnectionOptions,
   type Converter,
@@ -49,8 +50,12 @@ type AnyParams = [params: never, request: IncomingMessage];
  * @example
  * http.createServer(websocketRoute({ onRead(data) { this.write(data); } })).listen(8080);
  */
-export function websocketRoute<const D extends Delimiter = typeof EntireMessage, Extra = unknown>(
-  handler: HandlerClassFor<AnyParams> | HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
+export function websocketRoute<
+  const D extends Delimiter = typeof EntireMessage,
+  Extra = unknown,
+  Instance extends WebSocketHandler = WebSocketHandler,
+>(
+  handler: HandlerClassFor<AnyParams, D, Instance> | HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
   options?: ConnectionOptions<D>,
 ): Middleware;
 // The one with a path comes last: it is the one that the compiler explains when none fits.
@@ -59,9 +64,10 @@ export function websocketRoute<
   const C extends Converters = Record<never, never>,
   const D extends Delimiter = typeof EntireMessage,
   Extra = unknown,
+  Instance extends WebSocketHandler = WebSocketHandler,
 >(
   path: P,
-  handler: HandlerClassFor<ClassArgs<P, C>> | HandlerLiteral<RouteArgs<P, C>, D, Extra>,
+  handler: HandlerClassFor<ClassArgs<P, C>, D, Instance> | HandlerLiteral<RouteArgs<P, C>, D, Extra>,
   options?: OptionsWith<D, C>,
 ): Middleware;
 export function websocketRoute(...args: readonly unknown[]): Middleware {
@@ -114,11 +120,15 @@ function anyPathRoute(plan: Plan): Middleware {
  * @example
  * app.get('/rooms/:room', (req, res) => acceptWebSocket(req, res, Room, {}, rooms.get(req.params.room)));
  */
-export function acceptWebSocket<const Args extends readonly unknown[]>(
+export function acceptWebSocket<
+  const Args extends readonly unknown[],
+  const D extends Delimiter = typeof EntireMessage,
+  Instance extends WebSocketHandler = WebSocketHandler,
+>(
   request: IncomingMessage,
   response: ServerResponse,
-  handler: HandlerClassFor<Args>,
-  options?: ConnectionOptions,
+  handler: HandlerClassFor<Args, D, Instance>,
+  options?: ConnectionOptions<D>,
   ...args: Args
 ): void;
 export function acceptWebSocket<
