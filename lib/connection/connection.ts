@@ -360,7 +360,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   sendPing(data: Buffer | undefined): void {
     this.demandOpen('ping');
     this.demandFrames('ping');
-    this.pings ??= new Pings();
+    this.pings ??= new Pings(clockOf(this.socket));
     this.writer.binary(Opcode.Ping, this.pings.sent(data));
     this.send(false);
   }

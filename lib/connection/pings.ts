@@ -4,7 +4,7 @@
  * that answers none of them is unsolicited: "a response to an unsolicited Pong frame is not expected".
  */
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
+import type { Clock } from './clock.js';
 
 /** A peer that never answers costs no more than this many entries. */
 const MAX_OUTSTANDING = 64;
@@ -17,12 +17,17 @@ interface Ping {
 
 export class Pings {
   private readonly outstanding: Ping[] = [];
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
 
   /** @returns the payload to send: `data`, or one that no peer can guess, so that none can answer before it is asked */
   sent(data: Buffer | undefined): Buffer {
     const payload = data ?? randomBytes(8);
     if (this.outstanding.length === MAX_OUTSTANDING) this.outstanding.shift();
-    this.outstanding.push({ payload, sentAt: data === undefined ? performance.now() : undefined });
+    this.outstanding.push({ payload, sentAt: data === undefined ? this.clock.now() : undefined });
     return payload;
   }
 
@@ -32,6 +37,6 @@ export class Pings {
     const ping = this.outstanding[index];
     if (ping === undefined) return undefined;
     this.outstanding.splice(0, index + 1);
-    return ping.sentAt === undefined ? ping.payload : performance.now() - ping.sentAt;
+    return ping.sentAt === undefined ? ping.payload : this.clock.now() - ping.sentAt;
   }
 }

@@ -30,7 +30,7 @@ export interface Accepting {
 }
 
 /** Section 1.3: the value that only a server which knows this protocol appends to the key. */
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+export const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Section 4.4: which version would do. */
 const VERSION = { 'Sec-WebSocket-Version': '13' };

@@ -1,6 +1,7 @@
 /** What came with a request by the upgrade door: the first bytes behind its headers. */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { clockOf } from '../connection/clock.js';
 
 const heads = new WeakMap<IncomingMessage, Buffer>();
 
@@ -28,7 +29,7 @@ export function takeBytes(
   return new Promise((resolve) => {
     let got = head;
     const finish = (result: { bytes: Buffer; rest: Buffer } | undefined): void => {
-      clearTimeout(timer);
+      cancel();
       socket.removeListener('readable', onReadable);
       socket.removeListener('end', onClose);
       socket.removeListener('close', onClose);
@@ -40,7 +41,7 @@ export function takeBytes(
       if (got.length >= count) finish(enough(got));
     };
     const onClose = (): void => finish(undefined);
-    const timer = setTimeout(onClose, timeout);
+    const cancel = clockOf(socket).after(timeout, onClose);
     socket.on('readable', onReadable);
     socket.on('end', onClose);
     socket.on('close', onClose);

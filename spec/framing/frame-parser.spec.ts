@@ -1,5 +1,5 @@
 import { FrameParser } from '../../lib/framing/frame-parser.js';
-import { binary, closeBody, type FrameSpec, frame, more, text } from '../support/frames.js';
+import { binary, type ClientFrame, closeBody, frame, more, text } from '../support/frames.js';
 import {
   byteByByte,
   failure,
@@ -351,7 +351,7 @@ describe('text, RFC 6455 section 8.1', () => {
 describe('however the bytes are cut', () => {
   const random = randomFrom(6455);
 
-  function anyFrame(): FrameSpec {
+  function anyFrame(): ClientFrame {
     const opcode = [0, 0, 1, 1, 2, 2, 8, 9, 10, 3][random(random(4) === 0 ? 10 : 6)]!;
     const length = random(8) === 0 ? 120 + random(200) : random(12);
     const payload =

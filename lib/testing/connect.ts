@@ -1,0 +1,182 @@
+/**
+ * Connections to an app that listens nowhere: its server is given one end of a pair of sockets in memory, and everything from
+ * the parsing of the request on runs as it does behind a port.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { setClock } from '../connection/clock.js';
+import { invalidArgument } from '../errors.js';
+import { GUID } from '../upgrade/handshake.js';
+import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
+import { type Manners, TestClient } from './test-client.js';
+import { TestClock } from './test-clock.js';
+
+/** An Express or Connect app, a route, any listener of requests, or a server, which need not listen. */
+export type Target = RequestListener | Server | TlsServer;
+
+export interface SocketOptions extends MemorySocketOptions {
+  /** The time that the connection goes by. Default a clock of its own; several connections may share one. */
+  clock?: TestClock | undefined;
+}
+
+export interface ConnectOptions extends SocketOptions, Manners {
+  /**
+   * Sent with the handshake, and instead of what is sent by default (`Host: localhost`, `Upgrade`, `Connection`,
+   * `Sec-WebSocket-Version: 13` and a random `Sec-WebSocket-Key`); `undefined` leaves that out. An array is one header for each
+   * of its elements.
+   */
+  headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
+  /** The subprotocols to offer, the favourite first. Default none. */
+  subprotocols?: string | readonly string[] | undefined;
+  /** Default `GET`. */
+  method?: string | undefined;
+}
+
+/**
+ * Opens a WebSocket through the whole chain of the app, in memory: no port is opened, and nothing is left open for the test
+ * runner to wait for.
+ *
+ * @param path with the query, if there is one
+ * @returns the client, also of a refusal: then it has `status`, `headers` and `body`, and can do nothing else. Rejected where the
+ *   server ends the connection without an answer, and where its 101 is none of RFC 6455
+ * @throws TypeError (rejects) for what is no app, and for an unknown option
+ * @example
+ * const client = await connect(app, '/ws/ada', { headers: { Cookie: 'session=1' } });
+ * expect(await client.next()).toBe('Hello, ada!');
+ * @example
+ * expect(await connect(app, '/private')).toMatchObject({ status: 401, body: 'log in first' });
+ */
+export async function connect(app: Target, path = '/', options: ConnectOptions = {}): Promise<TestClient> {
+  checkOptions(options);
+  const { headers, subprotocols, method = 'GET', clock = new TestClock(), answerPings, answerClose } = options;
+  const socket = memorySocket(app, { ...options, clock });
+  const key = randomBytes(16).toString('base64');
+  const all = mergeHeaders(defaultHeaders(key, subprotocols), headers);
+  const manners = { answerPings, answerClose };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ method, path, headers: all, createConnection: () => socket, setHost: false });
+    request.on('upgrade', (response: IncomingMessage, _socket: Duplex, head: Buffer) => {
+      try {
+        checkAccept(response, String(all['sec-websocket-key']));
+      } catch (error) {
+        socket.destroy();
+        reject(error);
+        return;
+      }
+      if (head.length > 0) socket.unshift(head);
+      resolve(new TestClient(answerOf(response, ''), clock, manners, socket));
+    });
+    request.on('response', (response) => {
+      bodyOf(response).then((body) => {
+        socket.destroy();
+        resolve(new TestClient(answerOf(response, body), clock, manners));
+      }, reject);
+    });
+    request.on('error', (cause) => {
+      socket.destroy();
+      reject(new Error(`the server ended the connection without an answer to ${method} ${path}`, { cause }));
+    });
+    request.end();
+  });
+}
+
+/**
+ * The client's end of a connection in memory on which nothing has been sent: for a handshake made by hand, byte by byte, and for
+ * clients that take a connection, such as `ws`.
+ *
+ * @throws TypeError for what is no app
+ * @example
+ * const client = new WebSocket('ws://localhost/ws/ada', { createConnection: () => memorySocket(app) });
+ */
+export function memorySocket(app: Target, options: SocketOptions = {}): MemorySocket {
+  const target = serverOf(app);
+  const isTls = target instanceof TlsServer;
+  const { client, server } = MemorySocket.pair({ ...options, secure: options.secure ?? isTls });
+  setClock(server, options.clock ?? new TestClock());
+  // Over TLS, HTTP begins where the handshake of TLS has ended.
+  target.emit(isTls ? 'secureConnection' : 'connection', server);
+  return client;
+}
+
+const servers = new WeakMap<RequestListener, Server>();
+
+/** One for each app, so that its connections are those of one server. */
+function serverOf(app: Target): Server | TlsServer {
+  if (app instanceof Server || app instanceof TlsServer) return app;
+  if (typeof app !== 'function') {
+    throw invalidArgument('app', app, 'give an Express or Connect app, a listener of requests, or an http.Server');
+  }
+  let server = servers.get(app);
+  if (server === undefined) {
+    server = createServer(app);
+    servers.set(app, server);
+  }
+  return server;
+}
+
+type Headers = Record<string, string | number | readonly string[] | undefined>;
+
+function defaultHeaders(key: string, subprotocols: ConnectOptions['subprotocols']): Headers {
+  return {
+    host: 'localhost',
+    upgrade: 'websocket',
+    connection: 'Upgrade',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': key,
+    'sec-websocket-protocol': typeof subprotocols === 'string' ? subprotocols : subprotocols?.join(', '),
+  };
+}
+
+/** By names in lower case, so that those of the user replace the others. */
+function mergeHeaders(defaults: Headers, own: ConnectOptions['headers'] = {}): Record<string, string | string[]> {
+  const merged = { ...defaults };
+  for (const [name, value] of Object.entries(own)) merged[name.toLowerCase()] = value;
+  const sent: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(merged)) {
+    if (value === undefined) continue;
+    sent[name] = typeof value === 'object' ? [...value] : String(value);
+  }
+  return sent;
+}
+
+function answerOf(
+  { statusCode = 0, headers }: IncomingMessage,
+  body: string,
+): ConstructorParameters<typeof TestClient>[0] {
+  return { status: statusCode, headers, body };
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+/** RFC 6455 section 4.1: the client fails the connection if the value is not what the key and the GUID make. */
+function checkAccept({ headers }: IncomingMessage, key: string): void {
+  const expected = createHash('sha1').update(key).update(GUID).digest('base64');
+  if (headers['sec-websocket-accept'] === expected) return;
+  throw new Error(
+    `the 101 has the Sec-WebSocket-Accept ${headers['sec-websocket-accept']}: ${expected} answers the key`,
+  );
+}
+
+const OPTIONS: readonly string[] = [
+  'headers',
+  'subprotocols',
+  'method',
+  'clock',
+  'remoteAddress',
+  'secure',
+  'answerPings',
+  'answerClose',
+] satisfies (keyof ConnectOptions)[];
+
+function checkOptions(options: ConnectOptions): void {
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
+  }
+}

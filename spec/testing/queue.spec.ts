@@ -1,0 +1,31 @@
+import { Queue } from '../../lib/testing/queue.js';
+
+describe('a Queue', () => {
+  it('gives what has come in order, and what is to come to who waits first', async () => {
+    const queue = new Queue<number>();
+    queue.put(1);
+    queue.put(2);
+    const taken = [queue.take(), queue.take(), queue.take(), queue.take()];
+    queue.put(3);
+    queue.put(4);
+    expect(await Promise.all(taken)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('tells who waits, and who comes later, why nothing more will come', async () => {
+    const queue = new Queue<number>();
+    const waiting = queue.take();
+    queue.end('it is over');
+    queue.end('it is over again');
+    await expect(waiting).rejects.toThrow('it is over');
+    await expect(queue.take()).rejects.toThrow(/^it is over$/);
+  });
+
+  it('is over when it has ended and nothing is left', async () => {
+    const queue = new Queue<number | undefined>();
+    queue.put(undefined);
+    queue.end('over');
+    expect(queue.isOver).toBe(false);
+    expect(await queue.take()).toBeUndefined();
+    expect(queue.isOver).toBe(true);
+  });
+});
