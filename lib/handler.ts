@@ -42,6 +42,14 @@ export interface WriteFileOptions extends FileOptions {
   flush?: boolean | undefined;
 }
 
+/** What `messages()` gives: an async iterator that is iterable itself, as `for await` wants it. */
+export interface MessageIterator<M> extends AsyncIterator<M, undefined, undefined> {
+  next(): Promise<IteratorResult<M, undefined>>;
+  /** Leaves: what comes later goes to `onRead` again. */
+  return(): Promise<IteratorResult<M, undefined>>;
+  [Symbol.asyncIterator](): MessageIterator<M>;
+}
+
 export interface CloseOptions {
   /** False drops what was not sent and ends the connection without a close frame, like `terminate`. Default true. */
   flush?: boolean | undefined;
@@ -380,8 +388,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    *   for await (const data of this.messages()) this.write(await translate(data));
    * }
    */
-  messages<D extends Delimiter = DelimiterOf<T>>(): AsyncIterableIterator<MessageOf<D>, undefined> {
-    return this.#bound.messages() as AsyncIterableIterator<MessageOf<D>, undefined>;
+  messages<D extends Delimiter = DelimiterOf<T>>(): MessageIterator<MessageOf<D>> {
+    return this.#bound.messages() as MessageIterator<MessageOf<D>>;
   }
 
   /**

@@ -27,6 +27,7 @@ export {
   type CloseOptions,
   type Data,
   type HandlerTypes,
+  type MessageIterator,
   WebSocketHandler,
   type WriteFileOptions,
   type WriteOptions,

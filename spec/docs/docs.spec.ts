@@ -95,7 +95,7 @@ async function writeTsconfig(folder: string): Promise<void> {
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
 }
 
-/** What recipes take for granted: `express`, `app`, and every public name. */
+/** What recipes take for granted: `express`, `app`, every public name, and on the page about tests `connect`. */
 async function globals(): Promise<string> {
   const all = await publicNames();
   const values = all.filter(({ isType }) => !isType).map(({ name }) => name);
@@ -104,6 +104,7 @@ async function globals(): Promise<string> {
     declare global {
       const express: typeof import('express').default;
       const app: import('express').Express;
+      const connect: typeof import('websocket-route/testing').connect;
       ${values.map((name) => `const ${name}: typeof import('websocket-route').${name};`).join('\n')}
       ${plain.map((name) => `type ${name} = import('websocket-route').${name};`).join('\n')}
     }

@@ -1,9 +1,10 @@
 /** The package as others will install it: packed, put into an empty project, used from there. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { program as blockNamed } from '../docs/blocks.js';
 
 const root = join(__dirname, '..', '..');
 const run = promisify(execFile);
@@ -65,9 +66,10 @@ describe('the packed package', () => {
     ).toEqual([]);
   });
 
-  it('brings in nothing but its two dependencies', async () => {
+  it('brings in nothing but its three dependencies', async () => {
     const modules = await readdir(join(folder, 'project', 'node_modules'));
     expect(modules.filter((name) => !name.startsWith('.')).sort()).toEqual([
+      'ipaddr.js',
       'parseurl',
       'path-to-regexp',
       'websocket-route',
@@ -107,12 +109,38 @@ describe('the packed package', () => {
     expect(Object.keys(problems).filter((kind) => kind !== 'CJSResolvesToESM')).toEqual([]);
   });
 
+  it('has subpaths for those who have their peers, and tells the others what is missing', async () => {
+    const load = (name: string): Promise<string> =>
+      output(
+        process.execPath,
+        ['-e', `console.log(typeof require('websocket-route/${name}'))`],
+        join(folder, 'project'),
+      );
+    expect(await load('testing')).toBe('object');
+    for (const [name, peer] of [
+      ['prometheus', 'prom-client'],
+      ['opentelemetry', '@opentelemetry/api'],
+    ] as const) {
+      await expect(load(name)).rejects.toThrow(`Cannot find package '${peer}'`);
+    }
+  });
+
   it.each(['7', '5.4'])('has types that TypeScript %s reads, and that catch mistakes', async (version) => {
     const compiler = version === '7' ? root : join(folder, 'compiler');
     const file = join(folder, 'project', `consumer-${version}.mts`);
     await writeFile(
       file,
       `import { Struct, WebSocketHandler, toInteger, websocketRoute } from 'websocket-route';
+       import { connect, type TestClient } from 'websocket-route/testing';
+       class Desk extends WebSocketHandler<{ context: { user: string }; delimiter: Struct<'!IH'> }> {
+         override onHandshake() { this.context = { user: 'ada' }; return true; }
+         override async onConnect() {
+           for await (const [sequence, value] of this.messages()) this.write(this.context.user + (sequence + value).toFixed());
+           // @ts-expect-error a context of another shape
+           this.context = {};
+         }
+       }
+       export const client: Promise<TestClient> = connect(websocketRoute('/desk', Desk), '/desk', { secure: true });
        class Player extends WebSocketHandler {
          override onConnect({ id }: { id: number }): void { this.write(id.toFixed()); }
          override onRead(data: string | Buffer): void { this.write(data); }
@@ -135,5 +163,45 @@ describe('the packed package', () => {
     const typeRoots = ['--typeRoots', join(root, 'node_modules', '@types')];
     const tsc = join(compiler, 'node_modules', 'typescript', 'bin', 'tsc');
     expect(await output(process.execPath, [tsc, ...options, ...typeRoots, file], folder)).toBe('');
+  });
+});
+
+/** A first test, as `docs/testing.md` has it, with the test runners that it names. Each must end by itself. */
+describe('the testing subpath', () => {
+  const tests = ['app.mjs', 'greeter.test.mjs', 'greeter.vitest.test.mjs', 'greeter.jest.test.mjs'];
+  let project: string;
+  beforeAll(async () => {
+    project = join(folder, 'tested');
+    await mkdir(join(project, 'node_modules'), { recursive: true });
+    await writeFile(join(project, 'package.json'), '{ "name": "tested", "private": true }');
+    await symlink(
+      join(folder, 'project', 'node_modules', 'websocket-route'),
+      join(project, 'node_modules', 'websocket-route'),
+    );
+    for (const name of ['express', 'vitest']) {
+      await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name));
+    }
+    for (const name of tests) await writeFile(join(project, name), blockNamed('docs/testing.md', name).code);
+  });
+
+  it('is used from node:test', async () => {
+    const report = await output(process.execPath, ['--test', '--test-reporter=tap', 'greeter.test.mjs'], project);
+    expect(report).toContain('# pass 2');
+    expect(report).toContain('# fail 0');
+  });
+
+  it('is used from vitest', async () => {
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const report = await output(process.execPath, [vitest, 'run', '--no-color', 'greeter.vitest.test.mjs'], project);
+    expect(report).toMatch(/Tests\s+1 passed/);
+  });
+
+  it('is used from jest, which finds no handle left open', async () => {
+    const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+    const config = JSON.stringify({ rootDir: project, testMatch: ['**/*.jest.test.mjs'], transform: {} });
+    const flags = ['--experimental-vm-modules', jest, '--config', config, '--detectOpenHandles'];
+    const { stderr } = await run(process.execPath, flags, { cwd: project });
+    expect(stderr).toMatch(/Tests:\s+1 passed, 1 total/);
+    expect(stderr).not.toContain('open handle');
   });
 });
