@@ -123,6 +123,12 @@ describe('docs/reference.md', () => {
     expect(all.map(({ name }) => name).filter((name) => !names(page, name))).toEqual([]);
   });
 
+  it.each(['testing', 'prometheus', 'opentelemetry'])('has every name of websocket-route/%s', async (subpath) => {
+    const exported: object = await import(`../../lib/${subpath}/index.js`);
+    expect(Object.keys(exported).filter((name) => !names(page, name))).toEqual([]);
+    expect(Object.keys(exported).length).toBeGreaterThan(0);
+  });
+
   it('has every option, with its default', () => {
     const defaults = resolveOptions({});
     const missing = Object.entries(defaults).filter(([name, value]) => {
