@@ -69,6 +69,10 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   private openedAt = 0;
   private liveness: Liveness | undefined = undefined;
   private finished = false;
+  /** `onClose` has settled. */
+  private isOver = false;
+  /** When it had gone, on the clock of `openedAt`, and how many messages had been received by then. */
+  private gone: { readonly at: number; readonly messages: number } | undefined = undefined;
   // What most connections never need, or only in the end.
   private closing: Closing | undefined = undefined;
   private drain: DrainWatch | undefined = undefined;
@@ -143,6 +147,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
     this.closing?.gone();
     this.drain?.stop(this.invalidState('drained'));
     this.settings.tally.closed(this);
+    this.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
     if (this.peerEnded) this.intake.ebb();
     else this.intake.stop();
@@ -322,7 +327,8 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   get bytesSent(): number {
-    return numberOf(this.socket, 'bytesWritten');
+    // Node counts what waits in the stream, too, and no more once it is lost: what has been sent would go back.
+    return Math.max(0, numberOf(this.socket, 'bytesWritten') - this.socket.writableLength);
   }
 
   get server(): unknown {
@@ -393,6 +399,8 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
     this.beginClosing().say(code, reason);
     this.send(false);
     this.intake.mute();
+    // It has said its last word, and was not heard while the handler was at work.
+    if (this.peerEnded) this.onEnd();
   }
 
   leave(code: number, reason: string): void {
@@ -404,7 +412,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   whenOver(): Promise<void> {
-    if (this.finished) return Promise.resolve();
+    if (this.isOver) return Promise.resolve();
     this.over ??= new Over();
     return this.over.promise;
   }
@@ -476,15 +484,25 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
     if (this.intake.busy || this.finished) return;
     this.finished = true;
     const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
-    this.settings.tally.count('closed', code);
+    const { tally } = this.settings;
+    if (this.gone !== undefined) tally.receivedLate(this.messagesReceived - this.gone.messages);
+    tally.count('closed', code);
     publish('close', () => this.summary(code, reason, wasClean));
     const done = this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
-    if (this.over !== undefined) void Promise.resolve(done).then(this.over.resolve);
+    if (done === undefined) this.settle();
+    else void Promise.resolve(done).then(() => this.settle());
+  }
+
+  private settle(): void {
+    this.isOver = true;
+    this.settings.tally.finished(this);
+    this.over?.resolve();
   }
 
   private summary(code: number, reason: string, wasClean: boolean): DiagnosticMessages['websocket-route:close'] {
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this;
-    const duration = Math.round(clockOf(this.socket).now()) - this.openedAt;
+    // Until the connection had gone, and not until its handler had finished.
+    const duration = (this.gone?.at ?? this.openedAt) - this.openedAt;
     const traffic = { messagesReceived, messagesSent, bytesReceived, bytesSent };
     return { route: this.settings.route, connection: this.hooks, code, reason, wasClean, duration, ...traffic };
   }

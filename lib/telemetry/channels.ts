@@ -64,7 +64,10 @@ export const channels: Channels = {
   drain: channel('websocket-route:drain'),
 };
 
-/** Publishes what `message` makes, if anybody listens. A subscriber that throws is Node's affair: it reports it by itself. */
+/**
+ * Publishes what `message` makes, if anybody listens. What a subscriber throws does not come back here: Node raises it as an
+ * `uncaughtException` once this has returned.
+ */
 export function publish<const N extends keyof Channels>(
   name: N,
   message: () => DiagnosticMessages[`websocket-route:${N}`],

@@ -53,7 +53,10 @@ export interface RouteMetrics {
 
 /** A snapshot. */
 export interface Metrics extends RouteMetrics {
-  /** The same for each route, by its path, or by the name of its handler where it has none. */
+  /**
+   * The same for each route, by its path, or by the name of its handler where it has none. Of more than 1,000 routes those that
+   * come last are one, `(other)`.
+   */
   routes: Record<string, RouteMetrics>;
 }
 
@@ -66,6 +69,8 @@ type Counts = Record<(typeof COUNTS)[number], number>;
 /** The tally of one route. All plans of one name share it. */
 export class Tally {
   readonly open = new Set<OpenConnection>();
+  /** Those that have gone, and whose handler has not finished. */
+  readonly lingering = new Set<OpenConnection>();
   readonly counts: Counts = { accepted: 0, overflows: 0, slowConsumers: 0, dropped: 0, throttled: 0, lost: 0 };
   private readonly tallies = {
     refused: new Map<string, number>(),
@@ -86,10 +91,20 @@ export class Tally {
 
   closed(connection: OpenConnection): void {
     this.open.delete(connection);
+    this.lingering.add(connection);
     this.gone.messagesReceived += connection.messagesReceived;
     this.gone.messagesSent += connection.messagesSent;
     this.gone.bytesReceived += connection.bytesReceived;
     this.gone.bytesSent += connection.bytesSent;
+  }
+
+  finished(connection: OpenConnection): void {
+    this.lingering.delete(connection);
+  }
+
+  /** Messages that had arrived when a connection went, and that were delivered after that. */
+  receivedLate(messages: number): void {
+    this.gone.messagesReceived += messages;
   }
 
   snapshot(): RouteMetrics {
@@ -100,21 +115,43 @@ export class Tally {
   }
 }
 
+/**
+ * How many routes are told apart. Who makes a route for each request, or a class with a name of its own, would otherwise make
+ * more and more tallies, named by whoever sends the requests.
+ */
+const MAX_ROUTES = 1000;
+/** What all other routes are together. */
+const OTHER = '(other)';
+
 const tallies = new Map<string, Tally>();
 
 /** The tally for a route's name: also of handlers that are given anew with each request, so that there are not more and more. */
 export function tallyOf(route: string): Tally {
-  let tally = tallies.get(route);
+  const name = tallies.has(route) || tallies.size < MAX_ROUTES ? route : OTHER;
+  let tally = tallies.get(name);
   if (tally === undefined) {
     tally = new Tally();
-    tallies.set(route, tally);
+    tallies.set(name, tally);
   }
   return tally;
+}
+
+/** Under which name `metrics()` has the route. */
+export function tallyNameOf(route: string): string {
+  return tallies.has(route) ? route : OTHER;
 }
 
 /** Every open connection of the process. */
 export function* openConnections(): Iterable<OpenConnection> {
   for (const tally of tallies.values()) yield* tally.open;
+}
+
+/** Those, and those that have gone and whose handler has not finished. */
+export function* unfinishedConnections(): Iterable<OpenConnection> {
+  for (const { open, lingering } of tallies.values()) {
+    yield* open;
+    yield* lingering;
+  }
 }
 
 /**

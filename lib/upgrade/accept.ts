@@ -34,17 +34,25 @@ export async function accept(
   response: ServerResponse,
   args: readonly unknown[],
 ): Promise<void> {
-  const { name, route, tally } = plan.settings;
   let refusal: PlainRefusal | undefined;
   try {
     refusal = await new Handshake(plan, request, response).run(args);
   } catch (error) {
-    report(`handshake of ${name}`, error);
+    report(`handshake of ${plan.settings.name}`, error);
     // Its head is written, and its end has failed.
     if (response.statusCode === 101) request.socket.destroy();
     refusal = refuse(500, 'error', 'The handshake failed.');
   }
-  if (refusal === undefined) return;
+  if (refusal !== undefined) refuseHandshake(plan, request, response, refusal);
+}
+
+/** Counts and publishes a refusal, and sends it. */
+export function refuseHandshake(
+  { settings: { name, route, tally } }: Plan,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refusal: PlainRefusal,
+): void {
   const { status, reason } = refusal;
   tally.count('refused', reason);
   publish('refuse', () => ({ route, request, status, reason }));
@@ -64,6 +72,8 @@ class Handshake {
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly deadline: Deadline;
+  /** The 101 is on its way. */
+  private isSwitching = false;
 
   constructor(plan: Plan, request: IncomingMessage, response: ServerResponse) {
     this.plan = plan;
@@ -81,17 +91,16 @@ class Handshake {
     const leave = plan.admission?.enter(request);
     if (leave !== undefined && typeof leave !== 'function') return leave;
     let refusal: PlainRefusal | undefined;
-    let isAccepted = false;
     try {
       refusal = await this.answer(asked, args);
-      isAccepted = refusal === undefined && !request.socket.destroyed;
     } catch (error) {
       if (!(error instanceof HandshakeOver)) throw error;
       if (error.why === 'timeout')
         refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.');
     } finally {
-      // Its place is taken for as long as the connection is there.
-      if (leave !== undefined && isAccepted) request.socket.once('close', leave);
+      // Its place is taken for as long as the connection is there. Where somebody else has answered there is none, and the
+      // socket may bring more requests.
+      if (leave !== undefined && this.isSwitching && !request.socket.destroyed) request.socket.once('close', leave);
       else leave?.();
     }
     return refusal;
@@ -141,6 +150,7 @@ class Handshake {
     const { socket } = request;
     // The hook may have taken its time: the peer has gone, or somebody else has answered.
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
+    this.isSwitching = true;
     const { subprotocol, isSecure: secure, hooks } = connection;
     const { route, tally } = this.plan.settings;
     tally.counts.accepted++;
@@ -208,8 +218,8 @@ async function askHandler(
     publish('error', () => ({ route, connection: handler, error, hook: 'onHandshake' }));
     return handler.onError(error, 'onHandshake');
   };
+  const reported = (second: unknown): void => report(`onError of ${name} failed`, second);
   const failedLate = (error: unknown): void => {
-    const reported = (second: unknown): void => report(`onError of ${name} failed`, second);
     Promise.resolve(error).then(failed).catch(reported);
   };
   try {
@@ -222,7 +232,7 @@ async function askHandler(
     );
   } catch (error) {
     if (error instanceof HandshakeOver) throw error;
-    await failed(error);
+    await deadline.meet(failed(error), reported);
     return refuse(500, 'error', 'The handshake failed.');
   }
 }

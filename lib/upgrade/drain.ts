@@ -5,15 +5,17 @@
  *          └─▶ each open connection, at a moment within `jitter`: handler done? ─▶ 1001 ─▶ gone
  *                                                        └─ at `timeout`: terminate
  */
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { constants } from 'node:os';
+import { performance } from 'node:perf_hooks';
 import { clockOf } from '../connection/clock.js';
 import { report } from '../connection/report.js';
 import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
-import { checkTimeout } from '../option-checks.js';
+import { checkTimeout, isPlainObject } from '../option-checks.js';
 import { publish } from '../telemetry/channels.js';
-import { type OpenConnection, openConnections } from '../telemetry/tally.js';
+import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
 import { beginDraining, endDraining } from './draining.js';
 
 export interface DrainOptions {
@@ -23,8 +25,9 @@ export interface DrainOptions {
    */
   timeout?: number | undefined;
   /**
-   * Over how many milliseconds the goodbyes are spread, evenly by chance. Default 1,000, or `timeout` if that is less: clients
-   * that come back all at once are a burden for whoever takes them.
+   * Over how many milliseconds the goodbyes are spread, evenly by chance. Default 1,000, or half of `timeout` if that is less:
+   * clients that come back all at once are a burden for whoever takes them. What is left of `timeout` after it is all the time
+   * that the last ones have.
    */
   jitter?: number | undefined;
   /** The close code. Default 1001, going away. */
@@ -54,8 +57,11 @@ const pending = new WeakMap<object, Promise<DrainResult>>();
  * The server goes on listening, so that load balancers get an answer: close it afterwards. Until it listens anew it remains
  * drained. A second call while it drains gives the promise of the first.
  *
- * @returns fulfilled when no connection is left and each `onClose` has settled, at the latest at the deadline
- * @throws TypeError for what is no server, an unknown option or a value that an option may not have
+ * Not to be awaited in a hook: it waits for the hook.
+ *
+ * @returns fulfilled when no connection is left and each `onClose` has settled; at the deadline when what is left has been
+ * terminated, and `onClose` called. Until then it keeps the process alive
+ * @throws TypeError for what is no server, an unknown option or a value that an option may not have; it is a rejection
  * @example
  * process.once('SIGTERM', async () => {
  *   await drain(server, { timeout: 20_000, jitter: 5_000 });
@@ -77,12 +83,14 @@ export async function drain(server: Server, options: DrainOptions = {}): Promise
 }
 
 /**
- * Drains and closes a server when the process is told to end. The process then ends by itself, when nothing else keeps it; a
- * second signal ends it at once.
+ * Drains and closes a server when the process is told to end. From then on HTTP answers say `Connection: close`, and what is
+ * left of the HTTP connections at `timeout` is cut: a browser that has connected in advance would keep the process for ever.
+ * The process then ends by itself, with exit code 0, when nothing else keeps it. A second signal ends it at once, unless
+ * something else listens to it.
  *
  * @param signals default `['SIGTERM']`
  * @returns takes the listeners off again
- * @throws TypeError as `drain`
+ * @throws TypeError as `drain`, and for what is no list of signals
  * @example
  * const server = app.listen(8080);
  * drainOnSignal(server, ['SIGTERM', 'SIGINT'], { timeout: 20_000 });
@@ -92,22 +100,53 @@ export function drainOnSignal(
   signals: readonly NodeJS.Signals[] = ['SIGTERM'],
   options: DrainOptions = {},
 ): () => void {
-  if (!Array.isArray(signals) || signals.length === 0) {
+  if (!Array.isArray(signals) || signals.length === 0 || !signals.every(isSignal)) {
     throw invalidArgument('signals', signals, "it must be a list of signals, such as ['SIGTERM']");
   }
-  resolveDrainOptions(server, options);
+  const { timeout } = resolveDrainOptions(server, options);
   const remove = (): void => {
     for (const signal of signals) process.removeListener(signal, onSignal);
   };
   const onSignal = (): void => {
     // What a signal does by itself it does again: the second one ends the process.
     remove();
-    drain(server, options)
-      .then(() => server.close())
-      .catch((error: unknown) => report('drainOnSignal', error));
+    end(server, options, timeout);
   };
   for (const signal of signals) process.on(signal, onSignal);
   return remove;
+}
+
+/** Whether a process may listen to it: a misspelt one would never come. */
+function isSignal(signal: unknown): boolean {
+  return typeof signal === 'string' && Object.hasOwn(constants.signals, signal) && !UNSTOPPABLE.includes(signal);
+}
+
+const UNSTOPPABLE: readonly string[] = ['SIGKILL', 'SIGSTOP'];
+
+function end(server: Server, options: DrainOptions, timeout: number): void {
+  // It may have been told to end while it was starting: then it will listen in a moment.
+  if (!server.listening) server.once('listening', () => setImmediate(end, server, options, timeout));
+  drainAndClose(server, options, timeout).catch((error: unknown) => report('drainOnSignal', error));
+}
+
+async function drainAndClose(server: Server, options: DrainOptions, timeout: number): Promise<void> {
+  const deadline = performance.now() + timeout;
+  server.prependListener('request', endWithAnswer);
+  await drain(server, options);
+  // `close` waits for connections that have not asked anything yet, and for those that become idle later.
+  const closeIdle = setInterval(() => server.closeIdleConnections(), IDLE_INTERVAL).unref();
+  const closeAll = setTimeout(() => server.closeAllConnections(), Math.max(0, deadline - performance.now())).unref();
+  server.close(() => {
+    clearInterval(closeIdle);
+    clearTimeout(closeAll);
+    server.removeListener('request', endWithAnswer);
+  });
+}
+
+const IDLE_INTERVAL = 100;
+
+function endWithAnswer(_request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false;
 }
 
 type Resolved = { readonly [K in keyof DrainOptions]-?: Exclude<DrainOptions[K], undefined> };
@@ -127,7 +166,7 @@ class Drain {
 
   async run(): Promise<DrainResult> {
     const { server } = this;
-    const open = [...openConnections()].filter((connection) => connection.server === server);
+    const open = [...unfinishedConnections()].filter((connection) => connection.server === server);
     publish('drain', () => ({ server, phase: 'start', connections: open.length }));
     const empty = new Promise<void>((resolve) => {
       this.done = resolve;
@@ -135,7 +174,12 @@ class Drain {
     const take = (connection: OpenConnection): void => this.take(connection, 0);
     beginDraining(server, { retryAfter: this.options.retryAfter, take });
     for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
-    if (this.left.size > 0) await empty;
+    if (this.left.size > 0) {
+      // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
+      const alive = setInterval(() => {}, FOR_EVER);
+      await empty;
+      clearInterval(alive);
+    }
     const { closed, terminated } = this;
     publish('drain', () => ({ server, phase: 'end', closed, terminated }));
     return { closed, terminated };
@@ -147,13 +191,20 @@ class Drain {
     // By the connection's own clock, which a test may advance.
     const clock = clockOf(connection.socket);
     const cancelGoodbye = clock.after(delay, () => connection.leave(code, reason));
+    let isTerminated = false;
     const cancelDeadline = clock.after(timeout, () => {
+      isTerminated = true;
       this.terminated++;
+      const { socket } = connection;
+      // Asked before: a socket says so as soon as it is destroyed, and tells it later.
+      const isGone = socket.closed;
       connection.terminate();
-      this.drop(connection);
+      // By then `onClose` has been called, but for a handler that is still at work.
+      if (isGone) this.drop(connection);
+      else socket.once('close', () => this.drop(connection));
     });
     void connection.whenOver().then(() => {
-      if (!this.left.has(connection)) return;
+      if (isTerminated) return;
       cancelGoodbye();
       cancelDeadline();
       this.closed++;
@@ -167,6 +218,9 @@ class Drain {
   }
 }
 
+/** Of the times that a timer takes, the longest. */
+const FOR_EVER = 0x7fff_ffff;
+
 const DEFAULTS: Resolved = {
   timeout: 10_000,
   jitter: 1000,
@@ -179,6 +233,9 @@ function resolveDrainOptions(server: unknown, options: DrainOptions): Resolved {
   if (typeof server !== 'object' || server === null || !('on' in server) || !('close' in server)) {
     throw invalidArgument('server', server, 'it must be the http.Server, as app.listen() or createServer() return it');
   }
+  if (!isPlainObject(options)) {
+    throw invalidArgument('options', options, 'it must be an object, such as { timeout: 20_000 }');
+  }
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(DEFAULTS, name)) {
       throw invalidArgument('option', name, `it is unknown; the options are ${Object.keys(DEFAULTS).join(', ')}`);
@@ -186,11 +243,16 @@ function resolveDrainOptions(server: unknown, options: DrainOptions): Resolved {
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const resolved: Resolved = { ...DEFAULTS, ...given };
-  checkTimeout('timeout', resolved.timeout, 1);
-  checkTimeout('jitter', resolved.jitter, 0);
-  checkTimeout('retryAfter', resolved.retryAfter, 0);
+  const { timeout, retryAfter } = resolved;
+  checkTimeout('timeout', timeout, 1);
+  const { jitter = Math.min(DEFAULTS.jitter, Math.floor(timeout / 2)) } = options;
+  if (!Number.isSafeInteger(jitter) || jitter < 0 || jitter >= timeout) {
+    const remedy = `the last ones need time for their goodbye, too, and the timeout is ${timeout}`;
+    throw invalidArgument('jitter', jitter, `it must be an integer from 0 on, less than the timeout: ${remedy}`);
+  }
+  if (!Number.isSafeInteger(retryAfter) || retryAfter < 0) {
+    throw invalidArgument('retryAfter', retryAfter, 'it must be an integer from 0 on, in seconds');
+  }
   checkCloseArguments(resolved.code, resolved.reason);
-  if (resolved.jitter <= resolved.timeout) return resolved;
-  if (options.jitter === undefined) return { ...resolved, jitter: resolved.timeout };
-  throw invalidArgument('jitter', resolved.jitter, `it must not exceed the timeout, ${resolved.timeout} milliseconds`);
+  return { ...resolved, jitter };
 }

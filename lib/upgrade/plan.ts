@@ -23,7 +23,7 @@ export interface Plan {
 export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
   const Handler = handlerClass(handler);
   const { rate, idleTimeout } = options;
-  const route = path ?? Handler.name;
+  const route = path ?? (Handler.name === '' ? '(anonymous)' : Handler.name);
   return {
     Handler,
     allowOldHandshake: options.allowOldHandshake,

@@ -11,7 +11,7 @@ import {
   resolveOptions,
   resolveRouteOptions,
 } from '../options.js';
-import { accept } from './accept.js';
+import { accept, refuseHandshake } from './accept.js';
 import type { HandlerClassFor, HandlerLiteral } from './handler-types.js';
 import { compilePath, pathnameOf } from './path.js';
 import type { ConvertedParams } from './path-types.js';
@@ -95,10 +95,11 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
       // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
       if (next !== undefined) return next(error);
       report(`a converter of ${plan.settings.name}`, error);
-      return sendRefusal(response, refuse(500, 'error', 'The handshake failed.'));
+      return refuseHandshake(plan, request, response, refuse(500, 'error', 'The handshake failed.'));
     }
-    if (params === 'malformed') sendRefusal(response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
-    else if (params !== undefined) void accept(plan, request, response, [params, request]);
+    if (params === 'malformed') {
+      refuseHandshake(plan, request, response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
+    } else if (params !== undefined) void accept(plan, request, response, [params, request]);
     else if (next !== undefined) next();
     else sendRefusal(response, refuse(404, 'path', 'No WebSocket is served at this path.'));
   };

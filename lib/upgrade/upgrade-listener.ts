@@ -71,6 +71,8 @@ function run(app: (request: IncomingMessage, response: ServerResponse) => unknow
   response.once('finish', () => {
     response.detachSocket(socket);
     if (response.statusCode !== 101) socket.destroySoon();
+    // As a server does with its own: who measures a response, or cleans up behind it, waits for that.
+    process.nextTick(() => response.emit('close'));
   });
   app(request, response);
 }

@@ -11,8 +11,8 @@ export class Happenings<T> {
 
   /** The next thing that happens, or has happened and was not taken. */
   next(): Promise<T> {
-    const item = this.items.shift();
-    if (item !== undefined) return Promise.resolve(item);
+    // Not by the item: `undefined` may be one.
+    if (this.items.length > 0) return Promise.resolve(this.items.shift()!);
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 

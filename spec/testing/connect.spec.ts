@@ -132,6 +132,16 @@ describe('connect', () => {
     for (const client of clients) client.terminate();
   });
 
+  it('has one server for an app', async () => {
+    const servers = new Set<unknown>();
+    const app = express().use((request, _response, next) => {
+      servers.add(Reflect.get(request.socket, 'server'));
+      next();
+    });
+    for (let i = 0; i < 3; i++) await connect(app);
+    expect([...servers]).toEqual([expect.objectContaining({ listening: false })]);
+  });
+
   it('lets drain() find them', async () => {
     const server = createServer(websocketRoute('/ws/:name', Greeter));
     const clock = new TestClock();

@@ -56,6 +56,15 @@ describe('a FrameReader', () => {
     expect(got).toEqual(wanted);
   });
 
+  it('does not copy a long frame for each of its pieces', () => {
+    const concat = jest.spyOn(Buffer, 'concat');
+    const reader = new FrameReader();
+    for (const byte of bytes) reader.feed(Buffer.of(byte));
+    const calls = concat.mock.calls.length;
+    concat.mockRestore();
+    expect(calls).toBeLessThan(20);
+  });
+
   it('gives what is complete, and keeps what is not', () => {
     const reader = new FrameReader();
     expect(reader.feed(Buffer.from('810161810262', 'hex'))).toHaveLength(1);

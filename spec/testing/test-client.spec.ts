@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocketServer } from 'ws';
 import { type ConnectionOptions, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type ConnectOptions, clientFrame, connect, type TestClient } from '../../lib/testing/index.js';
@@ -14,6 +15,15 @@ interface Hooks {
 
 function open(hooks: Hooks, options: ConnectionOptions = {}, how: ConnectOptions = {}): Promise<TestClient> {
   return connect(websocketRoute(hooks, options), '/', how);
+}
+
+/** A 101 by hand. */
+function acceptance({ headers }: IncomingMessage): Buffer {
+  const accept = createHash('sha1')
+    .update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64');
+  const lines = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
+  return Buffer.from(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
 }
 
 const echo = {
@@ -186,6 +196,35 @@ describe('a TestClient', () => {
     client.close(1001, 'leaving');
     client.close();
     expect(await client.closed).toEqual({ code: 1001, reason: 'leaving', wasClean: true });
+  });
+
+  it('says goodbye once', async () => {
+    const server = createServer();
+    let got = Buffer.alloc(0);
+    server.on('upgrade', (request, socket) => {
+      socket.on('error', () => {});
+      socket.write(acceptance(request));
+      socket.on('data', (chunk) => {
+        got = Buffer.concat([got, chunk]);
+      });
+    });
+    const client = await connect(server);
+    client.close(1000);
+    client.close(1001);
+    await client.clock.advance(0);
+    expect(got).toHaveLength(8);
+    client.terminate();
+  });
+
+  it('gets what came in one piece with the 101', async () => {
+    const server = createServer();
+    server.on('upgrade', (request, socket) => {
+      socket.on('error', () => {});
+      socket.write(Buffer.concat([acceptance(request), clientFrame({ opcode: 1, payload: 'early', mask: false })]));
+    });
+    const client = await connect(server);
+    expect(await client.next()).toBe('early');
+    client.terminate();
   });
 
   it('pings, and gets the answer as a frame', async () => {

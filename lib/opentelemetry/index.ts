@@ -1,0 +1,2 @@
+/** The public names of `websocket-route/opentelemetry`, nothing else. */
+export { type InstrumentOptions, instrument } from './instrument.js';

@@ -1,0 +1,75 @@
+/**
+ * Instruments for OpenTelemetry, on its API alone: which SDK there is, and where it sends what it collects, is the user's affair.
+ * Nothing is counted here: when the SDK collects, one callback asks `metrics()`. Only how long a connection lasted is recorded
+ * when it has gone.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type BatchObservableResult, type Meter, metrics as openTelemetry } from '@opentelemetry/api';
+import { invalidArgument } from '../errors.js';
+import type { DiagnosticMessages } from '../telemetry/channels.js';
+import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
+import { DURATION_BUCKETS } from '../telemetry/durations.js';
+import { metrics, tallyNameOf } from '../telemetry/tally.js';
+import { createObservables, HTTP_ROUTE } from './observables.js';
+
+export interface InstrumentOptions {
+  /** The meter to make instruments with. Default: that of the global provider, by the name `websocket-route`. */
+  meter?: Meter | undefined;
+  /**
+   * Close codes of your own, from 3000 to 4999, that are to be told apart. Default none: peers may send any of them, so all
+   * others are counted as `3xxx` and `4xxx`.
+   */
+  closeCodes?: readonly number[] | undefined;
+}
+
+/**
+ * Makes instruments for all WebSockets of this process, with the attribute `http.route`. Call it once, after the SDK has
+ * started: before that the global provider gives meters that do nothing.
+ *
+ * @returns takes the callback and the subscription off again
+ * @throws TypeError for an unknown option or a value that an option may not have
+ * @example
+ * metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+ * const stop = instrument();
+ */
+export function instrument(options: InstrumentOptions = {}): () => void {
+  const { meter, closeCodes } = resolve(options);
+  const observables = createObservables(meter, closeCodes);
+  const durations = meter.createHistogram('websocket_route.connection.duration', {
+    description: 'How long WebSocket connections were open.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
+  });
+  const observe = (result: BatchObservableResult): void => {
+    for (const [route, figures] of Object.entries(metrics().routes)) {
+      for (const { instrument: observable, read } of observables) {
+        for (const { value, attributes } of read(figures)) {
+          result.observe(observable, value, { [HTTP_ROUTE]: route, ...attributes });
+        }
+      }
+    }
+  };
+  const onClose = (message: unknown): void => {
+    const { route, duration } = message as DiagnosticMessages['websocket-route:close'];
+    durations.record(duration / 1000, { [HTTP_ROUTE]: tallyNameOf(route) });
+  };
+  const instruments = observables.map(({ instrument: observable }) => observable);
+  meter.addBatchObservableCallback(observe, instruments);
+  subscribe('websocket-route:close', onClose);
+  return () => {
+    meter.removeBatchObservableCallback(observe, instruments);
+    unsubscribe('websocket-route:close', onClose);
+  };
+}
+
+const OPTIONS = ['meter', 'closeCodes'];
+
+function resolve(options: InstrumentOptions): { meter: Meter; closeCodes: ReadonlySet<number> } {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.includes(name)) {
+      throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
+    }
+  }
+  const { meter = openTelemetry.getMeter('websocket-route'), closeCodes = [] } = options;
+  return { meter, closeCodes: checkOwnCloseCodes(closeCodes) };
+}

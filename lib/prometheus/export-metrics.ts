@@ -1,0 +1,200 @@
+/**
+ * Figures for Prometheus, by way of prom-client. Nothing is counted here: when the registry is scraped the metrics ask
+ * `metrics()`, all of one scrape together. Only how long a connection lasted is observed when it has gone.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  type Metric,
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+  type Registry,
+  register as sharedRegistry,
+} from 'prom-client';
+import { invalidArgument } from '../errors.js';
+import type { DiagnosticMessages } from '../telemetry/channels.js';
+import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
+import { DURATION_BUCKETS } from '../telemetry/durations.js';
+import { type Metrics, metrics, tallyNameOf } from '../telemetry/tally.js';
+import { COUNTERS, type Figure, GAUGES } from './figures.js';
+
+export interface ExportOptions {
+  /** The registry to export to. Default: prom-client's own, `register`. */
+  register?: Registry<PrometheusContentType> | Registry<OpenMetricsContentType> | undefined;
+  /** What each metric's name begins with. Default `websocket_route_`. */
+  prefix?: string | undefined;
+  /**
+   * The bounds of the buckets for durations of connections, in seconds, ascending. Default 1, 5, 15, 60, 300, 900, 3,600, 14,400,
+   * 43,200 and 86,400: from a second to a day.
+   */
+  durationBuckets?: readonly number[] | undefined;
+  /**
+   * Close codes of your own, from 3000 to 4999, that are to have a series of their own. Default none: peers may send any of
+   * them, so all others are counted as `3xxx` and `4xxx`.
+   */
+  closeCodes?: readonly number[] | undefined;
+}
+
+/**
+ * Registers metrics of all WebSockets of this process, with the label `route`. They are collected when they are scraped.
+ *
+ * @returns takes all of it out of the registry again
+ * @throws TypeError for an unknown option or a value that an option may not have; Error if the registry has a metric of one of
+ * the names already
+ * @example
+ * exportMetrics();
+ * app.get('/metrics', async (_request, response) => {
+ *   response.type(register.contentType).send(await register.metrics());
+ * });
+ */
+export function exportMetrics(options: ExportOptions = {}): () => void {
+  const { register, prefix, durationBuckets, closeCodes } = resolve(options);
+  const takeSnapshot = oncePerTurn(() => withLabels(metrics(), closeCodes));
+  const durations = new Histogram({
+    name: `${prefix}connection_duration_seconds`,
+    help: 'How long WebSocket connections were open.',
+    labelNames: ['route'],
+    buckets: [...durationBuckets],
+    registers: [],
+  });
+  const unregister = registerAll(register, [
+    ...GAUGES.map((figure) => gauge(prefix, figure, takeSnapshot)),
+    ...COUNTERS.map((figure) => counter(prefix, figure, takeSnapshot)),
+    durations,
+  ]);
+  const onClose = (message: unknown): void => {
+    const { route, duration } = message as DiagnosticMessages['websocket-route:close'];
+    durations.observe({ route: tallyNameOf(route) }, duration / 1000);
+  };
+  subscribe('websocket-route:close', onClose);
+  return () => {
+    unsubscribe('websocket-route:close', onClose);
+    unregister();
+  };
+}
+
+function gauge(prefix: string, figure: Figure, takeSnapshot: () => Metrics): Gauge {
+  return new Gauge({
+    ...described(prefix, figure),
+    collect() {
+      for (const { labels, value } of samplesOf(figure, takeSnapshot())) this.set(labels, value);
+    },
+  });
+}
+
+function counter(prefix: string, figure: Figure, takeSnapshot: () => Metrics): Counter {
+  // A counter can only be increased; so one that was reset by `resetMetrics()` begins at 0, as any other does.
+  const known = new Map<string, number>();
+  return new Counter({
+    ...described(prefix, figure),
+    collect() {
+      for (const { labels, value } of samplesOf(figure, takeSnapshot())) {
+        const key = JSON.stringify(labels);
+        const before = known.get(key) ?? 0;
+        this.inc(labels, Math.max(0, value - before));
+        if (value > before) known.set(key, value);
+      }
+    },
+  });
+}
+
+function described(
+  prefix: string,
+  { name, help, label }: Figure,
+): { name: string; help: string; labelNames: string[]; registers: [] } {
+  return {
+    name: `${prefix}${name}`,
+    help,
+    labelNames: label === undefined ? ['route'] : ['route', label],
+    registers: [],
+  };
+}
+
+function* samplesOf(figure: Figure, { routes }: Metrics): Iterable<{ labels: Record<string, string>; value: number }> {
+  for (const [route, all] of Object.entries(routes)) {
+    const read = figure.read(all);
+    if (typeof read === 'number') yield { labels: { route }, value: read };
+    else if (figure.label !== undefined) {
+      for (const [word, value] of Object.entries(read)) yield { labels: { route, [figure.label]: word }, value };
+    }
+  }
+}
+
+function withLabels(all: Metrics, closeCodes: ReadonlySet<number>): Metrics {
+  for (const route of Object.values(all.routes)) route.closed = countsByLabel(route.closed, closeCodes);
+  return all;
+}
+
+/** A registry begins to collect all its metrics in one turn: they share what is made for the first of them. */
+function oncePerTurn<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    if (made === undefined) {
+      made = { value: make() };
+      void Promise.resolve().then(() => {
+        made = undefined;
+      });
+    }
+    return made.value;
+  };
+}
+
+/** All of them, or, where one of the names is taken, none. */
+function registerAll(register: Resolved['register'], all: readonly Metric[]): () => void {
+  // By the names that they have now: a registry of OpenMetrics renames its counters when it is scraped.
+  const registered = new Map<string, Metric>();
+  const unregister = (): void => {
+    for (const [name, metric] of registered) {
+      // The user may have cleared the registry and have put another there.
+      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name);
+    }
+  };
+  try {
+    for (const metric of all) {
+      const name = nameOf(metric);
+      register.registerMetric(metric);
+      registered.set(name, metric);
+    }
+  } catch (error) {
+    unregister();
+    throw error;
+  }
+  return unregister;
+}
+
+/** It is there, and not in prom-client's types. */
+function nameOf(metric: Metric): string {
+  return String(Reflect.get(metric, 'name'));
+}
+
+interface Resolved {
+  readonly register: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
+  readonly prefix: string;
+  readonly durationBuckets: readonly number[];
+  readonly closeCodes: ReadonlySet<number>;
+}
+
+const OPTIONS = ['register', 'prefix', 'durationBuckets', 'closeCodes'];
+
+function resolve(options: ExportOptions): Resolved {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.includes(name)) {
+      throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
+    }
+  }
+  const { register = sharedRegistry, prefix = 'websocket_route_', durationBuckets = DURATION_BUCKETS } = options;
+  if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
+    throw invalidArgument('prefix', prefix, 'it must be the beginning of a metric name, such as chat_');
+  }
+  if (!isAscending(durationBuckets)) {
+    throw invalidArgument('durationBuckets', durationBuckets, 'it must be a list of seconds, each more than the last');
+  }
+  return { register, prefix, durationBuckets, closeCodes: checkOwnCloseCodes(options.closeCodes ?? []) };
+}
+
+function isAscending(buckets: unknown): boolean {
+  if (!Array.isArray(buckets) || buckets.length === 0) return false;
+  return buckets.every((bound: unknown, i) => Number.isFinite(bound) && Number(bound) > Number(buckets[i - 1] ?? 0));
+}

@@ -1,0 +1,2 @@
+/** The public names of `websocket-route/prometheus`, nothing else. */
+export { type ExportOptions, exportMetrics } from './export-metrics.js';

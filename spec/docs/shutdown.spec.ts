@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import express from 'express';
+import { WebSocket } from 'ws';
+import { drain, websocketRoute } from '../../lib/index.js';
+import { Happenings } from '../support/happenings.js';
+import { type Running, serve } from '../support/server.js';
+import { type Block, blocksOf, namesTakenForGranted, readPage, recipe, run } from './blocks.js';
+import { connect, refused } from './client.js';
+
+const PAGE = 'docs/shutdown.md';
+
+function block(words: string): Block {
+  const found = blocksOf(PAGE).find(({ code }) => code.includes(words));
+  if (found === undefined) throw new Error(`there is no ${words}`);
+  return found;
+}
+
+/** The blocks listen to signals; these are given without one, as far as this process is concerned. */
+function signalled(signal: NodeJS.Signals, before: readonly unknown[]): void {
+  for (const listener of process.rawListeners(signal)) {
+    if (!before.includes(listener)) (listener as (signal: NodeJS.Signals) => void)(signal);
+  }
+}
+
+/** Runs a block whose servers serve a WebSocket and a page, and starts them. */
+async function running(words: string): Promise<{ servers: Running[]; signal: () => void }> {
+  const app = express();
+  app.use(websocketRoute('/ws', {}));
+  const before = process.rawListeners('SIGTERM');
+  const { servers } = run(block(words), namesTakenForGranted(app));
+  return {
+    servers: await Promise.all(servers.map((server) => serve(server))),
+    signal: () => signalled('SIGTERM', before),
+  };
+}
+
+const closed = (server: Server): Promise<unknown> => once(server, 'close');
+
+describe('docs/shutdown.md', () => {
+  it('drains and closes in one line', async () => {
+    const { servers, signal } = await running("['SIGTERM', 'SIGINT'], { timeout: 20_000, jitter: 5_000 }");
+    const [{ server, url }] = servers as [Running];
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.01);
+    const { socket } = await connect(`${url}/ws`);
+    const gone = Promise.all([once(socket, 'close'), closed(server)]);
+    signal();
+    random.mockRestore();
+    expect((await refused(`${url}/ws`)).status).toBe(503);
+    expect((await gone)[0][0]).toBe(1001);
+  });
+
+  it('ends a pool after the connections', async () => {
+    const { servers, signal } = await running('pool.end');
+    const [{ server, url }] = servers as [Running];
+    const lines = new Happenings<string>();
+    const logged = jest.spyOn(console, 'log').mockImplementation((line: string) => lines.push(line));
+    const { socket } = await connect(`${url}/ws`);
+    const gone = Promise.all([once(socket, 'close'), closed(server)]);
+    signal();
+    expect((await gone)[0][0]).toBe(1001);
+    expect(await lines.take(2)).toEqual(['1 said goodbye, 0 had to be cut off', 'the pool has ended']);
+    logged.mockRestore();
+  });
+
+  it('has a readiness probe that fails from the signal on', async () => {
+    const server = await serve(recipe(PAGE, '/ready'));
+    const status = async (): Promise<number> => (await fetch(`${server.httpUrl}/ready`)).status;
+    expect(await status()).toBe(200);
+    await drain(server.server);
+    expect(await status()).toBe(503);
+  });
+
+  it('drains each of several servers in its own way', async () => {
+    const { servers, signal } = await running('maintenance');
+    const clients = await Promise.all(servers.map(({ url }) => connect(`${url}/ws`)));
+    const gone = clients.map(async ({ socket }) => (await once(socket, 'close')).map(String));
+    const ends = servers.map(({ server }) => closed(server));
+    signal();
+    expect(await Promise.all(gone)).toEqual([
+      ['1001', ''],
+      ['1001', 'maintenance'],
+    ]);
+    await Promise.all(ends);
+  });
+
+  describe('the client that sends again what was not acknowledged', () => {
+    interface Outbox {
+      waiting: Map<string, string>;
+      attempt: number;
+      socket: WebSocket;
+      send(entry: string): void;
+    }
+
+    function load(): { app: express.Express; table: Map<string, string>; Outbox: new (url: string) => Outbox } {
+      const app = express();
+      const { table } = run(block('class Inbox'), namesTakenForGranted(app)).exports as { table: Map<string, string> };
+      const { Outbox } = run(block('class Outbox'), { WebSocket }).exports as {
+        Outbox: new (url: string) => Outbox;
+      };
+      return { app, table, Outbox };
+    }
+
+    it('has each entry recorded once, though its server goes away in the middle', async () => {
+      const { app, table, Outbox } = load();
+      const first = await serve(app);
+      // Whoever comes back comes back at once.
+      jest.spyOn(Math, 'random').mockReturnValue(0);
+      const outbox = new Outbox(`${first.url}/inbox`);
+      for (let i = 0; i < 50; i++) outbox.send(`entry ${i}`);
+      while (outbox.waiting.size > 45) await new Promise((resolve) => setImmediate(resolve));
+      const gone = once(outbox.socket, 'close');
+      expect(await drain(first.server)).toEqual({ closed: 1, terminated: 0 });
+      expect((await gone)[0]).toBe(1001);
+      const acknowledged = 50 - outbox.waiting.size;
+      expect(acknowledged).toBeLessThan(50);
+      expect(table.size).toBe(acknowledged);
+      // The next process has the same address, and takes over when the first one has ended.
+      await first.close();
+      const second = await serve(app);
+      Reflect.set(outbox, 'url', `${second.url}/inbox`);
+      while (outbox.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
+      expect([...table.values()].sort()).toEqual(Array.from({ length: 50 }, (_, i) => `entry ${i}`).sort());
+      expect(outbox.attempt).toBe(0);
+      outbox.socket.onclose = null;
+      outbox.socket.close();
+      jest.restoreAllMocks();
+    });
+  });
+
+  it('shows that a client gets its answer before the goodbye', async () => {
+    const { farewell } = run(block('farewell'), namesTakenForGranted(express())).exports as {
+      farewell(server: Server, url: string, message: string, begun: Promise<unknown>): Promise<unknown[]>;
+    };
+    let begin: (value: unknown) => void = () => {};
+    const begun = new Promise((resolve) => {
+      begin = resolve;
+    });
+    const { server, url } = await serve(
+      websocketRoute({
+        async onRead(text: string | Buffer) {
+          begin(undefined);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          this.write(`done: ${text}`);
+        },
+      }),
+    );
+    expect(await farewell(server, url, 'work', begun)).toEqual(['done: work', 1001]);
+  });
+
+  it('has the defaults', () => {
+    for (const row of ['`timeout` | 10,000 ms', '`jitter` | 1,000 ms', '`code` | 1001', '`retryAfter` | 1 s']) {
+      expect(readPage(PAGE)).toContain(`| ${row}`);
+    }
+  });
+});
