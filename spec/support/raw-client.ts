@@ -20,7 +20,8 @@ export class RawClient {
   readonly socket: Socket;
   /** The server has ended or reset the connection. */
   readonly ended: Promise<void>;
-  private buffered = Buffer.alloc(0);
+  /** What has come and was not taken: put together only when somebody looks, since it may be many megabytes. */
+  private chunks: Buffer[] = [];
   private isOver = false;
   private wake: () => void = () => {};
 
@@ -38,7 +39,7 @@ export class RawClient {
     });
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => {
-      this.buffered = Buffer.concat([this.buffered, chunk]);
+      this.chunks.push(chunk);
       this.wake();
     });
   }
@@ -158,6 +159,15 @@ export class RawClient {
     this.send(frame({ opcode: 8, payload: closeBody(code) }));
     await this.ended;
     this.socket.end();
+  }
+
+  private get buffered(): Buffer {
+    if (this.chunks.length !== 1) this.chunks = [Buffer.concat(this.chunks)];
+    return this.chunks[0]!;
+  }
+
+  private set buffered(bytes: Buffer) {
+    this.chunks = [bytes];
   }
 
   private async until(found: () => number): Promise<number> {
