@@ -15,10 +15,14 @@ export interface Clock {
   after(delay: number, callback: () => void): () => void;
 }
 
+/** The longest time a timer of Node takes: more would fire at once. */
+const LONGEST = 0x7fff_ffff;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delay, callback) {
-    const timer = setTimeout(callback, delay).unref();
+    // Node drops fractions: the callback would find that it is not yet time.
+    const timer = setTimeout(callback, Math.min(Math.ceil(delay), LONGEST)).unref();
     return () => clearTimeout(timer);
   },
 };

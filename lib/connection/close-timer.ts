@@ -17,13 +17,14 @@ export class CloseTimer implements Timed {
   private socket: Duplex | undefined;
   private readonly timeout: number;
   private since: number;
-  private before: number;
+  /** How far the peer had come with what is owed to it, if something waited for it then. */
+  private before: number | undefined;
 
   constructor(socket: Duplex, timeout: number) {
     this.socket = socket;
     this.timeout = timeout;
     this.since = wheelOf(socket).now();
-    this.before = progress(socket);
+    this.before = socket.writableLength > 0 ? progress(socket) : undefined;
   }
 
   /** The wheel comes by once more; the socket need not wait for that to be forgotten. */
@@ -36,12 +37,14 @@ export class CloseTimer implements Timed {
     if (socket === undefined) return 0;
     const left = this.since + this.timeout - now;
     if (left > 0) return left;
-    const after = progress(socket);
+    // Where nothing waits, it is the kernel that has taken the last of it (our close frame, say), and not the peer.
+    const waits = socket.writableLength > 0;
+    const after = waits || this.before !== undefined ? progress(socket) : undefined;
     if (after === this.before) {
       socket.destroy();
       return 0;
     }
-    this.before = after;
+    this.before = waits ? after : undefined;
     this.since = now;
     return this.timeout;
   }

@@ -159,14 +159,9 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   ping(payload: Buffer): void {
     // 5.5.2: "MUST send a Pong frame in response, unless it already received a Close frame"; after ours nothing may follow.
     if (!canSend(this.state)) return;
-    if (mustHoldBack(this.writer)) {
-      this.pingAnswers ??= new PingAnswers(this.writer, (latest) => this.ping(latest));
-      this.pingAnswers.holdBack(payload);
-      return;
-    }
+    this.answer(payload);
+    // When it comes, and only then: an answer that is held back leaves at any time, and nobody would catch this there.
     this.intake.meter?.passed();
-    this.writer.binary(Opcode.Pong, payload);
-    this.send(false);
   }
 
   pong(payload: Buffer): void {
@@ -251,8 +246,8 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   // What liveness calls.
 
   get activeAt(): number {
-    const { busy, meter } = this.intake;
-    return busy || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
+    const { isHandling, meter } = this.intake;
+    return isHandling || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
   }
 
   takeSignsOfLife(): boolean {
@@ -263,7 +258,6 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   heartbeat(): void {
-    if (this.version === 0) return;
     this.writer.binary(Opcode.Ping, NOTHING);
     this.send(false);
   }
@@ -437,6 +431,19 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
       this.hookFailed(error, hook);
       return undefined;
     }
+  }
+
+  // How pings are answered.
+
+  private answer(payload: Buffer): void {
+    if (!canSend(this.state)) return;
+    if (mustHoldBack(this.writer)) {
+      this.pingAnswers ??= new PingAnswers(this.writer, (latest) => this.answer(latest));
+      this.pingAnswers.holdBack(payload);
+      return;
+    }
+    this.writer.binary(Opcode.Pong, payload);
+    this.send(false);
   }
 
   // How a connection ends.

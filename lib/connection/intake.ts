@@ -47,7 +47,8 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   busy = false;
   private parser: Parser;
   private inbox: Inbox | undefined = undefined;
-  private throttled = false;
+  /** While the peer exceeds its rate: takes back the alarm that ends that. */
+  private unthrottle: (() => void) | undefined = undefined;
   /** What the peer was sent waits for it to be taken. */
   private backedUp = false;
   private readonly owner: IntakeOwner;
@@ -71,7 +72,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   /** Whether it waits for any other reason than that the peer does not take what it is sent. */
   get isHeldByUs(): boolean {
-    return this.throttled || this.isHandling;
+    return this.unthrottle !== undefined || this.isHandling;
   }
 
   /** Whether the handler is at work: a hook is pending, or a unit of `messages()` was taken and no other asked for. */
@@ -183,11 +184,10 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   onExceeded(delay: number): void {
     if (this.meter?.isExceeded === false) this.owner.onThrottled();
-    if (this.throttled || !this.owner.mayDeliver) return;
-    this.throttled = true;
+    if (this.unthrottle !== undefined || !this.owner.mayDeliver) return;
     this.halt();
-    clockOf(this.owner.socket).after(Math.ceil(delay), () => {
-      this.throttled = false;
+    this.unthrottle = clockOf(this.owner.socket).after(Math.ceil(delay), () => {
+      this.unthrottle = undefined;
       this.proceed();
     });
   }
@@ -235,7 +235,10 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   }
 
   private letGo(): void {
-    this.throttled = false;
+    this.meter?.stop();
+    // A pause may be long, and the connection is not to be kept for it.
+    this.unthrottle?.();
+    this.unthrottle = undefined;
     this.backedUp = false;
     const { inbox } = this;
     this.inbox = undefined;

@@ -14,6 +14,8 @@ import { type Timed, wheelOf } from './timer-wheel.js';
 
 export interface Watched {
   readonly socket: Duplex;
+  /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
+  readonly version: number;
   /** Whether anything has come, or was taken, since this was asked last. */
   takeSignsOfLife(): boolean;
   /** When the last message passed; only asked where there is an `idleTimeout`. */
@@ -33,6 +35,7 @@ export interface LivenessSettings {
 
 /** @returns undefined where there is nothing to watch */
 export function watch(watched: Watched, settings: LivenessSettings): Liveness | undefined {
+  if (watched.version === 0 && settings.pingInterval > 0) settings = { ...settings, pingInterval: 0 };
   const { pingInterval, idleTimeout } = settings;
   if (pingInterval === 0 && idleTimeout === 0) return undefined;
   const wheel = wheelOf(watched.socket);
@@ -53,8 +56,10 @@ export class Liveness implements Timed {
   /** When the ping was sent that waits for an answer; 0: none does. */
   private pingedAt = 0;
 
-  /** How far the peer had come with what it is sent. */
-  private progress = 0;
+  /** How far the peer had come with what it is sent, if something waited for it when it was looked at last. */
+  private progress: number | undefined = undefined;
+  /** When it was last seen not to be idle: a handler that took its time counts, and so does a long message on its way out. */
+  private activeAt = 0;
 
   constructor(watched: Watched, settings: LivenessSettings, now: number) {
     this.watched = watched;
@@ -73,17 +78,18 @@ export class Liveness implements Timed {
     if (watched === undefined) return 0;
     // Whole milliseconds: fractions would each be an object on the heap.
     const now = Math.ceil(exactNow);
-    const next = Math.min(this.untilPing(watched, now), this.untilIdle(watched, now));
+    const hasTaken = this.hasTaken(watched);
+    const next = Math.min(this.untilPing(watched, now, hasTaken), this.untilIdle(watched, now, hasTaken));
     this.lookedAt = now;
     return Math.max(1, next);
   }
 
-  private untilPing(watched: Watched, now: number): number {
+  private untilPing(watched: Watched, now: number, hasTaken: boolean): number {
     const { pingInterval, pongTimeout } = this.settings;
     if (pingInterval === 0) return Infinity;
-    // Both are asked each time: each remembers what it has seen.
-    const hasTaken = this.hasTaken(watched);
-    if (watched.takeSignsOfLife() || hasTaken) {
+    // Asked each time: it remembers what it has been asked.
+    const hasHeard = watched.takeSignsOfLife();
+    if (hasHeard || hasTaken) {
       this.silentSince = this.lookedAt;
       this.pingedAt = 0;
     }
@@ -98,19 +104,25 @@ export class Liveness implements Timed {
     return Math.min(left, pingInterval / LOOKS);
   }
 
-  /** Whether a peer for which something waits has taken some of it: it may be too busy reading to say anything. */
+  /**
+   * Whether a peer for which something waited has taken some of it: it may be too busy reading to say anything. Where nothing
+   * waited, the kernel has room, and takes what is written to a peer that is dead as well.
+   */
   private hasTaken({ socket }: Watched): boolean {
-    if (socket.writableLength === 0) return false;
     const before = this.progress;
-    this.progress = progress(socket);
-    return this.progress !== before;
+    const waits = socket.writableLength > 0;
+    if (before === undefined && !waits) return false;
+    const after = progress(socket);
+    this.progress = waits ? after : undefined;
+    return before !== undefined && before !== after;
   }
 
-  private untilIdle(watched: Watched, now: number): number {
+  private untilIdle(watched: Watched, now: number, hasTaken: boolean): number {
     const { idleTimeout } = this.settings;
     if (idleTimeout === 0) return Infinity;
-    const left = Math.ceil(watched.activeAt) + idleTimeout - now;
+    this.activeAt = hasTaken ? now : Math.max(this.activeAt, Math.ceil(watched.activeAt));
+    const left = this.activeAt + idleTimeout - now;
     if (left <= 0) watched.onIdle();
-    return left;
+    return Math.min(left, idleTimeout / LOOKS);
   }
 }

@@ -22,6 +22,7 @@ export class Meter implements MessageSink {
   private readonly patience: number;
   /** Since when the peer has not once kept to its rate for long enough to refill its buckets. */
   private exceededSince: number | undefined = undefined;
+  private stopped = false;
   private readonly sink: MessageSink;
   private readonly owner: MeterOwner;
   private readonly now: () => number;
@@ -44,6 +45,7 @@ export class Meter implements MessageSink {
 
   message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
     this.sink.message(kind, bytes, start, end);
+    this.activeAt = this.now();
     this.passed();
   }
 
@@ -52,18 +54,25 @@ export class Meter implements MessageSink {
   }
 
   data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+    // A message that takes long is not over: the connection is not idle meanwhile.
+    this.activeAt = this.now();
     this.sink.data(kind, bytes, start, end);
   }
 
   end(kind: MessageKind): void {
     this.sink.end(kind);
+    this.activeAt = this.now();
     this.passed();
   }
 
-  /** A message has passed, or a ping, which costs as much. */
+  /** A message has passed, or a ping, which costs as much; but a ping is no message, and ends no idleness. */
   passed(): void {
-    this.activeAt = this.now();
-    this.take(this.messages, 1, this.activeAt);
+    if (this.messages !== undefined) this.take(this.messages, 1, this.now());
+  }
+
+  /** What comes from now on is not delivered, and not held against anybody: a peer sends until it has our close frame. */
+  stop(): void {
+    this.stopped = true;
   }
 
   /** We have written one. */
@@ -76,8 +85,8 @@ export class Meter implements MessageSink {
     if (this.bytes !== undefined) this.take(this.bytes, count, this.now());
   }
 
-  private take(bucket: TokenBucket | undefined, count: number, now: number): void {
-    if (bucket === undefined) return;
+  private take(bucket: TokenBucket, count: number, now: number): void {
+    if (this.stopped) return;
     if (this.exceededSince !== undefined && this.isQuiet(now)) this.exceededSince = undefined;
     const delay = bucket.take(count, now);
     if (delay === 0) return;

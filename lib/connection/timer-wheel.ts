@@ -7,11 +7,15 @@
  * Ten thousand connections share some hundred slots; one of them costs a place in an array, and no closure.
  */
 import { type Clock, clockOf } from './clock.js';
+import { report } from './report.js';
 
 export interface Timed {
   /** @returns in how many milliseconds to be called again; 0: never */
   onTick(now: number): number;
 }
+
+/** How many milliseconds a tick may be late without a reason to think that the process was held up. */
+const LATE = 2;
 
 export class TimerWheel {
   private readonly clock: Clock;
@@ -50,7 +54,16 @@ export class TimerWheel {
     if (at >= this.next) return;
     this.disarm?.();
     this.next = at;
-    this.disarm = this.clock.after(Math.max(1, at - this.now()), () => this.tick());
+    this.disarm = this.clock.after(Math.max(1, at - this.now()), () => this.ring(at));
+  }
+
+  /**
+   * A process that was held up (a long computation, a debugger) finds its timers due before it has read what arrived
+   * meanwhile: the answers of all its peers, perhaps. Those are read first; an immediate comes after that.
+   */
+  private ring(at: number): void {
+    if (this.now() - at > LATE) setImmediate(() => this.tick());
+    else this.tick();
   }
 
   private tick(): void {
@@ -62,11 +75,21 @@ export class TimerWheel {
     for (const [at] of due) this.slots.delete(at);
     for (const [, slot] of due) {
       for (const timed of slot) {
-        const delay = timed.onTick(now);
+        const delay = this.call(timed, now);
         if (delay > 0) this.put(timed, delay, now);
       }
     }
     if (this.slots.size > 0) this.arm(Math.min(...this.slots.keys()));
+  }
+
+  /** What one of them throws (a stream of the user's own may, in `destroy`) must not stop the time of all the others. */
+  private call(timed: Timed, now: number): number {
+    try {
+      return timed.onTick(now);
+    } catch (error) {
+      report('a timer failed', error);
+      return 0;
+    }
   }
 }
 

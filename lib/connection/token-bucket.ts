@@ -1,6 +1,7 @@
 /**
- * A token bucket: `rate` tokens a second drip in, and at most `rate * burst` are kept. What is taken beyond is owed: a message
- * cannot be taken by halves.
+ * A token bucket: `rate` tokens a second drip in, and at most `rate * burst` are kept, though never less than one: with less,
+ * every message would exceed a rate of less than one a second. What is taken beyond is owed: a message cannot be taken by
+ * halves.
  */
 export class TokenBucket {
   private readonly perMillisecond: number;
@@ -10,7 +11,7 @@ export class TokenBucket {
 
   constructor(rate: number, burst: number, now: number) {
     this.perMillisecond = rate / 1000;
-    this.capacity = rate * burst;
+    this.capacity = Math.max(1, rate * burst);
     this.tokens = this.capacity;
     this.at = now;
   }

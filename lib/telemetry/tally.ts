@@ -39,7 +39,7 @@ export interface RouteMetrics {
   slowConsumers: number;
   /** Messages that were dropped for it. */
   dropped: number;
-  /** How often reading paused because a peer exceeded its `rate`. */
+  /** How often a peer began to exceed its `rate`: once until it has kept to it again. */
   throttled: number;
   /** Connections whose peer did not answer a heartbeat. */
   lost: number;

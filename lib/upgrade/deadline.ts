@@ -39,6 +39,10 @@ export class Deadline {
       const { socket, at } = this;
       const clock = clockOf(socket);
       let isOver = false;
+      const stopWaiting = (): void => {
+        cancel?.();
+        socket.removeListener('close', onClose);
+      };
       const give = (why: HandshakeOver['why']): void => {
         isOver = true;
         stopWaiting();
@@ -47,11 +51,10 @@ export class Deadline {
       const onClose = (): void => give('gone');
       const cancel = at === Infinity ? undefined : clock.after(Math.max(0, at - clock.now()), () => give('timeout'));
       socket.once('close', onClose);
-      const stopWaiting = (): void => {
-        cancel?.();
-        socket.removeListener('close', onClose);
-      };
-      result.then(
+      // It went before: the event will not come again.
+      if (socket.closed) onClose();
+      // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
+      Promise.resolve(result).then(
         (value) => {
           stopWaiting();
           resolve(value);

@@ -1,0 +1,77 @@
+import express from 'express';
+import jwt from 'jsonwebtoken';
+import { setClock } from '../../lib/connection/clock.js';
+import { metrics } from '../../lib/index.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import { turns } from '../connection/open.js';
+import { serve } from '../support/server.js';
+import { recipe } from './blocks.js';
+import { type Client, connect, refused } from './client.js';
+
+const PAGE = 'docs/admission.md';
+
+describe('docs/admission.md', () => {
+  it('takes twenty connections of one address, by what the proxy says', async () => {
+    const { url } = await serve(recipe(PAGE, 'class Chat'));
+    const headers = { 'X-Forwarded-For': '192.0.2.1' };
+    const clients: Client[] = [];
+    for (let i = 0; i < 20; i++) clients.push(await connect(`${url}/chat/a`, { headers }));
+    expect(await refused(`${url}/chat/b`, { headers })).toMatchObject({ status: 429 });
+    const other = await connect(`${url}/chat/a`, { headers: { 'X-Forwarded-For': '192.0.2.2' } });
+    for (const { socket } of [...clients, other]) socket.close();
+  });
+
+  it('takes five connections of one user, by the session', async () => {
+    const { url, httpUrl } = await serve(recipe(PAGE, 'class Inbox'));
+    const login = async (user: string): Promise<Record<string, string>> => {
+      const { headers } = await fetch(`${httpUrl}/login/${user}`, { method: 'POST' });
+      return { Cookie: headers.getSetCookie().join('; ') };
+    };
+    expect((await refused(`${url}/inbox`)).status).toBe(401);
+    const clients: Client[] = [];
+    // Each from another browser.
+    for (let i = 0; i < 5; i++) clients.push(await connect(`${url}/inbox`, { headers: await login('ada') }));
+    expect((await refused(`${url}/inbox`, { headers: await login('ada') })).status).toBe(429);
+    clients.push(await connect(`${url}/inbox`, { headers: await login('bob') }));
+    expect((await refused(`${url}/inbox`)).status).toBe(401);
+    for (const { socket } of clients) socket.close();
+  });
+
+  it('takes two connections of one user, by the token', async () => {
+    // As in the documentation of every framework: the middleware belongs to a path.
+    const { url } = await serve(recipe(PAGE, 'class Feed'));
+    const bearer = (sub: string, secret = 'change me: 32 random bytes'): Record<string, string> => ({
+      Authorization: `Bearer ${jwt.sign({ sub }, secret)}`,
+    });
+    const clients: Client[] = [];
+    for (let i = 0; i < 2; i++) clients.push(await connect(`${url}/feed`, { headers: bearer('ada') }));
+    expect((await refused(`${url}/feed`, { headers: bearer('ada') })).status).toBe(429);
+    expect((await refused(`${url}/feed`, { headers: bearer('ada', 'forged') })).status).toBe(401);
+    expect((await refused(`${url}/feed`)).status).toBe(401);
+    clients.push(await connect(`${url}/feed`, { headers: bearer('bob') }));
+    for (const { socket } of clients) socket.close();
+  });
+
+  it('slows down whoever moves too fast: 200 moves at once take 8 seconds', async () => {
+    const app = express();
+    app.use(recipe(PAGE, 'class Game'));
+    const { url, server } = await serve(app);
+    const clock = new TestClock();
+    server.on('connection', (socket) => setClock(socket, clock));
+    const { socket, messages } = await connect(`${url}/game`);
+    for (let i = 0; i < 200; i++) socket.send(String(i));
+    const heard: string[] = [];
+    for (let i = 0; i <= 40; i++) heard.push(String(await messages.next()));
+    await turns(10);
+    expect(messages.left).toEqual([]);
+    while (heard.length < 200) {
+      if (messages.left.length > 0) heard.push(String(await messages.next()));
+      else await clock.advance(50);
+    }
+    expect(heard).toEqual(Array.from({ length: 200 }, (_, i) => String(i)));
+    expect(clock.now()).toBeGreaterThan(7900);
+    expect(clock.now()).toBeLessThan(9000);
+    expect(metrics().routes['/game']?.throttled).toBe(1);
+    socket.close();
+  });
+});
