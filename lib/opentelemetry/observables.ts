@@ -76,7 +76,7 @@ export function createObservables(meter: Meter, closeCodes: ReadonlySet<number>)
     total(
       'throttles',
       '{event}',
-      'How often reading from a WebSocket paused because its peer exceeded its rate.',
+      'How often a WebSocket peer began to exceed its rate.',
       ({ throttled }) => [{ value: throttled }],
     ),
     total('messages', '{message}', 'WebSocket messages.', ({ messagesReceived, messagesSent }) =>

@@ -60,7 +60,7 @@ export const COUNTERS: readonly Figure[] = [
   },
   {
     name: 'throttles_total',
-    help: 'How often reading from a WebSocket paused because its peer exceeded its rate.',
+    help: 'How often a WebSocket peer began to exceed its rate.',
     read: ({ throttled }) => throttled,
   },
   {
