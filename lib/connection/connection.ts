@@ -331,7 +331,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   writeText(text: string, flush: boolean): boolean {
     this.demandOpen('write');
-    if (this.isBehind()) return false;
+    if (this.backlog !== undefined && this.isBehind(this.backlog)) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
     else this.writer.text(Opcode.Text, text);
     return this.wroteData(flush);
@@ -339,7 +339,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   writeBytes(opcode: number, payload: Uint8Array, flush: boolean): boolean {
     this.demandOpen('write');
-    if (this.isBehind()) return false;
+    if (this.backlog !== undefined && this.isBehind(this.backlog)) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
@@ -540,9 +540,8 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   /** Whether too much waits for the peer already: then the policy has been applied, and the message is not to be sent. */
-  private isBehind(): boolean {
-    const { backlog } = this;
-    if (backlog === undefined || !backlog.isFull) return false;
+  private isBehind(backlog: Backlog): boolean {
+    if (!backlog.isFull) return false;
     // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
     this.writer.flush();
     if (this.writer.bufferedAmount <= this.settings.maxBufferedAmount) {

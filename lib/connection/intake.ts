@@ -52,10 +52,12 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   /** What the peer was sent waits for it to be taken. */
   private backedUp = false;
   private readonly owner: IntakeOwner;
+  private readonly hooks: ConnectionHooks;
 
   constructor(owner: IntakeOwner) {
     const { settings } = owner;
     this.owner = owner;
+    this.hooks = owner.hooks;
     this.dispatcher = new Dispatcher(settings, this);
     this.meter = settings.isMetered ? this.createMeter() : undefined;
     this.parser = new FrameParser(this.meter ?? this.dispatcher, owner);
@@ -88,7 +90,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   /** Calls `onConnect` or `onRead`: reading waits while it is pending. */
   run(hook: 'onConnect' | 'onRead', args: readonly unknown[]): void {
     try {
-      this.hold(this.owner.hooks[hook](...args), hook);
+      this.hold(this.hooks[hook](...args), hook);
     } catch (error) {
       this.owner.hookFailed(error, hook);
     }
@@ -144,7 +146,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   onUnit(value: Unit): void {
     try {
-      this.hold(this.owner.hooks.onRead(value), 'onRead');
+      this.hold(this.hooks.onRead(value), 'onRead');
     } catch (error) {
       this.owner.hookFailed(error, 'onRead');
     }
