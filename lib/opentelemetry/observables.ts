@@ -73,12 +73,9 @@ export function createObservables(meter: Meter, closeCodes: ReadonlySet<number>)
       'How often more than maxBufferedAmount bytes waited for a WebSocket peer.',
       ({ slowConsumers }) => [{ value: slowConsumers }],
     ),
-    total(
-      'throttles',
-      '{event}',
-      'How often a WebSocket peer began to exceed its rate.',
-      ({ throttled }) => [{ value: throttled }],
-    ),
+    total('throttles', '{event}', 'How often a WebSocket peer began to exceed its rate.', ({ throttled }) => [
+      { value: throttled },
+    ]),
     total('messages', '{message}', 'WebSocket messages.', ({ messagesReceived, messagesSent }) =>
       inAndOut(messagesReceived, messagesSent),
     ),
