@@ -482,8 +482,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   #endpoint<D extends Delimiter>(): Endpoint<MessageOf<D>, Data> {
+    const connection = this.#bound;
     return {
       messages: () => this.messages<D>(),
+      get dropped() {
+        return connection.dropped;
+      },
       write: (data) => this.write(data),
       drained: () => this.drained(),
       // A stream that ends when its connection has ended has nothing left to close.

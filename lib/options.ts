@@ -33,6 +33,9 @@ export interface Refusal {
   body?: string | Uint8Array | object | undefined;
 }
 
+/** A function that may take the request for Express's, as a hook may: compared as methods are. */
+type Bivariant<F extends (...args: never[]) => unknown> = { call(...args: Parameters<F>): ReturnType<F> }['call'];
+
 /**
  * Who may connect from a browser. `'same-origin'`: pages of the host that is asked. `'*'`: everybody. A list: these origins,
  * each as `scheme://host[:port]`. A function decides for itself. A request without `Origin` comes from no browser and is let
@@ -42,18 +45,18 @@ export type OriginPolicy =
   | 'same-origin'
   | '*'
   | readonly string[]
-  | ((origin: string, request: IncomingMessage) => boolean | Promise<boolean>);
+  | Bivariant<(origin: string, request: IncomingMessage) => boolean | Promise<boolean>>;
 
 /** The subprotocols the server speaks, the ones it likes best first; or a function that chooses from those offered. */
 export type SubprotocolChoice =
   | readonly string[]
-  | ((offered: readonly string[], request: IncomingMessage) => string | undefined);
+  | Bivariant<(offered: readonly string[], request: IncomingMessage) => string | undefined>;
 
 /** Turns a route param into a value; `undefined` means that the path does not match. */
 export type Converter<T = unknown> = (value: string) => T | undefined;
 
 /** Tells by what connections are counted together. */
-export type ConnectionKey = 'ip' | ((request: IncomingMessage) => string | undefined);
+export type ConnectionKey = 'ip' | Bivariant<(request: IncomingMessage) => string | undefined>;
 
 export interface ConnectionOptions<D extends Delimiter = Delimiter> {
   /** The `readDelimiter` each connection begins with. Default `EntireMessage`: what users of WebSockets expect. */

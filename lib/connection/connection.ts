@@ -251,10 +251,13 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   takeSignsOfLife(): boolean {
-    // While we do not read for reasons of our own, silence is not the peer's.
-    const isAlive = this.heard || this.intake.isHeldByUs;
+    const { heard } = this;
     this.heard = false;
-    return isAlive;
+    return heard;
+  }
+
+  get isDeaf(): boolean {
+    return this.intake.isHeldByUs;
   }
 
   heartbeat(): void {

@@ -31,8 +31,10 @@ export class DrainWatch {
   watch(): void {
     if (this.waiting || this.over || this.writer.waiting || this.socket.writableEnded) return;
     this.waiting = true;
-    if (this.socket.writableLength === 0) process.nextTick(() => this.taken());
-    else this.writer.whenTaken(() => this.taken());
+    // Whoever waits now has nothing unflushed any more: when this has been taken, so has all that they wait for.
+    const due = this.waiters.length;
+    if (this.socket.writableLength === 0) process.nextTick(() => this.taken(due));
+    else this.writer.whenTaken(() => this.taken(due));
   }
 
   /** The connection has gone, and what was not taken never will be. */
@@ -42,10 +44,11 @@ export class DrainWatch {
     this.waiters = [];
   }
 
-  private taken(): void {
+  private taken(due: number): void {
     this.waiting = false;
     if (this.over) return;
     this.owner.onTaken();
+    for (const { resolve } of this.waiters.splice(0, due)) resolve();
     if (this.writer.bufferedAmount > 0 || this.writer.waiting) {
       // More has been written meanwhile: flushed already, or its flush calls `watch` again.
       this.watch();

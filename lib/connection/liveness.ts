@@ -6,7 +6,7 @@
  *
  * The connection is looked at several times per interval and asked whether anything has come since; that costs what arrives
  * no more than a flag, which is why silence is known to within a sixteenth of the interval: pings are early by that much, not
- * late. While our own side does not read (a handler is busy), silence is not the peer's and does not count.
+ * late. While our own side does not read (a handler is busy), silence is not the peer's: pings go out, and nobody is given up.
  */
 import type { Duplex } from 'node:stream';
 import { progress } from './progress.js';
@@ -16,8 +16,10 @@ export interface Watched {
   readonly socket: Duplex;
   /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
   readonly version: number;
-  /** Whether anything has come, or was taken, since this was asked last. */
+  /** Whether anything has come since this was asked last. */
   takeSignsOfLife(): boolean;
+  /** Whether we do not read for reasons of our own: an answer would not be heard. */
+  readonly isDeaf: boolean;
   /** When the last message passed; only asked where there is an `idleTimeout`. */
   readonly activeAt: number;
   heartbeat(): void;
@@ -93,6 +95,7 @@ export class Liveness implements Timed {
       this.silentSince = this.lookedAt;
       this.pingedAt = 0;
     }
+    if (watched.isDeaf) return this.untilSign(watched, now);
     if (this.pingedAt === 0) {
       const left = this.silentSince + pingInterval - now;
       if (left > 0) return Math.min(left, pingInterval / LOOKS);
@@ -102,6 +105,20 @@ export class Liveness implements Timed {
     const left = this.pingedAt + pongTimeout - now;
     if (left <= 0) watched.onLost();
     return Math.min(left, pingInterval / LOOKS);
+  }
+
+  /**
+   * While we do not read, no answer is expected. A ping is sent all the same, each interval: proxies hear it, and do not give up
+   * on a handler that takes its time; and a peer that has gone answers it with a reset, which is noticed.
+   */
+  private untilSign(watched: Watched, now: number): number {
+    const { pingInterval } = this.settings;
+    this.pingedAt = 0;
+    if (this.silentSince + pingInterval <= now) {
+      this.silentSince = now;
+      watched.heartbeat();
+    }
+    return Math.min(this.silentSince + pingInterval - now, pingInterval / LOOKS);
   }
 
   /**

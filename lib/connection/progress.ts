@@ -11,6 +11,21 @@ export function progress(socket: Duplex): number {
   return written - (typeof handle === 'object' && handle !== null ? numberIn(handle, 'writeQueueSize') : 0);
 }
 
+/**
+ * Bytes that the kernel has not taken. A write that libuv is at counts in `writableLength` as a whole until the last of it has
+ * gone; what is left of it is only told by the handle. Where that is not to be had (TLS, streams that are no sockets): as a whole.
+ */
+export function untaken(socket: Duplex): number {
+  const { writableLength } = socket;
+  if (writableLength === 0 || Reflect.has(socket, 'encrypted')) return writableLength;
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const state: unknown = Reflect.get(socket, '_writableState');
+  if (typeof handle !== 'object' || handle === null || typeof state !== 'object' || state === null)
+    return writableLength;
+  const gone = numberIn(state, 'writelen') - numberIn(handle, 'writeQueueSize');
+  return gone > 0 && gone <= writableLength ? writableLength - gone : writableLength;
+}
+
 function numberIn(object: object, property: string): number {
   const value: unknown = Reflect.get(object, property);
   return typeof value === 'number' ? value : 0;

@@ -11,6 +11,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
+import { untaken } from './progress.js';
 import { MAX_COPIED, type Slab, slabFor } from './slab.js';
 
 export interface Job {
@@ -49,7 +50,7 @@ export class Writer implements Flushable {
 
   /** Bytes that were written and that the kernel has not taken yet. */
   get bufferedAmount(): number {
-    return this.pending + this.socket.writableLength;
+    return this.pending + untaken(this.socket);
   }
 
   /** Whether a job is sending: then nothing else can be sent, and the frame at hand cannot be ended early. */

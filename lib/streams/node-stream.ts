@@ -1,6 +1,6 @@
 /** A connection as a Node stream in object mode: one object is one message, or unit. */
 import { Duplex } from 'node:stream';
-import type { Endpoint } from './endpoint.js';
+import { type Endpoint, send } from './endpoint.js';
 import { codeFor } from './web-streams.js';
 
 export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
@@ -17,12 +17,7 @@ export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
       );
     },
     write(chunk: Out, _encoding, callback) {
-      try {
-        if (endpoint.write(chunk)) callback();
-        else endpoint.drained().then(() => callback(), callback);
-      } catch (error) {
-        callback(error instanceof Error ? error : new Error(String(error)));
-      }
+      send(endpoint, chunk).then(() => callback(), callback);
     },
     final(callback) {
       endpoint.close();

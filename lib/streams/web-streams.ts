@@ -1,6 +1,6 @@
 /** A connection as a pair of web streams, as of the WHATWG's `WebSocketStream`: one chunk is one message, or unit. */
 import { CloseCode } from '../framing/close-code.js';
-import type { Endpoint } from './endpoint.js';
+import { type Endpoint, send } from './endpoint.js';
 
 export interface WebStreams<In, Out> {
   readonly readable: ReadableStream<In>;
@@ -25,9 +25,7 @@ export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<I
     { highWaterMark: 0 },
   );
   const writable = new WritableStream<Out>({
-    async write(chunk) {
-      if (!endpoint.write(chunk)) await endpoint.drained();
-    },
+    write: (chunk) => send(endpoint, chunk),
     close: () => endpoint.close(),
     abort: (reason: unknown) => endpoint.close(codeFor(reason)),
   });

@@ -143,6 +143,56 @@ describe('a drain watch', () => {
   });
 });
 
+describe('what was written before drained() is called', () => {
+  class OneByOne extends Duplex {
+    override _write(_chunk: Buffer, _encoding: string, taken: () => void): void {
+      setTimeout(taken, 5);
+    }
+
+    override _read(): void {}
+  }
+
+  it('is all that it waits for: who writes on does not keep it from being fulfilled', async () => {
+    const socket = new OneByOne();
+    let watch: DrainWatch | undefined;
+    const writer = new Writer(socket, { onFlush: () => watch?.watch() });
+    watch = new DrainWatch(socket, writer, { onTaken() {}, onDrained() {} });
+    writer.text(1, 'asked for');
+    writer.flush();
+    let isDrained = false;
+    void watch.drained().then(() => {
+      isDrained = true;
+    });
+    watch.watch();
+    for (let i = 0; i < 200 && !isDrained; i++) {
+      writer.text(1, 'news');
+      writer.flush();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(isDrained).toBe(true);
+    expect(writer.bufferedAmount).toBeGreaterThan(0);
+  });
+});
+
+describe('bufferedAmount', () => {
+  it('falls while a large message is being taken, and not only when the last of it has been', async () => {
+    const { client, handler } = await open();
+    const { socket } = client;
+    const SIZE = 40 << 20;
+    let received = 0;
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received >= SIZE / 2) socket.pause();
+    });
+    handler.write(Buffer.alloc(SIZE));
+    while (received < SIZE / 2) await turns();
+    await turns(20);
+    expect(handler.bufferedAmount).toBeGreaterThan(0);
+    expect(handler.bufferedAmount).toBeLessThanOrEqual(SIZE + 10 - received);
+  });
+});
+
 describe('onWrite', () => {
   it('is called when all that was written has been taken, once', async () => {
     const calls = new Happenings<number>();

@@ -143,6 +143,42 @@ describe('the heartbeat', () => {
     expect((await closes.next())[0]).toBe(1006);
   });
 
+  it('is sent also while the handler is busy, for the proxies: once each interval', async () => {
+    const work = deferred();
+    const opened = await openTimed({ onRead: () => work.promise }, { pingInterval: 1000, pongTimeout: 300 });
+    const { clock, client, handler, socket, closes } = opened;
+    await sendAndSettle(opened, text('work'));
+    const before = socket.bytesWritten;
+    await clock.advance(10_000);
+    // A ping has two bytes.
+    expect(socket.bytesWritten - before).toBeGreaterThanOrEqual(2 * 9);
+    expect(socket.bytesWritten - before).toBeLessThanOrEqual(2 * 11);
+    expect(await client.next()).toMatchObject(PING);
+    expect(handler.readyState).toBe(1);
+    // From now on an answer would be heard.
+    work.resolve();
+    await turns(2);
+    await clock.advance(1000);
+    expect(closes.left).toEqual([]);
+    await clock.advance(300);
+    expect((await closes.next())[0]).toBe(1006);
+  });
+
+  it('finds a peer that has gone while the handler is busy', async () => {
+    const work = deferred();
+    const opened = await openTimed({ onRead: () => work.promise });
+    await sendAndSettle(opened, text('work'), text('more'));
+    opened.client.socket.destroy();
+    await turns(5);
+    while (!opened.socket.destroyed && opened.clock.now() < 1e6) {
+      await opened.clock.advance(25_000);
+      await turns(5);
+    }
+    expect(opened.socket.destroyed).toBe(true);
+    work.resolve();
+    expect((await opened.closes.next())[0]).toBe(1006);
+  });
+
   it('does not hold it against the peer that nobody asks messages() for more', async () => {
     const opened = await openTimed({
       onConnect() {

@@ -92,6 +92,23 @@ describe('toDuplex()', () => {
     expect((await failed)[0]).toMatchObject({ code: 'ERR_WS_INVALID_STATE' });
   });
 
+  it("loses nothing under the policy 'drop', also when somebody else has written too much", async () => {
+    const { client, handler } = await open({}, { maxBufferedAmount: 65_536, slowConsumer: 'drop' });
+    client.socket.pause();
+    const duplex = handler.toDuplex();
+    let others = 0;
+    for (; handler.write(Buffer.alloc(60_000)) || handler.dropped === 0; others++) await turns(2);
+    const written = new Promise<void>((resolve) => {
+      duplex.write('row 1', () => duplex.write('row 2', () => resolve()));
+    });
+    await turns();
+    client.socket.resume();
+    for (; others > 0; others--) expect((await client.next()).opcode).toBe(2);
+    expect(await client.nextText()).toBe('row 1');
+    expect(await client.nextText()).toBe('row 2');
+    await written;
+  });
+
   it('passes on what write refuses', async () => {
     const { handler } = await open();
     const duplex = handler.toDuplex();
