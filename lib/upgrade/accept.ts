@@ -12,6 +12,7 @@ import { report } from '../connection/report.js';
 import { bind, type WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
 import { publish } from '../telemetry/channels.js';
+import { HandshakeAtWork, serverOf } from './at-work.js';
 import { Deadline, HandshakeOver } from './deadline.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
@@ -26,6 +27,8 @@ import { isPipelined, releaseFromServer } from './release.js';
 import { sendRefusal, sendSwitchingProtocols } from './respond.js';
 
 const NOTHING = Buffer.alloc(0);
+/** Seconds: it is busy, perhaps, and not gone. */
+const RETRY = { 'Retry-After': '5' };
 
 /** Answers the request; `args` are for `onConnect`. Never rejected. */
 export async function accept(
@@ -74,6 +77,7 @@ class Handshake {
   private readonly deadline: Deadline;
   /** The 101 is on its way. */
   private isSwitching = false;
+  private atWork: HandshakeAtWork | undefined = undefined;
 
   constructor(plan: Plan, request: IncomingMessage, response: ServerResponse) {
     this.plan = plan;
@@ -90,18 +94,24 @@ class Handshake {
     if (draining !== undefined) return refuseWhileDraining(draining);
     const leave = plan.admission?.enter(request);
     if (leave !== undefined && typeof leave !== 'function') return leave;
+    const { socket } = request;
+    this.atWork = new HandshakeAtWork(socket, serverOf(request));
     let refusal: PlainRefusal | undefined;
     try {
       refusal = await this.answer(asked, args);
     } catch (error) {
       if (!(error instanceof HandshakeOver)) throw error;
       if (error.why === 'timeout')
-        refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.');
+        refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
     } finally {
-      // Its place is taken for as long as the connection is there. Where somebody else has answered there is none, and the
-      // socket may bring more requests.
-      if (leave !== undefined && this.isSwitching && !request.socket.destroyed) request.socket.once('close', leave);
-      else leave?.();
+      // Where somebody else has answered there is no connection, and the socket may bring more requests.
+      if (this.isSwitching && !socket.destroyed) {
+        // Its place is taken for as long as the connection is there.
+        if (leave !== undefined) socket.once('close', leave);
+      } else {
+        leave?.();
+        this.atWork.over();
+      }
     }
     return refusal;
   }
@@ -151,6 +161,7 @@ class Handshake {
     // The hook may have taken its time: the peer has gone, or somebody else has answered.
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
     this.isSwitching = true;
+    this.atWork?.switching();
     const { subprotocol, isSecure: secure, hooks } = connection;
     const { route, tally } = this.plan.settings;
     tally.counts.accepted++;
@@ -166,6 +177,7 @@ class Handshake {
       releaseFromServer(socket);
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
       else open(request, connection, args, head);
+      this.atWork?.over();
     });
   }
 }

@@ -16,6 +16,7 @@ import { checkCloseArguments } from '../framing/close-payload.js';
 import { checkTimeout, isPlainObject } from '../option-checks.js';
 import { publish } from '../telemetry/channels.js';
 import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
+import { type HandshakeAtWork, handshakesAtWork } from './at-work.js';
 import { beginDraining, endDraining } from './draining.js';
 
 export interface DrainOptions {
@@ -152,7 +153,7 @@ function endWithAnswer(_request: IncomingMessage, response: ServerResponse): voi
 type Resolved = { readonly [K in keyof DrainOptions]-?: Exclude<DrainOptions[K], undefined> };
 
 class Drain {
-  private readonly left = new Set<OpenConnection>();
+  private readonly left = new Set<object>();
   private closed = 0;
   private terminated = 0;
   private done: () => void = () => {};
@@ -174,6 +175,7 @@ class Drain {
     const take = (connection: OpenConnection): void => this.take(connection, 0);
     beginDraining(server, { retryAfter: this.options.retryAfter, take });
     for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
+    for (const handshake of handshakesAtWork(server)) this.waitFor(handshake);
     if (this.left.size > 0) {
       // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
       const alive = setInterval(() => {}, FOR_EVER);
@@ -212,8 +214,18 @@ class Drain {
     });
   }
 
-  private drop(connection: OpenConnection): void {
-    this.left.delete(connection);
+  /** It will be refused, or its connection be taken. A hook that does not settle is not waited for beyond the deadline. */
+  private waitFor(handshake: HandshakeAtWork): void {
+    this.left.add(handshake);
+    const cancelDeadline = clockOf(handshake.socket).after(this.options.timeout, () => this.drop(handshake));
+    handshake.whenOver(() => {
+      cancelDeadline();
+      this.drop(handshake);
+    });
+  }
+
+  private drop(done: object): void {
+    this.left.delete(done);
     if (this.left.size === 0) this.done();
   }
 }

@@ -1,6 +1,7 @@
 /** Which servers drain: known to the handshakes that they refuse, and to `drain`, which closes what is open. */
 import type { IncomingMessage } from 'node:http';
 import type { OpenConnection } from '../telemetry/tally.js';
+import { serverOf } from './at-work.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 
 export interface Draining {
@@ -21,9 +22,8 @@ export function endDraining(server: object): void {
 }
 
 export function drainingOf(request: IncomingMessage): Draining | undefined {
-  // Node's HTTP server sets it on every socket that it serves.
-  const server: unknown = Reflect.get(request.socket, 'server');
-  return typeof server === 'object' && server !== null ? servers.get(server) : undefined;
+  const server = serverOf(request);
+  return server && servers.get(server);
 }
 
 export function refuseWhileDraining({ retryAfter }: Draining): PlainRefusal {

@@ -113,6 +113,21 @@ describe('more than maxBufferedAmount', () => {
     expect(fast.handler.bufferedAmount).toBe(0);
   });
 
+  it('is what each of many peers that do not read costs at most, and a turn’s worth', async () => {
+    const { open: connect } = await serveHooks({}, { maxBufferedAmount: MIB, slowConsumer: 'drop' });
+    const stuck: Opened[] = [];
+    for (let i = 0; i < 20; i++) stuck.push(await connect());
+    for (const { client } of stuck) client.socket.pause();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 400; i++) {
+      for (const { handler } of stuck) handler.write(Buffer.alloc(100 * KIB, i));
+      await turns();
+    }
+    for (const { handler } of stuck) expect(handler.dropped).toBeGreaterThan(0);
+    // 800 MiB were written; some of what was dropped the collector may not have seen yet.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(stuck.length * 3 * MIB);
+  });
+
   it('may be as much as it likes where there is no limit', async () => {
     const opened = await open({}, { maxBufferedAmount: Infinity });
     opened.client.socket.pause();

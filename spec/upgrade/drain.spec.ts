@@ -16,7 +16,7 @@ import {
   websocketRoute,
 } from '../../lib/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import { deferred, type Hooks, type Opened, openDraft76, serveHooks } from '../connection/open.js';
+import { deferred, type Hooks, type Opened, openDraft76, serveHooks, turns } from '../connection/open.js';
 import { type Built, build, type Program, start } from '../support/built.js';
 import { text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
@@ -118,24 +118,62 @@ describe('a server that drains', () => {
     const client = await RawClient.connect(server);
     client.sendHandshake();
     await asked.next();
-    await drain(server.server);
+    let isDrained = false;
+    const drained = drain(server.server).finally(() => {
+      isDrained = true;
+    });
+    await turns(20);
+    // The hook may need what is closed after that.
+    expect(isDrained).toBe(false);
     answer.resolve(true);
     expect(await client.response()).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    expect(await drained).toEqual({ closed: 0, terminated: 0 });
     expect(connected).toBe(0);
+  });
+
+  it('does not wait for handshakes that are over, however they ended, nor beyond the deadline', async () => {
+    const asked = new Happenings<string>();
+    const vanished = new Happenings<string>();
+    const route = websocketRoute({
+      async onHandshake({ url, socket }: IncomingMessage) {
+        asked.push('asked');
+        if (url === '/refused') return false;
+        if (url === '/throwing') throw new Error('a test');
+        if (url === '/vanishing') socket.once('close', () => vanished.push('vanished'));
+        return url === '/accepted' || new Promise<boolean>(() => {});
+      },
+      onError() {},
+    });
+    const server = await serve(route);
+    for (const path of ['/refused', '/throwing', '/accepted', '/vanishing']) {
+      const client = await RawClient.connect(server);
+      client.sendHandshake(path);
+      await asked.next();
+      if (path === '/vanishing') client.socket.resetAndDestroy();
+      else await client.response();
+      if (path === '/accepted') await client.close();
+    }
+    await vanished.next();
+    await turns(5);
+    expect(await drain(server.server)).toEqual({ closed: 0, terminated: 0 });
+
+    const other = await serve(route);
+    (await RawClient.connect(other)).sendHandshake('/for-ever');
+    await asked.next();
+    expect(await drain(other.server, { timeout: 50 })).toEqual({ closed: 0, terminated: 0 });
   });
 
   it('closes the connection whose 101 is on its way when it begins', async () => {
     const { server, open } = await serveHooks({});
-    const began = new Happenings<string>();
-    const begin = (): void => {
-      void drain(server.server, { jitter: 0 });
-      began.push('began');
-    };
+    const began = new Happenings<ReturnType<typeof drain>>();
+    const begin = (): void => began.push(drain(server.server, { jitter: 0 }));
     subscribe('websocket-route:accept', begin);
     const { client, closes } = await open().finally(() => unsubscribe('websocket-route:accept', begin));
-    await began.next();
+    // A promise in a promise would be unwrapped.
+    const [drained] = began.left;
     expect(await leave(client)).toBe(1001);
     expect(await closes.next()).toEqual([1001, '', true]);
+    expect(await drained).toEqual({ closed: 1, terminated: 0 });
   });
 
   it('leaves other servers of the process alone', async () => {
@@ -164,7 +202,7 @@ describe('a server that drains', () => {
   });
 
   it('accepts again when it listens anew, and may be drained again', async () => {
-    const { server, open } = await serveHooks({});
+    const { server } = await serveHooks({});
     await drain(server.server);
     await new Promise((resolve) => server.server.close(resolve));
     await serve(server.server);
@@ -175,7 +213,6 @@ describe('a server that drains', () => {
     expect(await leave(client)).toBe(1001);
     expect(await result).toEqual({ closed: 1, terminated: 0 });
     expect((await (await RawClient.connect(again)).handshake()).status).toBe(503);
-    expect(open).toBeDefined();
   });
 
   it('tells the channel', async () => {
