@@ -146,11 +146,13 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
     this.writer.close();
     this.closing?.gone();
     this.drain?.stop(this.invalidState('drained'));
+    this.over?.gone();
     this.settings.tally.closed(this);
     this.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
     if (this.peerEnded) this.intake.ebb();
     else this.intake.stop();
+    this.intake.handOver();
     if (!this.intake.isHeld) this.finish();
   }
 
@@ -165,6 +167,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   pong(payload: Buffer): void {
+    this.intake.meter?.passed();
     const answer = this.pings?.answered(payload);
     if (answer === undefined || this.state !== State.OPEN) return;
     this.call('onPong', () => this.hooks.onPong(answer));
@@ -227,7 +230,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   hookFailed(error: unknown, hook: HookName): void {
     // The handler went on although its connection had gone meanwhile: that is no mistake of its own.
-    if (error instanceof InvalidStateError && !canSend(this.state)) return;
+    if (isDueToState(error) && !canSend(this.state)) return;
     const { name, route, tally } = this.settings;
     tally.count('errors', hook);
     publish('error', () => ({ route, connection: this.hooks, error, hook }));
@@ -398,6 +401,12 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
     this.intake.mute();
     // It has said its last word, and was not heard while the handler was at work.
     if (this.peerEnded) this.onEnd();
+  }
+
+  get signal(): AbortSignal {
+    this.over ??= new Over();
+    if (this.state === State.CLOSED) this.over.gone();
+    return this.over.signal;
   }
 
   leave(code: number, reason: string): void {
@@ -594,6 +603,11 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** `AbortError`s of Node have the reason of the `signal` for their cause. */
+function isDueToState(error: unknown): boolean {
+  return error instanceof InvalidStateError || (error instanceof Error && error.cause instanceof InvalidStateError);
+}
 
 function numberOf(socket: Duplex, property: 'bytesRead' | 'bytesWritten'): number {
   const value: unknown = Reflect.get(socket, property);

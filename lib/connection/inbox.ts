@@ -1,6 +1,7 @@
 /**
  * Pull style: what `onRead` would get, taken one by one by whoever asks. Reading waits while nobody does, so that nothing is
- * queued here: TCP holds the peer back.
+ * queued here: TCP holds the peer back. Only until somebody has asked for the first time is one unit read ahead: who just
+ * writes, and never asks, hears of goodbyes and pongs all the same.
  */
 import type { UnitConsumer } from '../dispatch/dispatcher.js';
 import type { Unit } from '../dispatch/reader.js';
@@ -21,15 +22,23 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
   private readonly items: Item[] = [];
   private readonly takers: ((result: IteratorResult<Item>) => void)[] = [];
   private ended = false;
+  /** Somebody has asked for a unit. */
+  wasAsked = false;
+  private hoards = false;
   private readonly owner: InboxOwner;
 
   constructor(owner: InboxOwner) {
     this.owner = owner;
   }
 
-  /** Whether somebody waits for a unit: then nothing is being handled. */
-  get isWaiting(): boolean {
-    return this.takers.length > 0;
+  /** Whether nothing more is wanted for now: a unit was taken, and no other has been asked for, or one waits to be taken. */
+  get isFull(): boolean {
+    return this.takers.length === 0 && (this.wasAsked || this.items.length > 0) && !this.hoards;
+  }
+
+  /** Keeps all that comes from now on for whoever asks later: the connection has gone, and what is left of it is not much. */
+  hoard(): void {
+    this.hoards = true;
   }
 
   // What the dispatcher calls.
@@ -59,6 +68,7 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
   // What the user calls, by way of `for await`.
 
   next(): Promise<IteratorResult<Item>> {
+    this.wasAsked = true;
     const [value] = this.items.splice(0, 1);
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.ended) return Promise.resolve(DONE);
@@ -84,7 +94,7 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
     const take = this.takers.shift();
     if (take === undefined) this.items.push(item);
     else take({ done: false, value: item });
-    if (this.takers.length === 0) this.owner.onFull();
+    if (this.isFull) this.owner.onFull();
   }
 }
 

@@ -74,12 +74,12 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   /** Whether it waits for any other reason than that the peer does not take what it is sent. */
   get isHeldByUs(): boolean {
-    return this.unthrottle !== undefined || this.isHandling;
+    return this.unthrottle !== undefined || (this.inbox === undefined ? this.busy : this.inbox.isFull);
   }
 
   /** Whether the handler is at work: a hook is pending, or a unit of `messages()` was taken and no other asked for. */
   get isHandling(): boolean {
-    return this.inbox === undefined ? this.busy : !this.inbox.isWaiting;
+    return this.inbox?.wasAsked ? this.inbox.isFull : this.busy;
   }
 
   feed(chunk: Buffer): void {
@@ -99,7 +99,10 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   /** From now on units go to whoever reads this, until that one leaves. */
   messages(): Inbox {
     if (this.inbox !== undefined) {
-      throw new InvalidStateError('messages() is being read already: there is one reader at a time');
+      throw new InvalidStateError(
+        'messages() is being read already, and there is one reader at a time: ' +
+          'leave the first by break or return in its for await, or by its return()',
+      );
     }
     const inbox = new Inbox(this);
     if (!this.owner.mayDeliver) {
@@ -108,7 +111,8 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     }
     this.inbox = inbox;
     this.dispatcher.deliverTo(inbox);
-    this.halt();
+    // The hook that is pending does not make it wait any more.
+    queueMicrotask(() => this.proceed());
     return inbox;
   }
 
@@ -124,6 +128,20 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     if (!this.backedUp) return;
     this.backedUp = false;
     this.proceed();
+  }
+
+  /**
+   * The connection has gone, and no hook is pending that might ask for the rest. Whoever has a reader of `messages()` may take it
+   * later, or has forgotten it: nobody waits for that.
+   */
+  handOver(): void {
+    const { inbox } = this;
+    if (inbox === undefined || this.busy) return;
+    inbox.hoard();
+    this.owner.receive(() => {
+      this.dispatcher.resume();
+      this.parser.resume();
+    });
   }
 
   /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */

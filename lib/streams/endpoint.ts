@@ -6,6 +6,8 @@ export interface Endpoint<In, Out> {
   readonly dropped: number;
   drained(): Promise<void>;
   close(code?: number): void;
+  /** A stream has failed, and nobody listens. */
+  unheard(error: unknown): void;
 }
 
 /** Sends a chunk, and waits while the peer is behind. A stream loses nothing, whatever the policy for slow consumers. */

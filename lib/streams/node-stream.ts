@@ -5,7 +5,7 @@ import { codeFor } from './web-streams.js';
 
 export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
   const messages = endpoint.messages();
-  return new Duplex({
+  const duplex = new Duplex({
     objectMode: true,
     // Nothing is read ahead of who asks: what waits, waits in the network.
     readableHighWaterMark: 1,
@@ -29,4 +29,9 @@ export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
       callback(error);
     },
   });
+  // Where nobody listens, as with a bare `pipe`, an error would end the process: any client could, by leaving.
+  duplex.on('error', (error) => {
+    if (duplex.listenerCount('error') === 1) endpoint.unheard(error);
+  });
+  return duplex;
 }

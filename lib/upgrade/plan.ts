@@ -23,7 +23,8 @@ export interface Plan {
 export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
   const Handler = handlerClass(handler);
   const { rate, idleTimeout } = options;
-  const route = path ?? (Handler.name === '' ? '(anonymous)' : Handler.name);
+  const handlerName = Handler.name || '(anonymous)';
+  const route = options.name || (path === undefined || path === '/' ? handlerName : path);
   return {
     Handler,
     allowOldHandshake: options.allowOldHandshake,
@@ -37,7 +38,7 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
       tally: tallyOf(route),
       route,
       watchesWrites: Handler.prototype.onWrite !== WebSocketHandler.prototype.onWrite,
-      name: path === undefined ? Handler.name : `${Handler.name} at ${path}`,
+      name: route === handlerName ? route : `${handlerName} at ${route}`,
     },
   };
 }

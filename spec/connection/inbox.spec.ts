@@ -227,4 +227,39 @@ describe('messages()', () => {
     await client.close(1011);
     expect(await closes.next()).toEqual([1011, '', true]);
   });
+
+  it('reads one unit ahead, and no more, until somebody asks for the first time', async () => {
+    const opened = await open();
+    const { client, handler, socket, closes } = opened;
+    const messages = handler.messages();
+    client.send(frame({ opcode: 9, payload: 'heard' }));
+    expect((await client.next()).payload.toString()).toBe('heard');
+    client.send(text('one'), frame({ opcode: 9, payload: 'not heard yet' }));
+    await turns(10);
+    expect(socket.isPaused()).toBe(true);
+    expect((await messages.next()).value).toBe('one');
+    const next = messages.next();
+    expect((await client.next()).payload.toString()).toBe('not heard yet');
+    await client.close(1000);
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(await closes.next()).toEqual([1000, '', true]);
+  });
+
+  it('is not waited for by onClose when it was forgotten, and what had come may still be taken', async () => {
+    const { client, handler, socket, closes } = await open();
+    const messages = handler.messages();
+    client.send(text('one'));
+    expect((await messages.next()).value).toBe('one');
+    client.send(text('two'), text('three'));
+    client.socket.end();
+    while (!socket.readableEnded && !socket.destroyed) {
+      socket.resume();
+      await turns();
+    }
+    socket.destroy();
+    expect(await closes.next()).toEqual([1006, '', false]);
+    expect(await messages.next()).toEqual({ done: false, value: 'two' });
+    expect(await messages.next()).toEqual({ done: false, value: 'three' });
+    expect(await messages.next()).toEqual({ done: true, value: undefined });
+  });
 });

@@ -1,4 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Over } from '../../lib/connection/over.js';
+import { text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
+import { open } from './open.js';
 
 describe('the end of a connection', () => {
   it('is there for all who wait for it, once it has come', async () => {
@@ -15,5 +19,46 @@ describe('the end of a connection', () => {
 
   it('is not asked for by whoever only waits', () => {
     expect(new Over().leaving).toBeUndefined();
+  });
+
+  it('aborts its signal when the connection has gone, once', () => {
+    const over = new Over();
+    const { signal } = over;
+    expect(signal.aborted).toBe(false);
+    over.gone();
+    over.gone();
+    expect(signal.aborted).toBe(true);
+    expect(over.signal).toBe(signal);
+    expect(signal.reason).toMatchObject({ code: 'ERR_WS_INVALID_STATE', message: 'the connection has gone' });
+  });
+});
+
+describe('the signal of a handler', () => {
+  it('stops what a hook waits for when the client has gone, which is no error of the hook', async () => {
+    const errors: unknown[] = [];
+    const begun = new Happenings<AbortSignal>();
+    const { client, handler, socket, closes } = await open({
+      async onRead() {
+        begun.push(this.signal);
+        // A name server, a database: something that takes its time, and may be told to stop.
+        await delay(3_600_000, undefined, { signal: this.signal });
+      },
+      onError: (error) => errors.push(error),
+    });
+    client.send(text('ask'));
+    const signal = await begun.next();
+    expect(signal.aborted).toBe(false);
+    expect(handler.signal).toBe(signal);
+    socket.destroy();
+    expect(await closes.next()).toEqual([1006, '', false]);
+    expect(signal.aborted).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  it('is aborted from the beginning where it is asked for too late', async () => {
+    const { client, handler, closes } = await open();
+    await client.close();
+    await closes.next();
+    expect(handler.signal.aborted).toBe(true);
   });
 });

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { metrics } from '../../lib/index.js';
+import { turns } from '../connection/open.js';
 import { serve } from '../support/server.js';
-import { recipe } from './blocks.js';
+import { ROOT, readPage, recipe } from './blocks.js';
 import { type Client, connect } from './client.js';
 
 async function client(words: string, path: string): Promise<Client> {
@@ -57,5 +60,30 @@ describe('docs/async-handlers.md', () => {
     socket.close();
     const [code] = (await once(socket, 'close')) as [number];
     expect(code).toBe(1005);
+  });
+
+  it('sends a file through a stream, and closes, whatever the client sends meanwhile', async () => {
+    process.env['LOG_FILE'] = join(ROOT, 'README.md');
+    const { socket, messages } = await client('class Logs', '/logs');
+    delete process.env['LOG_FILE'];
+    socket.send('nobody asked');
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1000);
+    expect(messages.left.join('')).toBe(readPage('README.md'));
+  });
+
+  it('ends no process when a client leaves in the midst of a stream', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation();
+    process.env['LOG_FILE'] = '/dev/zero';
+    const { socket, messages } = await client('class Logs', '/logs');
+    delete process.env['LOG_FILE'];
+    await messages.next();
+    const open = (): number => metrics().routes['/logs']?.open ?? 0;
+    const before = open();
+    socket.terminate();
+    while (open() === before) await turns();
+    await turns(20);
+    expect(log).not.toHaveBeenCalled();
+    log.mockRestore();
   });
 });

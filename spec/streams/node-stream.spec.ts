@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { WebSocketHandler } from '../../lib/index.js';
 import { deferred, open, turns } from '../connection/open.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
 
 const goodbye = (code: number): Buffer => frame({ opcode: 8, payload: closeBody(code) });
 
@@ -109,6 +110,57 @@ describe('toDuplex()', () => {
     await written;
   });
 
+  it('ends no process where nobody listens: a client that leaves is no error, and others are logged', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation();
+    const { client, handler, closes } = await open();
+    const left = handler.toDuplex();
+    const source = Readable.from(forEver());
+    source.pipe(left);
+    await client.next();
+    client.socket.resetAndDestroy();
+    await closes.next();
+    // Not by `once`, which would listen for errors, too.
+    await new Promise((resolve) => left.on('close', resolve));
+    source.destroy();
+    expect(log).not.toHaveBeenCalled();
+
+    const other = await open();
+    const duplex = other.handler.toDuplex();
+    duplex.write({ not: 'a message' });
+    expect(await other.client.nextClose()).toEqual({ code: 1011, reason: '' });
+    expect(log).toHaveBeenCalledWith('websocket-route: a stream of Tested:', expect.any(TypeError));
+    log.mockRestore();
+  });
+
+  it('hears a goodbye, and pongs, also where it is only written to', async () => {
+    const pongs = new Happenings<number | Buffer>();
+    const { client, handler, closes } = await open({ onPong: (answer) => pongs.push(answer) });
+    const duplex = handler.toDuplex();
+    duplex.write('a download');
+    expect(await client.nextText()).toBe('a download');
+    handler.ping('there?');
+    client.send(frame({ opcode: 10, payload: (await client.next()).payload }));
+    expect(await pongs.next()).toEqual(Buffer.from('there?'));
+    await client.close(1001);
+    expect(await closes.next()).toEqual([1001, '', true]);
+  });
+
+  it('hears a goodbye also while a hook that writes to it is pending', async () => {
+    const failed = new Happenings<unknown>();
+    const { client, closes } = await open({
+      async onConnect(this: WebSocketHandler) {
+        await turns(5);
+        await pipeline(forEver, this.toDuplex()).catch((error: unknown) => failed.push(error));
+      },
+    });
+    await client.next();
+    client.send(goodbye(1001));
+    expect(await failed.next()).toMatchObject({ code: 'ERR_WS_INVALID_STATE' });
+    await client.ended;
+    client.socket.end();
+    expect(await closes.next()).toEqual([1001, '', true]);
+  });
+
   it('passes on what write refuses', async () => {
     const { handler } = await open();
     const duplex = handler.toDuplex();
@@ -117,3 +169,10 @@ describe('toDuplex()', () => {
     expect((await failed)[0]).toMatchObject({ code: 'ERR_WS_INVALID_ARGUMENT' });
   });
 });
+
+async function* forEver(): AsyncGenerator<Buffer> {
+  for (;;) {
+    yield Buffer.alloc(100);
+    await turns();
+  }
+}

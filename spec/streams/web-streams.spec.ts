@@ -89,4 +89,13 @@ describe('toWebStreams()', () => {
     const values: readonly [number, number] | undefined = (await reader.read()).value;
     expect(values).toEqual([258, 3]);
   });
+
+  it('hears a goodbye also where it is only written to', async () => {
+    const { client, handler, closes } = await open();
+    const writer = handler.toWebStreams().writable.getWriter();
+    await writer.write('a download');
+    expect(await client.nextText()).toBe('a download');
+    await client.close(1001);
+    expect(await closes.next()).toEqual([1001, '', true]);
+  });
 });

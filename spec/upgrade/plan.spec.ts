@@ -12,6 +12,20 @@ describe('compilePlan', () => {
   it('names the route for the log', () => {
     expect(compilePlan(Echo, resolveOptions({})).settings.name).toBe('Echo');
     expect(compilePlan(Echo, resolveOptions({}), '/ws/:id').settings.name).toBe('Echo at /ws/:id');
+    expect(compilePlan(Echo, resolveOptions({ name: 'chat' }), '/ws/:id').settings.name).toBe('Echo at chat');
+    expect(compilePlan(class extends Echo {}, resolveOptions({}), '/ws').settings.name).toBe('(anonymous) at /ws');
+    expect(compilePlan({}, resolveOptions({})).settings.name).toBe('(anonymous)');
+  });
+
+  it('names it for metrics: by the option, by its path, or by its handler where the path says nothing', () => {
+    const routeOf = (options: ConnectionOptions, path?: string): string =>
+      compilePlan(Echo, resolveOptions(options), path).settings.route;
+    expect(routeOf({}, '/ws/:id')).toBe('/ws/:id');
+    expect(routeOf({}, '/')).toBe('Echo');
+    expect(routeOf({})).toBe('Echo');
+    expect(routeOf({ name: 'chat' }, '/ws/:id')).toBe('chat');
+    expect(routeOf({ name: 'chat' })).toBe('chat');
+    expect(compilePlan({}, resolveOptions({}), '/').settings.route).toBe('(anonymous)');
   });
 
   it.each([
