@@ -28,7 +28,7 @@ export class Closing {
     this.socket = socket;
     this.writer = writer;
     this.isDraft76 = isDraft76;
-    this.timer = destroyWithoutProgress(socket, timeout);
+    this.timer = destroyWithoutProgress(socket, timeout, writer);
   }
 
   /** Writes our close frame, behind everything else. */

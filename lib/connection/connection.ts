@@ -260,7 +260,8 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   get isDeaf(): boolean {
-    return this.intake.isHeldByUs;
+    // While a file comes slowly, our ping stands behind it: no answer can be expected either.
+    return this.intake.isHeldByUs || this.writer.starved;
   }
 
   heartbeat(): void {
@@ -606,7 +607,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** `AbortError`s of Node have the reason of the `signal` for their cause. */
 function isDueToState(error: unknown): boolean {
-  return error instanceof InvalidStateError || (error instanceof Error && error.cause instanceof InvalidStateError);
+  return [error, Reflect.get(Object(error), 'cause')].some((one) => one instanceof InvalidStateError);
 }
 
 function numberOf(socket: Duplex, property: 'bytesRead' | 'bytesWritten'): number {

@@ -51,6 +51,8 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   private unthrottle: (() => void) | undefined = undefined;
   /** What the peer was sent waits for it to be taken. */
   private backedUp = false;
+  /** A reader of `messages()` has just left. */
+  private isBetween = false;
   private readonly owner: IntakeOwner;
   private readonly hooks: ConnectionHooks;
 
@@ -69,7 +71,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   /** Whether reading waits. While `messages()` is being read, the hook that reads it does not make it wait. */
   get isHeld(): boolean {
-    return this.backedUp || this.isHeldByUs;
+    return this.backedUp || this.isBetween || this.isHeldByUs;
   }
 
   /** Whether it waits for any other reason than that the peer does not take what it is sent. */
@@ -196,8 +198,14 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   onLeft(): void {
     this.inbox = undefined;
     this.dispatcher.deliverTo(this);
-    // Whoever leaves one loop may begin another: nothing in between is given to `onRead`.
-    setImmediate(() => this.proceed());
+    // Whoever leaves one loop may begin another: nothing in between is given to `onRead`, and nothing of it is lost. And whoever
+    // leaves while waiting for more has let the peer send: a hook that is pending makes reading wait again.
+    this.isBetween = true;
+    if (this.owner.mayDeliver) this.halt();
+    setImmediate(() => {
+      this.isBetween = false;
+      this.proceed();
+    });
   }
 
   // What the meter calls.
@@ -260,6 +268,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     this.unthrottle?.();
     this.unthrottle = undefined;
     this.backedUp = false;
+    this.isBetween = false;
     const { inbox } = this;
     this.inbox = undefined;
     inbox?.end();

@@ -58,6 +58,11 @@ export class Writer implements Flushable {
     return this.job !== undefined;
   }
 
+  /** Whether a job has nothing to send yet: what it reads from (a disk, a pipe) is slow, and not the peer. */
+  get starved(): boolean {
+    return this.job !== undefined && this.socket.writableLength === 0;
+  }
+
   /** Whether something waits for `flush`, or for a job to be done. */
   get waiting(): boolean {
     return this.pending > 0 || this.queue !== undefined || this.job !== undefined;

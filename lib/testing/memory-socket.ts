@@ -29,7 +29,7 @@ export class MemorySocket extends Duplex {
   readonly localPort: number;
   readonly encrypted: boolean;
   bytesRead = 0;
-  bytesWritten = 0;
+  private taken = 0;
   private peer!: MemorySocket;
   /** The peer's write that waits until there is room here. */
   private waiting: Callback | undefined = undefined;
@@ -88,6 +88,11 @@ export class MemorySocket extends Duplex {
     return this.destroy();
   }
 
+  /** As of Node's sockets: also what waits. */
+  get bytesWritten(): number {
+    return this.taken + this.writableLength;
+  }
+
   // What a stream does.
 
   override _read(): void {
@@ -97,11 +102,14 @@ export class MemorySocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
-    this.bytesWritten += chunk.length;
+    const done: Callback = (error) => {
+      if (!error) this.taken += chunk.length;
+      callback(error);
+    };
     // A copy: the receiver unmasks what it gets where it is, and the sender may go on using what it gave.
     const copy = Buffer.from(chunk);
     // Not at once: no socket calls back while somebody writes to it.
-    setImmediate(() => this.peer.receive(copy, callback));
+    setImmediate(() => this.peer.receive(copy, done));
   }
 
   override _final(callback: Callback): void {

@@ -185,6 +185,7 @@ describe('the heartbeat', () => {
         this.messages();
       },
     });
+    await sendAndSettle(opened, text('nobody takes this'));
     await opened.clock.advance(200_000);
     expect(opened.handler.readyState).toBe(1);
   });
