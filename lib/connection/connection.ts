@@ -26,12 +26,13 @@ import {
 } from '../framing/state.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/tally.js';
-import { Backlog } from './backlog.js';
+import { Backlog, type BacklogOwner } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
 import { draft76Text } from './draft76-frames.js';
 import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
+import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
 import type { Inbox } from './inbox.js';
 import { Intake, type IntakeOwner } from './intake.js';
@@ -41,12 +42,15 @@ import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
 import { report } from './report.js';
 import { listen, type SocketListener } from './socket-events.js';
+import { bytesReceived, bytesSent } from './traffic.js';
 import { Writer, type WriterOwner } from './writer.js';
 
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
 
-export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner {
+export class Connection
+  implements BacklogOwner, DrainWatchOwner, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner
+{
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
@@ -231,15 +235,12 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   hookFailed(error: unknown, hook: HookName): void {
     // The handler went on although its connection had gone meanwhile: that is no mistake of its own.
     if (isDueToState(error) && !canSend(this.state)) return;
-    const { name, route, tally } = this.settings;
-    tally.count('errors', hook);
-    publish('error', () => ({ route, connection: this.hooks, error, hook }));
     const failed = (second: unknown): void => {
-      report(`onError of ${name} failed`, second);
+      reportSecond(this.settings, second);
       this.close(CloseCode.INTERNAL_ERROR, '');
     };
     try {
-      const result = this.hooks.onError(error, hook);
+      const result = tellError(this.hooks, this.settings, error, hook);
       if (isThenable(result)) result.then(undefined, failed);
     } catch (second) {
       failed(second);
@@ -277,6 +278,12 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   onIdle(): void {
     this.close(CloseCode.GOING_AWAY, `idle for ${this.settings.idleTimeout} ms`);
+  }
+
+  // What the backlog calls.
+
+  onTooSlow(): void {
+    this.fail(new ProtocolError('the peer reads too slowly', CloseCode.TRY_AGAIN_LATER));
   }
 
   // What the writer calls.
@@ -324,12 +331,11 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   }
 
   get bytesReceived(): number {
-    return numberOf(this.socket, 'bytesRead');
+    return bytesReceived(this.socket);
   }
 
   get bytesSent(): number {
-    // Node counts what waits in the stream, too, and no more once it is lost: what has been sent would go back.
-    return Math.max(0, numberOf(this.socket, 'bytesWritten') - this.socket.writableLength);
+    return bytesSent(this.socket);
   }
 
   get server(): unknown {
@@ -338,7 +344,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   writeText(text: string, flush: boolean): boolean {
     this.demandOpen('write');
-    if (this.backlog !== undefined && this.isBehind(this.backlog)) return false;
+    if (this.backlog?.refuses()) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
     else this.writer.text(Opcode.Text, text);
     return this.wroteData(flush);
@@ -346,7 +352,7 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 
   writeBytes(opcode: number, payload: Uint8Array, flush: boolean): boolean {
     this.demandOpen('write');
-    if (this.backlog !== undefined && this.isBehind(this.backlog)) return false;
+    if (this.backlog?.refuses()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
@@ -544,35 +550,12 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
   private backUp(bufferedAmount: number): void {
     const { maxBufferedAmount } = this.settings;
     if (bufferedAmount > maxBufferedAmount) {
-      this.backlog ??= new Backlog();
+      this.backlog ??= new Backlog(this.writer, this);
       this.backlog.exceeded();
     }
     if (bufferedAmount <= maxBufferedAmount / 2) return;
     this.intake.backUp();
     this.watchDrain();
-  }
-
-  /** Whether too much waits for the peer already: then the policy has been applied, and the message is not to be sent. */
-  private isBehind(backlog: Backlog): boolean {
-    if (!backlog.isFull) return false;
-    // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
-    this.writer.flush();
-    if (this.writer.bufferedAmount <= this.settings.maxBufferedAmount) {
-      backlog.isFull = false;
-      backlog.isTold = false;
-      return false;
-    }
-    const { route, slowConsumer: policy, tally } = this.settings;
-    if (!backlog.isTold) {
-      backlog.isTold = true;
-      tally.counts.slowConsumers++;
-      const { bufferedAmount } = this;
-      publish('slow-consumer', () => ({ route, connection: this.hooks, bufferedAmount, policy }));
-    }
-    backlog.dropped++;
-    tally.counts.dropped++;
-    if (policy === 'close') this.fail(new ProtocolError('the peer reads too slowly', CloseCode.TRY_AGAIN_LATER));
-    return true;
   }
 
   private send(flush: boolean): void {
@@ -604,13 +587,3 @@ export class Connection implements DrainWatchOwner, IntakeOwner, OpenConnection,
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** `AbortError`s of Node have the reason of the `signal` for their cause. */
-function isDueToState(error: unknown): boolean {
-  return [error, Reflect.get(Object(error), 'cause')].some((one) => one instanceof InvalidStateError);
-}
-
-function numberOf(socket: Duplex, property: 'bytesRead' | 'bytesWritten'): number {
-  const value: unknown = Reflect.get(socket, property);
-  return typeof value === 'number' ? value : 0;
-}

@@ -60,6 +60,8 @@ export class Dispatcher implements MessageSink, Outlet {
   /** How much of what is held had arrived before that message began. */
   private before = 0;
   private paused = false;
+  /** An empty message that waits for what is held before it. */
+  private owed: MessageKind | undefined = undefined;
   private muted = false;
   private reading = false;
   private overflowing = false;
@@ -129,6 +131,10 @@ export class Dispatcher implements MessageSink, Outlet {
   resume(): void {
     this.paused = false;
     this.dispatchHeld();
+    const { owed } = this;
+    if (owed === undefined || this.paused || this.muted) return;
+    this.owed = undefined;
+    this.deliverEmpty(owed);
   }
 
   /** Nothing more reaches the consumer. */
@@ -248,7 +254,14 @@ export class Dispatcher implements MessageSink, Outlet {
     const nothing = this.untouched;
     this.untouched = true;
     if (!nothing || this.reader === entireReader) this.dispatchHeld();
-    if (nothing && this.reader === entireReader) this.consumer.onUnit(kind === Opcode.Text ? '' : Buffer.alloc(0));
+    if (!nothing || this.reader !== entireReader) return;
+    // What was held before it may have made reading pause: there is one such message at most, as nothing more is parsed then.
+    if (this.paused) this.owed = kind;
+    else this.deliverEmpty(kind);
+  }
+
+  private deliverEmpty(kind: MessageKind): void {
+    this.consumer.onUnit(kind === Opcode.Text ? '' : Buffer.alloc(0));
   }
 
   /** Refuses what only whole messages are made of before it is buffered, on its declared length. */

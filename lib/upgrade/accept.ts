@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Connection } from '../connection/connection.js';
+import { reportSecond, tellError } from '../connection/hook-errors.js';
 import { report } from '../connection/report.js';
 import { bind, type WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
@@ -221,16 +222,12 @@ async function askHandler(
   handler: WebSocketHandler,
   request: IncomingMessage,
   offeredSubprotocols: readonly string[],
-  { settings: { name, route, tally } }: Plan,
+  { settings }: Plan,
   deadline: Deadline,
 ): Promise<CheckedHeaders | PlainRefusal> {
   const headers: ResponseHeaders = {};
-  const failed = (error: unknown): unknown => {
-    tally.count('errors', 'onHandshake');
-    publish('error', () => ({ route, connection: handler, error, hook: 'onHandshake' }));
-    return handler.onError(error, 'onHandshake');
-  };
-  const reported = (second: unknown): void => report(`onError of ${name} failed`, second);
+  const failed = (error: unknown): unknown => tellError(handler, settings, error, 'onHandshake');
+  const reported = (second: unknown): void => reportSecond(settings, second);
   const failedLate = (error: unknown): void => {
     Promise.resolve(error).then(failed).catch(reported);
   };

@@ -313,6 +313,19 @@ describe('paused', () => {
   });
 });
 
+describe('an empty message behind one that pauses', () => {
+  it('waits, and is not lost', () => {
+    const one = new Dispatching('\n', {}, { read: (dispatcher) => dispatcher.pause() }).message('held');
+    one.dispatcher.readDelimiter = EntireMessage;
+    one.message('');
+    expect(one.units).toEqual(['held']);
+    one.dispatcher.resume();
+    expect(one.units).toEqual(['held', '']);
+    one.dispatcher.resume();
+    expect(one.units).toEqual(['held', '']);
+  });
+});
+
 describe('muted', () => {
   it('it delivers nothing more, holds nothing, and never fails', () => {
     for (const cut of CUTS) {

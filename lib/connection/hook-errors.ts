@@ -1,0 +1,34 @@
+/** What becomes of an error that a hook threw, or rejected with. */
+import { InvalidStateError } from '../errors.js';
+import { publish } from '../telemetry/channels.js';
+import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
+import { report } from './report.js';
+
+/**
+ * Counts and publishes it, and calls `onError`.
+ *
+ * @returns what that returns; throws what that throws
+ */
+export function tellError(
+  hooks: Pick<ConnectionHooks, 'onError'>,
+  { route, tally }: Pick<ConnectionSettings, 'route' | 'tally'>,
+  error: unknown,
+  hook: HookName,
+): unknown {
+  tally.count('errors', hook);
+  publish('error', () => ({ route, connection: hooks, error, hook }));
+  return hooks.onError(error, hook);
+}
+
+/** `onError` itself has failed. */
+export function reportSecond({ name }: Pick<ConnectionSettings, 'name'>, error: unknown): void {
+  report(`onError of ${name} failed`, error);
+}
+
+/**
+ * Whether it says that the connection is not open; of one that has gone meanwhile that is no mistake of the handler. `AbortError`s
+ * of Node have the reason of the `signal` for their cause.
+ */
+export function isDueToState(error: unknown): boolean {
+  return [error, Reflect.get(Object(error), 'cause')].some((one) => one instanceof InvalidStateError);
+}
