@@ -72,8 +72,12 @@ export interface HandlerTypes {
   delimiter?: Delimiter;
 }
 
-/** The arguments of `onConnect`. */
-export type ConnectArgs<T extends HandlerTypes> = T extends { args: infer A extends readonly unknown[] }
+/** The arguments of `onConnect`. With a member that `HandlerTypes` does not have they are such that no route gives them. */
+export type ConnectArgs<T extends HandlerTypes> = [Exclude<keyof T, keyof HandlerTypes>] extends [never]
+  ? KnownArgs<T>
+  : [misspelt: Misspelt<Exclude<keyof T, keyof HandlerTypes>>, Misspelt<Exclude<keyof T, keyof HandlerTypes>>];
+type Misspelt<Name> = `HandlerTypes has no ${Name & string}`;
+type KnownArgs<T extends HandlerTypes> = T extends { args: infer A extends readonly unknown[] }
   ? A
   : T extends { params: infer P }
     ? [params: P, request: IncomingMessage]
@@ -291,7 +295,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush);
     const bytes = asBytes(data);
     if (bytes === undefined) {
-      const rule = typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : DATA_RULE;
+      const rule =
+        typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : dataRule(data);
       throw invalidArgument('write data', data, rule);
     }
     const opcode = frame ?? Opcode.Binary;
@@ -356,8 +361,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    */
   ping(data?: Data): void {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
-    if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, DATA_RULE);
-    if (bytes !== undefined) checkFrame(Opcode.Ping, bytes);
+    if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, dataRule(data));
+    if (bytes !== undefined) checkControlData('ping data', data, bytes);
     this.#bound.sendPing(bytes && Buffer.from(bytes));
   }
 
@@ -459,6 +464,17 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#bound.dropped;
   }
 
+  /**
+   * Aborted when the connection has gone: for work that is of no use then. What is rejected for its reason, an
+   * `InvalidStateError`, is no error of the hook that waited for it.
+   *
+   * @example
+   * const answer = await fetch(url, { signal: AbortSignal.any([this.signal, AbortSignal.timeout(5_000)]) });
+   */
+  get signal(): AbortSignal {
+    return this.#bound.signal;
+  }
+
   /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
   get isSecure(): boolean {
     return this.#bound.isSecure;
@@ -492,6 +508,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       drained: () => this.drained(),
       // A stream that ends when its connection has ended has nothing left to close.
       close: (code) => this.close(code),
+      unheard: (error) => {
+        // A client that leaves is no mistake of whoever writes to it.
+        if (!(error instanceof InvalidStateError)) this.#log('a stream', error);
+      },
     };
   }
 
@@ -505,8 +525,6 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 }
 
 const NO_OPTIONS = Object.freeze({});
-const DATA_RULE =
-  'it must be a string, a Buffer or another view, or an ArrayBuffer; JSON.stringify makes a string of an object';
 const FRAMES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
 
 function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
@@ -519,9 +537,19 @@ function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
   ) {
     throw invalidArgument('write data', bytes, 'a text frame must be valid UTF-8 (RFC 6455 section 5.6)');
   }
-  if (opcode >= Opcode.Ping && bytes.byteLength > 125) {
-    throw invalidArgument('ping or pong data', bytes, 'it must be at most 125 bytes (RFC 6455 section 5.5)');
-  }
+  if (opcode >= Opcode.Ping) checkControlData('ping or pong data', bytes, bytes);
+}
+
+/** @param data as it was given */
+function checkControlData(name: string, data: unknown, { byteLength }: Uint8Array): void {
+  if (byteLength <= 125) return;
+  throw invalidArgument(name, data, `it must be at most 125 bytes (RFC 6455 section 5.5), and has ${byteLength}`);
+}
+
+function dataRule(data: unknown): string {
+  const rule = 'it must be a string, a Buffer or another view, or an ArrayBuffer';
+  if (data === undefined || data === null) return rule;
+  return `${rule}; ${typeof data === 'object' ? 'JSON.stringify' : 'String'}() makes a string of it`;
 }
 
 /** Formats that were compiled; as in CPython, all are forgotten when there are a hundred. */

@@ -44,21 +44,46 @@ export function checkKeyOf(value: unknown): void {
   }
 }
 
-const RATE_MEMBERS: readonly string[] = ['messages', 'bytes', 'burst', 'patience'] satisfies (keyof RateLimit)[];
+export function checkName(value: unknown): void {
+  if (typeof value !== 'string') throw invalidArgument('name', value, "it must be a string, such as 'chat'");
+}
+
+/** And what each counts in. */
+const RATE_MEMBERS: Readonly<Record<string, string>> = {
+  messages: 'of messages a second',
+  bytes: 'of bytes a second',
+  burst: 'in seconds: so much of what comes in a second may come at once',
+  patience: 'in milliseconds, or Infinity for never',
+} satisfies Record<keyof RateLimit, string>;
 
 export function checkRate(value: unknown): void {
   if (!isPlainObject(value)) {
     throw invalidArgument('rate', value, 'it must be an object, such as { messages: 100, bytes: 65536 }');
   }
-  for (const [name, number] of Object.entries(value)) {
-    if (!RATE_MEMBERS.includes(name)) {
-      throw invalidArgument('rate member', name, `it is unknown; the members are ${RATE_MEMBERS.join(', ')}`);
-    }
-    if (number === undefined || (name === 'patience' && number === Infinity)) continue;
-    if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) {
-      throw invalidArgument(`rate.${name}`, number, 'it must be a positive number');
+  const given = Object.entries(value).filter(([, number]) => number !== undefined);
+  for (const name of Object.keys(value)) {
+    if (!Object.hasOwn(RATE_MEMBERS, name)) {
+      throw invalidArgument(
+        'rate member',
+        name,
+        `it is unknown; the members are ${Object.keys(RATE_MEMBERS).join(', ')}`,
+      );
     }
   }
+  for (const [name, number] of given) {
+    if (name === 'patience' && number === Infinity) continue;
+    if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) {
+      throw invalidArgument(`rate.${name}`, number, `it must be a positive number, ${RATE_MEMBERS[name]}`);
+    }
+  }
+  if (given.length > 0 && !given.some(([name]) => name === 'messages' || name === 'bytes')) {
+    throw invalidArgument('rate', value, 'it limits nothing: give messages or bytes, a second');
+  }
+}
+
+/** For a complaint about a function that stands in the wrong place: without its innards, which for an app fill a page. */
+export function nameOnly(value: unknown): unknown {
+  return typeof value === 'function' ? Object.defineProperty(() => {}, 'name', { value: value.name }) : value;
 }
 
 /** Whether it was written as `{ … }`: a Map, an array or an instance of some class is a mistake, or something else. */

@@ -13,6 +13,7 @@ import {
   checkBoolean,
   checkKeyOf,
   checkLimit,
+  checkName,
   checkPositive,
   checkRate,
   checkSlowConsumer,
@@ -134,6 +135,11 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
    * break is closed with 1008. Default `{}`: as fast as it can.
    */
   rate?: RateLimit | undefined;
+  /**
+   * What metrics, channels and the log call the route. Default: its path; where it has none, or that is `/`, the name of its
+   * handler. Routes of one name are counted as one.
+   */
+  name?: string | undefined;
 }
 
 export interface RouteOptions<D extends Delimiter = Delimiter> extends ConnectionOptions<D> {
@@ -168,6 +174,7 @@ const DEFAULTS: ResolvedOptions = {
   maxConnectionsPerKey: Infinity,
   keyOf: 'ip',
   rate: {},
+  name: '',
 };
 
 const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
@@ -187,8 +194,11 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     );
   const known = [...Object.keys(DEFAULTS), ...allowed];
   for (const name of Object.keys(options)) {
-    if (!known.includes(name))
-      throw invalidArgument('option', name, `it is unknown; the options are ${known.join(', ')}`);
+    if (known.includes(name)) continue;
+    if (ROUTE_OPTIONS.includes(name)) {
+      throw invalidArgument('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
+    }
+    throw invalidArgument('option', name, `it is unknown; the options are ${known.join(', ')}`);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const resolved: ResolvedOptions = { ...DEFAULTS, ...given };
@@ -209,7 +219,11 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     checkTimeout(name, resolved[name], 0);
   for (const name of ['maxConnections', 'maxConnectionsPerKey'] as const) checkLimit(name, resolved[name]);
   checkKeyOf(resolved.keyOf);
+  if (given['keyOf'] !== undefined && given['maxConnectionsPerKey'] === undefined) {
+    throw invalidArgument('keyOf', given['keyOf'], 'nothing is counted by it: give maxConnectionsPerKey, too');
+  }
   checkRate(resolved.rate);
+  checkName(resolved.name);
   return resolved;
 }
 

@@ -89,6 +89,19 @@ describe('write', () => {
     expect((await client.next()).opcode).toBe(10);
   });
 
+  it.each([
+    [42, /^write data is 42: .*; String\(\) makes a string of it$/],
+    [true, /; String\(\) makes/],
+    [{ a: 1 }, /; JSON\.stringify\(\) makes/],
+    [[1], /; JSON\.stringify\(\) makes/],
+    [undefined, /^write data is undefined: it must be a string, a Buffer or another view, or an ArrayBuffer$/],
+    [null, /^write data is null: .* an ArrayBuffer$/],
+  ])('says what makes a string of %p', async (data, message) => {
+    const { handler } = await open();
+    expect(() => handler.write(data as unknown as string)).toThrow(message);
+    if (data !== undefined) expect(() => handler.ping(data as unknown as string)).toThrow(/^ping data is /);
+  });
+
   it('sends bytes as text, if they are UTF-8', async () => {
     const { client, handler } = await open();
     handler.write(Buffer.from('déjà'), { frame: Opcode.Text });
@@ -121,8 +134,10 @@ describe('write', () => {
   it('refuses control frames of more than 125 bytes', async () => {
     const { handler } = await open();
     for (const opcode of [Opcode.Ping, Opcode.Pong]) {
-      expect(() => handler.write(Buffer.alloc(126), { frame: opcode })).toThrow(/at most 125 bytes/);
+      expect(() => handler.write(Buffer.alloc(126), { frame: opcode })).toThrow(/at most 125 bytes.* has 126$/);
     }
+    // As it was given, and not as it would be sent.
+    expect(() => handler.ping('é'.repeat(63))).toThrow(/^ping data is 'é+'.*: it must be at most 125 bytes.* has 126$/);
   });
 
   it('says false above the high-water mark', async () => {
@@ -226,6 +241,13 @@ describe('close', () => {
       await roundTrip(client, ping);
     },
   );
+
+  it('says where a reason goes', async () => {
+    const { handler } = await open();
+    expect(() => handler.close('bye' as never)).toThrow(
+      "close code is 'bye': the reason comes second: close(1000, 'bye')",
+    );
+  });
 
   it('refuses a reason that is too long, or none', async () => {
     const { client, handler } = await open();

@@ -30,6 +30,7 @@ describe('options', () => {
       maxConnectionsPerKey: Infinity,
       keyOf: 'ip',
       rate: {},
+      name: '',
     };
     expect(resolveOptions({})).toEqual(defaults);
     expect(resolveRouteOptions({})).toEqual(defaults);
@@ -115,7 +116,8 @@ describe('options', () => {
       expect(() => resolveOptions({ rate: { [name]: value } })).toThrow(refused(new RegExp(`^rate\\.${name} is `)));
     }
     for (const value of [0.5, 1, 1e9, undefined]) {
-      expect(resolveOptions({ rate: { [name]: value } }).rate).toEqual({ [name]: value });
+      const rate = { messages: 1, [name]: value };
+      expect(resolveOptions({ rate: { bytes: 1, ...rate } }).rate).toEqual({ bytes: 1, ...rate });
     }
     expect(() => resolveOptions({ rate: { [`${name}PerSecond`]: 1 } })).toThrow(
       refused(/^rate member is .*the members are messages, bytes, burst, patience$/),
@@ -123,8 +125,34 @@ describe('options', () => {
   });
 
   it('let only patience be endless', () => {
-    expect(resolveOptions({ rate: { patience: Infinity } }).rate).toEqual({ patience: Infinity });
+    const rate = { messages: 1, patience: Infinity };
+    expect(resolveOptions({ rate }).rate).toEqual(rate);
     expect(() => resolveOptions({ rate: { messages: Infinity } })).toThrow(refused(/^rate\.messages is Infinity/));
+  });
+
+  it('tell the unit of a rate', () => {
+    const refusal = refused(/^rate\.patience is '10s': it must be a positive number, in milliseconds, or Infinity/);
+    expect(() => resolveOptions({ rate: { messages: 1, patience: '10s' as never } })).toThrow(refusal);
+    expect(() => resolveOptions({ rate: { bytes: 0 } })).toThrow(refused(/^rate\.bytes is 0: .*of bytes a second$/));
+  });
+
+  it('refuse a rate that limits nothing, unless it is empty', () => {
+    for (const rate of [{ burst: 2 }, { patience: 1000 }, { messages: undefined, burst: 2, patience: 1 }]) {
+      expect(() => resolveOptions({ rate })).toThrow(refused(/^rate is \{.*limits nothing: give messages or bytes/));
+    }
+    for (const rate of [{}, { burst: undefined }, { bytes: 1 }]) expect(resolveOptions({ rate }).rate).toEqual(rate);
+  });
+
+  it('refuse a key by which nothing is counted', () => {
+    for (const keyOf of ['ip', () => 'ada'] as const) {
+      const refusal = refused(/^keyOf is .*: nothing is counted by it: give maxConnectionsPerKey, too$/);
+      expect(() => resolveOptions({ keyOf })).toThrow(refusal);
+      expect(() => resolveOptions({ keyOf, maxConnections: 5 })).toThrow(refusal);
+      for (const maxConnectionsPerKey of [1, Infinity]) {
+        expect(resolveOptions({ keyOf, maxConnectionsPerKey })).toMatchObject({ keyOf, maxConnectionsPerKey });
+      }
+    }
+    expect(resolveOptions({ keyOf: undefined }).keyOf).toBe('ip');
   });
 
   it('take 0 for never, and Infinity for no limit', () => {
@@ -150,15 +178,16 @@ describe('options', () => {
     (name) => {
       const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
       expect(() => resolveOptions(options)).toThrow(
-        refused(/^option is .*it is unknown; the options are readDelimiter, .*rate$/),
+        refused(/^option is .*it is unknown; the options are readDelimiter, .*rate, name$/),
       );
-      expect(() => resolveRouteOptions(options)).toThrow(refused(/rate, convert, caseSensitive, strict$/));
+      expect(() => resolveRouteOptions(options)).toThrow(refused(/rate, name, convert, caseSensitive, strict$/));
     },
   );
 
-  it('of a route are unknown without a path', () => {
+  it('of a route are for routes with a path only', () => {
     for (const name of ['convert', 'caseSensitive', 'strict']) {
-      expect(() => resolveOptions({ [name]: undefined })).toThrow(refused(/is unknown/));
+      const refusal = refused(new RegExp(`^option is '${name}': it is only for a route with a path`));
+      expect(() => resolveOptions({ [name]: undefined })).toThrow(refusal);
     }
   });
 

@@ -1,5 +1,5 @@
 /** The body of a close frame (RFC 6455 section 5.5.1): nothing, or a two-octet code and a reason in UTF-8. */
-import { invalidArgument, ProtocolError } from '../errors.js';
+import { inspectValue, invalidArgument, ProtocolError } from '../errors.js';
 import { CloseCode, isSendableCloseCode } from './close-code.js';
 import { invalidUtf8, isText } from './utf8.js';
 
@@ -28,6 +28,9 @@ export function closePayload(code: number, reason: string): Buffer {
 
 /** Refuses what a user may not pass to `close`. */
 export function checkCloseArguments(code: unknown, reason: unknown): void {
+  if (typeof code === 'string' && Number.isNaN(Number(code))) {
+    throw invalidArgument('close code', code, `the reason comes second: close(1000, ${inspectValue(code)})`);
+  }
   if (typeof code !== 'number' || !Number.isInteger(code) || !isSendableCloseCode(code)) {
     throw invalidArgument(
       'close code',

@@ -4,8 +4,15 @@
  * when it has gone.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type BatchObservableResult, type Meter, metrics as openTelemetry } from '@opentelemetry/api';
+import {
+  type BatchObservableResult,
+  createNoopMeter,
+  diag,
+  type Meter,
+  metrics as openTelemetry,
+} from '@opentelemetry/api';
 import { invalidArgument } from '../errors.js';
+import { isPlainObject } from '../option-checks.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
@@ -24,16 +31,18 @@ export interface InstrumentOptions {
 
 /**
  * Makes instruments for all WebSockets of this process, with the attribute `http.route`. Call it once, after the SDK has
- * started: before that the global provider gives meters that do nothing.
+ * started: before that the global provider gives meters that do nothing, of which the API's `diag` logger is told.
  *
  * @returns takes the callback and the subscription off again
- * @throws TypeError for an unknown option or a value that an option may not have
+ * @throws TypeError for an unknown option or a value that an option may not have; Error for a meter that is instrumented already:
+ * each connection would be recorded twice
  * @example
  * metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
  * const stop = instrument();
  */
 export function instrument(options: InstrumentOptions = {}): () => void {
   const { meter, closeCodes } = resolve(options);
+  const release = claim(meter);
   const observables = createObservables(meter, closeCodes);
   const durations = meter.createHistogram('websocket_route.connection.duration', {
     description: 'How long WebSocket connections were open.',
@@ -57,19 +66,56 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   meter.addBatchObservableCallback(observe, instruments);
   subscribe('websocket-route:close', onClose);
   return () => {
+    release();
     meter.removeBatchObservableCallback(observe, instruments);
     unsubscribe('websocket-route:close', onClose);
+  };
+}
+
+/** By whose call each is instrumented. */
+const claims = new WeakMap<Meter, symbol>();
+
+function claim(meter: Meter): () => void {
+  if (meter === createNoopMeter()) {
+    // As where there is no SDK at all, which is nobody's mistake.
+    diag.warn(
+      'websocket-route: this meter does nothing. Where there is an SDK, call instrument() after it has started.',
+    );
+    return () => {};
+  }
+  if (claims.has(meter)) {
+    throw new Error(
+      'this meter is instrumented already: call instrument() once, or what the first call returned before',
+    );
+  }
+  const call = Symbol('call');
+  claims.set(meter, call);
+  return () => {
+    if (claims.get(meter) === call) claims.delete(meter);
   };
 }
 
 const OPTIONS = ['meter', 'closeCodes'];
 
 function resolve(options: InstrumentOptions): { meter: Meter; closeCodes: ReadonlySet<number> } {
+  if (!isPlainObject(options)) {
+    throw invalidArgument('options', options, 'it must be an object: instrument({ meter })');
+  }
   for (const name of Object.keys(options)) {
     if (!OPTIONS.includes(name)) {
       throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
     }
   }
   const { meter = openTelemetry.getMeter('websocket-route'), closeCodes = [] } = options;
+  if (!isMeter(meter)) {
+    throw invalidArgument('meter', meter, 'it must be a Meter of @opentelemetry/api: instrument({ meter })');
+  }
   return { meter, closeCodes: checkOwnCloseCodes(closeCodes) };
+}
+
+/** Of whichever copy of the API. */
+function isMeter(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const methods = ['createHistogram', 'createObservableCounter', 'addBatchObservableCallback'];
+  return methods.every((name) => typeof Reflect.get(value, name) === 'function');
 }

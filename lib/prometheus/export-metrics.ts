@@ -14,6 +14,7 @@ import {
   register as sharedRegistry,
 } from 'prom-client';
 import { invalidArgument } from '../errors.js';
+import { isPlainObject } from '../option-checks.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
@@ -42,7 +43,7 @@ export interface ExportOptions {
  *
  * @returns takes all of it out of the registry again
  * @throws TypeError for an unknown option or a value that an option may not have; Error if the registry has a metric of one of
- * the names already
+ * the names already, as it has after a first call that was not taken back
  * @example
  * exportMetrics();
  * app.get('/metrics', async (_request, response) => {
@@ -159,7 +160,8 @@ function registerAll(register: Resolved['register'], all: readonly Metric[]): ()
     }
   } catch (error) {
     unregister();
-    throw error;
+    const remedy = 'call what the first exportMetrics() of this registry returned before, or give another prefix';
+    throw new Error(`${error instanceof Error ? error.message : error} To export again, ${remedy}.`, { cause: error });
   }
   return unregister;
 }
@@ -179,12 +181,18 @@ interface Resolved {
 const OPTIONS = ['register', 'prefix', 'durationBuckets', 'closeCodes'];
 
 function resolve(options: ExportOptions): Resolved {
+  if (!isPlainObject(options)) {
+    throw invalidArgument('options', options, 'it must be an object: exportMetrics({ register })');
+  }
   for (const name of Object.keys(options)) {
     if (!OPTIONS.includes(name)) {
       throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
     }
   }
   const { register = sharedRegistry, prefix = 'websocket_route_', durationBuckets = DURATION_BUCKETS } = options;
+  if (!isRegistry(register)) {
+    throw invalidArgument('register', register, 'it must be a Registry of prom-client: exportMetrics({ register })');
+  }
   if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
     throw invalidArgument('prefix', prefix, 'it must be the beginning of a metric name, such as chat_');
   }
@@ -192,6 +200,13 @@ function resolve(options: ExportOptions): Resolved {
     throw invalidArgument('durationBuckets', durationBuckets, 'it must be a list of seconds, each more than the last');
   }
   return { register, prefix, durationBuckets, closeCodes: checkOwnCloseCodes(options.closeCodes ?? []) };
+}
+
+/** Of whichever copy of prom-client. */
+function isRegistry(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const methods = ['registerMetric', 'getSingleMetric', 'removeSingleMetric'];
+  return methods.every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
 function isAscending(buckets: unknown): boolean {

@@ -8,6 +8,7 @@ import { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { setClock } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
+import { isPlainObject, nameOnly } from '../option-checks.js';
 import { GUID } from '../upgrade/handshake.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
 import { type Manners, TestClient } from './test-client.js';
@@ -41,7 +42,7 @@ export interface ConnectOptions extends SocketOptions, Manners {
  * @param path with the query, if there is one
  * @returns the client, also of a refusal: then it has `status`, `headers` and `body`, and can do nothing else. Rejected where the
  *   server ends the connection without an answer, and where its 101 is none of RFC 6455
- * @throws TypeError (rejects) for what is no app, and for an unknown option
+ * @throws TypeError (rejects) for what is no app, for a path that does not begin with a slash, and for an unknown option
  * @example
  * const client = await connect(app, '/ws/ada', { headers: { Cookie: 'session=1' } });
  * expect(await client.next()).toBe('Hello, ada!');
@@ -49,6 +50,7 @@ export interface ConnectOptions extends SocketOptions, Manners {
  * expect(await connect(app, '/private')).toMatchObject({ status: 401, body: 'log in first' });
  */
 export async function connect(app: Target, path = '/', options: ConnectOptions = {}): Promise<TestClient> {
+  checkPath(path);
   checkOptions(options);
   const { headers, subprotocols, method = 'GET', clock = new TestClock(), answerPings, answerClose } = options;
   const socket = memorySocket(app, { ...options, clock });
@@ -107,6 +109,10 @@ function serverOf(app: Target): Server | TlsServer {
   if (app instanceof Server || app instanceof TlsServer) return app;
   if (typeof app !== 'function') {
     throw invalidArgument('app', app, 'give an Express or Connect app, a listener of requests, or an http.Server');
+  }
+  // It takes requests only from an app, which says what comes next.
+  if (typeof Reflect.get(app, 'handle') === 'function' && typeof Reflect.get(app, 'listen') !== 'function') {
+    throw invalidArgument('app', nameOnly(app), 'a router is no app: wrap it, express().use(router)');
   }
   let server = servers.get(app);
   if (server === undefined) {
@@ -174,7 +180,15 @@ const OPTIONS: readonly string[] = [
   'answerClose',
 ] satisfies (keyof ConnectOptions)[];
 
-function checkOptions(options: ConnectOptions): void {
+function checkPath(path: unknown): void {
+  if (typeof path === 'string' && path.startsWith('/')) return;
+  throw invalidArgument('path', path, "it begins with a slash, such as '/ws/ada'; options come third");
+}
+
+function checkOptions(options: unknown): void {
+  if (!isPlainObject(options)) {
+    throw invalidArgument('options', options, "it must be an object, such as { headers: { Cookie: 'session=1' } }");
+  }
   for (const name of Object.keys(options)) {
     if (OPTIONS.includes(name)) continue;
     throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);

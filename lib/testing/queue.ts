@@ -22,6 +22,13 @@ export class Queue<T> {
   }
 
   take(): Promise<T> {
+    const item = this.next();
+    // A test may look at it later, or never: its rejection must not end the process before.
+    item.catch(() => {});
+    return item;
+  }
+
+  private next(): Promise<T> {
     if (this.items.length > 0) return Promise.resolve(this.items.shift()!);
     if (this.over !== undefined) return Promise.reject(new Error(this.over));
     return new Promise((resolve, reject) => this.takers.push({ resolve, reject }));

@@ -114,7 +114,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   /**
    * The next message, a string or a `Buffer`, that has come and was not taken.
    *
-   * @returns rejected when the connection is gone and nothing is left
+   * @returns rejected when the connection is gone and nothing is left; where nobody catches that, the process goes on
    */
   next(): Promise<string | Buffer> {
     return this.messages.take();
@@ -132,7 +132,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   /**
    * Every frame of the server, one by one: those of messages, which `next` gives, too, and pings, pongs and close frames.
    *
-   * @returns rejected when the connection is gone and nothing is left
+   * @returns as `next`
    */
   nextFrame(): Promise<ServerFrame> {
     return this.frames.take();
@@ -165,9 +165,13 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     this.socket?.resume();
   }
 
+  private get refusal(): string {
+    return `the handshake was refused with ${this.status}${this.body && `: ${this.body}`}`;
+  }
+
   private connected(): Duplex {
-    const { socket, status, body } = this;
-    if (socket === undefined) throw new Error(`the handshake was refused with ${status}: ${body}`);
+    const { socket } = this;
+    if (socket === undefined) throw new Error(this.refusal);
     if (!socket.writable) throw new Error('the connection is gone');
     return socket;
   }
@@ -221,7 +225,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     const wasClean = this.heard !== undefined && this.hasSaidClose;
     const why =
       this.socket === undefined
-        ? `the handshake was refused with ${this.status}: ${this.body}`
+        ? this.refusal
         : `the connection is gone, with ${code}${reason && `, "${reason}"`}: nothing more will come`;
     this.messages.end(why);
     this.frames.end(why);

@@ -1,5 +1,6 @@
 /** Time that passes when a test says so. */
 import type { Clock } from '../connection/clock.js';
+import { inspectValue } from '../errors.js';
 
 interface Alarm {
   readonly at: number;
@@ -43,8 +44,10 @@ export class TestClock implements Clock {
    * @throws RangeError if `ms` is no number of milliseconds from 0 on
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0 && ms < Infinity)) {
-      throw new RangeError(`a clock cannot be advanced by ${ms}: give a number of milliseconds, from 0 on`);
+    if (typeof ms !== 'number' || !(ms >= 0 && ms < Infinity)) {
+      throw new RangeError(
+        `a clock cannot be advanced by ${inspectValue(ms)}: give a number of milliseconds, from 0 on`,
+      );
     }
     const end = this.time + ms;
     for (let alarm = this.nextUntil(end); alarm !== undefined; alarm = this.nextUntil(end)) {

@@ -13,7 +13,7 @@ import { report } from '../connection/report.js';
 import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
-import { checkTimeout, isPlainObject } from '../option-checks.js';
+import { checkTimeout, isPlainObject, nameOnly } from '../option-checks.js';
 import { publish } from '../telemetry/channels.js';
 import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
 import { type HandshakeAtWork, handshakesAtWork } from './at-work.js';
@@ -101,9 +101,7 @@ export function drainOnSignal(
   signals: readonly NodeJS.Signals[] = ['SIGTERM'],
   options: DrainOptions = {},
 ): () => void {
-  if (!Array.isArray(signals) || signals.length === 0 || !signals.every(isSignal)) {
-    throw invalidArgument('signals', signals, "it must be a list of signals, such as ['SIGTERM']");
-  }
+  checkSignals(signals);
   const { timeout } = resolveDrainOptions(server, options);
   const remove = (): void => {
     for (const signal of signals) process.removeListener(signal, onSignal);
@@ -115,6 +113,20 @@ export function drainOnSignal(
   };
   for (const signal of signals) process.on(signal, onSignal);
   return remove;
+}
+
+function checkSignals(signals: unknown): void {
+  if (isPlainObject(signals)) {
+    throw invalidArgument('signals', signals, "the options come third: drainOnSignal(server, ['SIGTERM'], { … })");
+  }
+  if (!Array.isArray(signals) || signals.length === 0) {
+    throw invalidArgument('signals', signals, "it must be a list of signals, such as ['SIGTERM']");
+  }
+  for (const signal of signals as readonly unknown[]) {
+    if (isSignal(signal)) continue;
+    const rule = UNSTOPPABLE.includes(String(signal)) ? 'no process can listen to it' : 'there is no such signal here';
+    throw invalidArgument('signal', signal, rule);
+  }
 }
 
 /** Whether a process may listen to it: a misspelt one would never come. */
@@ -243,7 +255,11 @@ const DEFAULTS: Resolved = {
 
 function resolveDrainOptions(server: unknown, options: DrainOptions): Resolved {
   if (typeof server !== 'object' || server === null || !('on' in server) || !('close' in server)) {
-    throw invalidArgument('server', server, 'it must be the http.Server, as app.listen() or createServer() return it');
+    throw invalidArgument(
+      'server',
+      nameOnly(server),
+      'it must be the http.Server, as app.listen() or createServer() return it',
+    );
   }
   if (!isPlainObject(options)) {
     throw invalidArgument('options', options, 'it must be an object, such as { timeout: 20_000 }');

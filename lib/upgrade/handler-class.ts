@@ -7,7 +7,8 @@ import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
 import { isPlainObject } from '../option-checks.js';
 import { isOptionName } from '../options.js';
-import { checkHook, checkHookNames, hasHook } from './hook-names.js';
+import { checkHiding, checkOverrides } from './hiding.js';
+import { checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
 
 export type HandlerClass = new () => WebSocketHandler;
 
@@ -18,6 +19,7 @@ const RULE =
 export function handlerClass(handler: unknown): HandlerClass {
   if (isHandlerClass(handler)) {
     checkHookNames(handler);
+    for (const members of ownPrototypes(handler.prototype)) checkOverrides(members);
     return handler;
   }
   if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
@@ -31,6 +33,7 @@ export function handlerClass(handler: unknown): HandlerClass {
   for (const [name, descriptor] of Object.entries(descriptorsOf(handler))) {
     // A hook that is left out in so many words would hide the default one.
     if ('value' in descriptor && descriptor.value === undefined) continue;
+    checkHiding(name);
     const isField = 'value' in descriptor && typeof descriptor.value !== 'function';
     // A frozen literal is no reason why its handlers could not change.
     const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
@@ -44,6 +47,8 @@ export function handlerClass(handler: unknown): HandlerClass {
     }
   }
   Object.defineProperties(LiteralHandler.prototype, methods);
+  // It has none that its user knows.
+  Object.defineProperty(LiteralHandler, 'name', { value: '' });
   checkHookNames(LiteralHandler);
   // A Map or a Date is no handler; an empty literal is one that does nothing.
   if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
@@ -55,7 +60,9 @@ function checkField(name: string, value: unknown): void {
   if (name === 'readDelimiter') checkDelimiter(value);
   else if (name === 'bufferSize') checkBufferSize(value);
   else if (name === 'regexSearch') checkRegexSearch(value);
-  else if (isOptionName(name)) throw invalidArgument('handler', name, 'this is an option: give it in the options');
+  // A name is what many things have.
+  else if (isOptionName(name) && name !== 'name')
+    throw invalidArgument('handler', name, 'this is an option: give it in the options');
   else checkHook(name, value);
 }
 

@@ -51,7 +51,14 @@ export interface HandlerHooks<Args extends readonly unknown[], D extends Delimit
 
 /** An object literal with hooks and whatever else it wants; `this` in it is the connection's handler. */
 export type HandlerLiteral<Args extends readonly unknown[], D extends Delimiter, Extra> = Extra &
-  HandlerHooks<Args, D> & { /** A class is no literal, though all hooks are optional. */ prototype?: never } & ThisType<
+  HandlerHooks<Args, D> &
+  NoFunction &
+  ThisType<
     // The delimiter that the literal begins with does not bind what it may be set to; its context is what it says.
     WebSocketHandler & Omit<Extra, Exclude<keyof WebSocketHandler, 'context'>>
   >;
+
+/** A class and a function are no literals, though all hooks are optional. Functions have this, and literals do not. */
+interface NoFunction {
+  readonly [Symbol.hasInstance]?: 'a handler is a class that extends WebSocketHandler, or an object with hooks';
+}

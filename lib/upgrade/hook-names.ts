@@ -25,6 +25,7 @@ const ELSEWHERE: ReadonlyMap<string, Hook> = new Map([
   ['onconnection', 'onConnect'],
   ['onupgrade', 'onHandshake'],
   ['ondisconnect', 'onClose'],
+  ['ondrain', 'onWrite'],
 ]);
 
 const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [hook.toLowerCase(), hook]));
@@ -32,10 +33,11 @@ const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [ho
 /** @throws TypeError for a member of a handler class that is a hook misspelt, or one of another library's */
 export function checkHookNames(Handler: new () => WebSocketHandler): void {
   const { prototype } = Handler;
-  for (const name of membersOf(prototype)) {
-    const hook = BY_LOWER_CASE.get(name.toLowerCase());
+  for (const name of namesOf(prototype)) {
+    const plain = plainly(name);
+    const hook = BY_LOWER_CASE.get(plain);
     if (hook !== undefined && hook !== name) throw invalidArgument('hook', name, `it is spelt ${hook}`);
-    const here = ELSEWHERE.get(name.toLowerCase());
+    const here = ELSEWHERE.get(plain);
     // Whoever has the right one, too, knows what the other is for.
     if (here !== undefined && prototype[here] === WebSocketHandler.prototype[here]) {
       throw invalidArgument('hook', name, `it is called ${here} here`);
@@ -43,20 +45,35 @@ export function checkHookNames(Handler: new () => WebSocketHandler): void {
   }
 }
 
+export function isHook(name: string): boolean {
+  return BY_LOWER_CASE.get(name.toLowerCase()) === name;
+}
+
 /** Whether there is a hook among these names. */
 export function hasHook(names: readonly string[]): boolean {
-  return HOOKS.some((hook) => names.includes(hook));
+  return names.some(isHook);
 }
 
 /** @throws TypeError for a hook that is not a function */
 export function checkHook(name: string, value: unknown): void {
-  if (BY_LOWER_CASE.has(name.toLowerCase())) throw invalidArgument(name, value, 'a hook must be a function');
+  if (BY_LOWER_CASE.has(plainly(name))) throw invalidArgument(name, value, 'a hook must be a function');
 }
 
-function* membersOf(prototype: object): Iterable<string> {
+/** `on_read` and `onread` are the same mistake; `_onRead` is none. */
+function plainly(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.startsWith('on_') ? lower.replaceAll('_', '') : lower;
+}
+
+function* namesOf(prototype: object): Iterable<string> {
+  for (const members of ownPrototypes(prototype)) yield* Object.getOwnPropertyNames(members);
+}
+
+/** This one, and those between it and `WebSocketHandler`'s. */
+export function* ownPrototypes(prototype: object): Iterable<object> {
   let at: unknown = prototype;
   while (typeof at === 'object' && at !== null && at !== WebSocketHandler.prototype) {
-    yield* Object.getOwnPropertyNames(at);
+    yield at;
     at = Object.getPrototypeOf(at);
   }
 }

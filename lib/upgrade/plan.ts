@@ -5,6 +5,7 @@ import { type ConnectionOptions, type ResolvedOptions, resolveOptions } from '..
 import { tallyOf } from '../telemetry/tally.js';
 import { type Admission, compileAdmission } from './admission.js';
 import { type HandlerClass, handlerClass } from './handler-class.js';
+import { checkOverrides } from './hiding.js';
 import { compileOrigins, type OriginCheck } from './origins.js';
 import { compileSubprotocols, type SubprotocolChooser } from './subprotocols.js';
 
@@ -43,8 +44,19 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
   };
 }
 
-/** The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows. */
-export function settingsFor({ settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
+/** Classes of which an instance has been looked at. */
+const checked = new WeakSet<HandlerClass>();
+
+/**
+ * The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows.
+ *
+ * @throws TypeError for a field that hides what `WebSocketHandler` has
+ */
+export function settingsFor({ Handler, settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
+  if (!checked.has(Handler)) {
+    checkOverrides(handler);
+    checked.add(Handler);
+  }
   return Object.hasOwn(handler, 'onWrite') ? { ...settings, watchesWrites: true } : settings;
 }
 

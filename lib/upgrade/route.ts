@@ -14,7 +14,7 @@ import {
 import { accept, refuseHandshake } from './accept.js';
 import type { HandlerClassFor, HandlerLiteral } from './handler-types.js';
 import { compilePath, pathnameOf } from './path.js';
-import type { ConvertedParams } from './path-types.js';
+import type { ConvertedParams, ParamsOf } from './path-types.js';
 import { compilePlan, type Plan, planFor } from './plan.js';
 import { refuse } from './refusal.js';
 import { sendRefusal } from './respond.js';
@@ -23,7 +23,18 @@ import { sendRefusal } from './respond.js';
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
 
 type Converters = Readonly<Record<string, Converter>>;
-type OptionsWith<D extends Delimiter, C> = Omit<RouteOptions<D>, 'convert'> & { convert?: C | undefined };
+type OptionsWith<D extends Delimiter, P extends string | readonly string[], C> = Omit<RouteOptions<D>, 'convert'> & {
+  convert?: (C & Converters & NoOthers<P, C>) | undefined;
+};
+/** A name that is no param of the path has a type that no converter has: one that tells. */
+type NoOthers<P extends string | readonly string[], C> = {
+  readonly [K in OtherNames<P, C>]: `the path has no param ${K & string}`;
+};
+type OtherNames<P extends string | readonly string[] | undefined, C> = string extends keyof C
+  ? never
+  : Exclude<keyof C, NameIn<ParamsOf<P>>>;
+/** Of each of several paths. */
+type NameIn<Params> = Params extends unknown ? keyof Params : never;
 type RouteArgs<P extends string | readonly string[] | undefined, C> = [
   params: ConvertedParams<P, C>,
   request: IncomingMessage,
@@ -31,7 +42,10 @@ type RouteArgs<P extends string | readonly string[] | undefined, C> = [
 /** Of a path that the compiler does not know, or that is the router's, a class may take whatever params it expects. */
 type ClassArgs<P extends string | readonly string[] | undefined, C> = string extends keyof ConvertedParams<P, C>
   ? AnyParams
-  : RouteArgs<P, C>;
+  : // Then the converter is the mistake, and the class should not be blamed for it.
+    [OtherNames<P, C>] extends [never]
+    ? RouteArgs<P, C>
+    : AnyParams;
 type AnyParams = [params: never, request: IncomingMessage];
 
 /**
@@ -68,7 +82,7 @@ export function websocketRoute<
 >(
   path: P,
   handler: HandlerClassFor<ClassArgs<P, C>, D, Instance> | HandlerLiteral<RouteArgs<P, C>, D, Extra>,
-  options?: OptionsWith<D, C>,
+  options?: OptionsWith<D, P, C>,
 ): Middleware;
 export function websocketRoute(...args: readonly unknown[]): Middleware {
   if (args[0] instanceof RegExp) {
@@ -124,22 +138,12 @@ function anyPathRoute(plan: Plan): Middleware {
 export function acceptWebSocket<
   const Args extends readonly unknown[],
   const D extends Delimiter = typeof EntireMessage,
+  Extra = unknown,
   Instance extends WebSocketHandler = WebSocketHandler,
 >(
   request: IncomingMessage,
   response: ServerResponse,
-  handler: HandlerClassFor<Args, D, Instance>,
-  options?: ConnectionOptions<D>,
-  ...args: Args
-): void;
-export function acceptWebSocket<
-  const Args extends readonly unknown[],
-  const D extends Delimiter = typeof EntireMessage,
-  Extra = unknown,
->(
-  request: IncomingMessage,
-  response: ServerResponse,
-  handler: HandlerLiteral<Args, D, Extra>,
+  handler: HandlerClassFor<Args, D, Instance> | HandlerLiteral<Args, D, Extra>,
   options?: ConnectionOptions<D>,
   ...args: Args
 ): void;

@@ -1,7 +1,8 @@
 import express from 'express';
 import jwt from 'jsonwebtoken';
 import { setClock } from '../../lib/connection/clock.js';
-import { metrics } from '../../lib/index.js';
+import { metrics, Opcode, websocketRoute } from '../../lib/index.js';
+import { clientFrame, connect as connectInMemory } from '../../lib/testing/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { turns } from '../connection/open.js';
 import { serve } from '../support/server.js';
@@ -50,6 +51,26 @@ describe('docs/admission.md', () => {
     expect((await refused(`${url}/feed`)).status).toBe(401);
     clients.push(await connect(`${url}/feed`, { headers: bearer('bob') }));
     for (const { socket } of clients) socket.close();
+  });
+
+  it.each([
+    ['messages', { messages: 5 }, 0],
+    ['bytes', { bytes: 500 }, 1],
+  ])('counts no empty frames as messages, and all as bytes: a rate of %s', async (name, rate, throttled) => {
+    const client = await connectInMemory(websocketRoute(`/rate-of-${name}`, {}, { rate }), `/rate-of-${name}`);
+    const empty = clientFrame({ opcode: Opcode.Continuation, payload: '', fin: false });
+    const text = clientFrame({ opcode: Opcode.Text, payload: 'a', fin: false });
+    client.sendRaw(Buffer.concat([text, ...Array<Buffer>(200).fill(empty)]));
+    await client.clock.advance(0);
+    expect(metrics().routes[`/rate-of-${name}`]?.throttled).toBe(throttled);
+  });
+
+  it.each([Opcode.Ping, Opcode.Pong])('counts a frame of opcode %d as a message', async (opcode) => {
+    const path = `/control/${opcode}`;
+    const client = await connectInMemory(websocketRoute(path, {}, { rate: { messages: 5 } }), path);
+    for (let i = 0; i < 6; i++) client.sendRaw(clientFrame({ opcode, payload: '' }));
+    await client.clock.advance(0);
+    expect(metrics().routes[path]?.throttled).toBe(1);
   });
 
   it('slows down whoever moves too fast: 200 moves at once take 8 seconds', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import express, { type Express } from 'express';
 import { io } from 'socket.io-client';
 import { NetStruct, Struct, websocketRoute } from '../../lib/index.js';
+import { connect as connectInMemory } from '../../lib/testing/index.js';
 import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { blocksOf, namesTakenForGranted, recipe as recipeOf, run } from './blocks.js';
@@ -211,5 +212,20 @@ describe('docs/how-to.md', () => {
     socket.send('{');
     socket.send('{ "a": 1 }');
     expect(await messages.take(2)).toEqual(['{"error":"not JSON"}', '{"a":1}']);
+  });
+
+  it('knows why a route is not found: a prefix counts, and a handshake is a GET', async () => {
+    const app = express();
+    app.use('/chat', websocketRoute('/chat', {}));
+    app.use('/short', websocketRoute('/', {}));
+    app.post('/post', websocketRoute('/post', {}));
+    app.get('/get', websocketRoute('/get', {}));
+    app.all('/all', websocketRoute('/all', {}));
+    const statusOf = async (path: string): Promise<number> => (await connectInMemory(app, path)).status;
+    expect((await connectInMemory(app, '/chat')).body).toContain('Cannot GET /chat');
+    for (const path of ['/chat', '/post']) expect([path, await statusOf(path)]).toEqual([path, 404]);
+    for (const path of ['/chat/chat', '/short', '/get', '/all']) {
+      expect([path, await statusOf(path)]).toEqual([path, 101]);
+    }
   });
 });

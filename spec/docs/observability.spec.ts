@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -7,10 +8,12 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import express from 'express';
+import type { DiagnosticMessages } from '../../lib/index.js';
 import * as library from '../../lib/index.js';
 import { channels } from '../../lib/telemetry/channels.js';
 import { turns } from '../connection/open.js';
 import { parseScrape, valuesOf } from '../prometheus/scrape.js';
+import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { type Block, blocksOf, namesTakenForGranted, type Ran, ROOT, readPage, run } from './blocks.js';
 import { closed, connect, refused } from './client.js';
@@ -92,6 +95,26 @@ describe(PAGE, () => {
       reason: 'bye',
       duration: expect.any(Number),
     });
+  });
+
+  it('has the context of whoever has gone', async () => {
+    const contexts = new Happenings<unknown>();
+    const heard = (message: unknown): void => {
+      const { route, connection } = message as DiagnosticMessages['websocket-route:close'];
+      if (route === 'Known') contexts.push((connection as Known).context);
+    };
+    subscribe('websocket-route:close', heard);
+    undo.push(() => unsubscribe('websocket-route:close', heard));
+    class Known extends library.WebSocketHandler<{ context: { user: string } }> {
+      override onHandshake(): boolean {
+        this.context = { user: 'ada' };
+        return true;
+      }
+    }
+    const { url } = await serve(express().use(library.websocketRoute(Known)));
+    const client = await connect(url);
+    client.socket.terminate();
+    expect(await contexts.next()).toEqual({ user: 'ada' });
   });
 
   it('shows what is open as JSON', async () => {

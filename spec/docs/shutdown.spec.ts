@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import express from 'express';
+import express, { type Response } from 'express';
 import { WebSocket } from 'ws';
 import { drain, websocketRoute } from '../../lib/index.js';
 import { Happenings } from '../support/happenings.js';
@@ -24,8 +24,7 @@ function signalled(signal: NodeJS.Signals, before: readonly unknown[]): void {
 }
 
 /** Runs a block whose servers serve a WebSocket and a page, and starts them. */
-async function running(words: string): Promise<{ servers: Running[]; signal: () => void }> {
-  const app = express();
+async function running(words: string, app = express()): Promise<{ servers: Running[]; signal: () => void }> {
   app.use(websocketRoute('/ws', {}));
   const before = process.rawListeners('SIGTERM');
   const { servers } = run(block(words), namesTakenForGranted(app));
@@ -48,6 +47,31 @@ describe('docs/shutdown.md', () => {
     random.mockRestore();
     expect((await refused(`${url}/ws`)).status).toBe(503);
     expect((await gone)[0][0]).toBe(1001);
+  });
+
+  it('closes HTTP connections behind what is asked after the signal, and behind others when they are idle', async () => {
+    const app = express();
+    const asked = new Promise<Response>((resolve) => app.get('/slow', (_request, response) => resolve(response)));
+    app.get('/quick', (_request, response) => void response.send('quick'));
+    const { servers, signal } = await running("['SIGTERM', 'SIGINT'], { timeout: 20_000", app);
+    const [{ server, url, httpUrl }] = servers as [Running];
+    const { socket } = await connect(`${url}/ws`);
+    const connectionOf = async (path: string): Promise<string | null> => {
+      const response = await fetch(`${httpUrl}${path}`);
+      await response.text();
+      return response.headers.get('connection');
+    };
+    const before = connectionOf('/slow');
+    const slow = await asked;
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.99); // it may stay for a while
+    signal();
+    random.mockRestore();
+    expect(await connectionOf('/quick')).toBe('close');
+    slow.send('slow');
+    expect(await before).toBe('keep-alive');
+    const end = closed(server);
+    socket.close();
+    await end;
   });
 
   it('ends a pool after the connections', async () => {

@@ -7,7 +7,7 @@ import type { Express } from 'express';
 import type { ClientOptions } from 'ws';
 import { drain, type RouteOptions, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { resolveOptions } from '../../lib/options.js';
-import { turns } from '../connection/open.js';
+import { deferred, turns } from '../connection/open.js';
 import { readPage, recipe } from '../docs/blocks.js';
 import { type Client, connect, refused } from '../docs/client.js';
 import { certificate } from '../support/certificate.js';
@@ -253,6 +253,25 @@ describe('silence', () => {
     // Ten of them take longer than the timeout.
     for (let pings = 0; pings < 10; pings++) await once(socket, 'ping');
     expect(socket.readyState).toBe(socket.OPEN);
+    expect(closes.left).toEqual([]);
+  });
+
+  it('does not either while a handler takes longer than the timeout, and its answer arrives', async () => {
+    const work = deferred();
+    class Slow extends Silent {
+      override async onRead(question: string): Promise<void> {
+        await work.promise;
+        this.write(`${question}? 42`);
+      }
+    }
+    const { nginx } = await behind(appWith(Slow, { pingInterval: 250 }), IMPATIENT);
+    const { socket, messages } = await connect(`${nginx.url}/ws/more`, await from());
+    expect(await messages.next()).toBe('hello');
+    socket.send('6 times 7');
+    for (let pings = 0; pings < 10; pings++) await once(socket, 'ping');
+    expect(messages.left).toEqual([]);
+    work.resolve();
+    expect(await messages.next()).toBe('6 times 7? 42');
     expect(closes.left).toEqual([]);
   });
 

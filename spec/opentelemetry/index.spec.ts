@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { metrics as openTelemetry } from '@opentelemetry/api';
+import { diag, metrics as openTelemetry } from '@opentelemetry/api';
 import { MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
 import { setClock } from '../../lib/connection/clock.js';
 import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
@@ -165,8 +165,14 @@ describe('instrument', () => {
     expect(await reader.of('/otel/global')).toMatchObject({ active_connections: 1, handshakes: 1 });
   });
 
-  it('does nothing where there is no SDK', async () => {
-    undo.push(instrument());
+  it('does nothing where there is no SDK, and tells the logger of the API', async () => {
+    const warn = jest.fn();
+    const silent = { error() {}, info() {}, debug() {}, verbose() {} };
+    diag.setLogger({ ...silent, warn });
+    undo.push(() => diag.disable());
+    undo.push(instrument(), instrument());
+    expect(warn).toHaveBeenCalledTimes(2);
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('call instrument() after it has started'));
     const { server } = await served('/otel/no-sdk');
     const client = await RawClient.open(server, '/otel/no-sdk');
     await client.close();
@@ -194,6 +200,35 @@ describe('what instrument returns', () => {
 });
 
 describe('what instrument is given', () => {
+  it('may not be a meter that is instrumented already, until that one is stopped', async () => {
+    const { provider, reader } = provide();
+    const meter = provider.getMeter('twice');
+    const stop = instrument({ meter });
+    expect(() => instrument({ meter })).toThrow(/^this meter is instrumented already: .*what the first call returned/);
+    const { server } = await served('/otel/twice');
+    await (await RawClient.open(server, '/otel/twice')).close();
+    await gone('/otel/twice', 1);
+    expect(await reader.of('/otel/twice')).toMatchObject({ handshakes: 1, 'connection.duration': { count: 1 } });
+    stop();
+    undo.push(instrument({ meter }));
+    // A stop that comes twice does not let a third one in.
+    stop();
+    expect(() => instrument({ meter })).toThrow(/instrumented already/);
+    expect(() => instrument({ meter: provider.getMeter('other') })()).not.toThrow();
+  });
+
+  it.each([
+    [new MeterProvider().getMeter('bare'), /^options is .*: it must be an object: instrument\(\{ meter \}\)$/],
+    [null, /^options is null/],
+    [{ meter: {} }, /^meter is \{\}: it must be a Meter of @opentelemetry\/api: instrument\(\{ meter \}\)$/],
+    [{ meter: new MeterProvider() }, /^meter is MeterProvider/],
+    [{ meter: null }, /^meter is null/],
+  ])('may not be %p in place of a meter', (options, message) => {
+    const wrong = options as InstrumentOptions;
+    expect(() => instrument(wrong)).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    expect(() => instrument(wrong)).toThrow(message);
+  });
+
   it.each([
     [{ metre: 1 }, /^option is 'metre'/],
     [{ closeCodes: [1000] }, /^closeCodes is \[ 1000 \]/],

@@ -1,6 +1,6 @@
 /** The package as others will install it: packed, put into an empty project, used from there. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -159,49 +159,85 @@ describe('the packed package', () => {
        });
        `,
     );
+    expect(await complaints(compiler, file)).toBe('');
+  });
+
+  it('has types for TypeScript that becomes CommonJS, if that knows that require() loads an ES module', async () => {
+    const file = join(folder, 'project', 'consumer.cts');
+    await writeFile(
+      file,
+      `import { websocketRoute } from 'websocket-route';
+       import { connect } from 'websocket-route/testing';
+       export const client = connect(websocketRoute('/lines', { onRead: (line) => line.length }), '/lines');`,
+    );
+    expect(await complaints(root, file)).toBe('');
+    expect(await complaints(join(folder, 'compiler'), file)).toContain('TS1479');
+  });
+
+  /** What the compiler that is installed there says about a file. */
+  async function complaints(compiler: string, file: string): Promise<string> {
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
     const typeRoots = ['--typeRoots', join(root, 'node_modules', '@types')];
     const tsc = join(compiler, 'node_modules', 'typescript', 'bin', 'tsc');
-    expect(await output(process.execPath, [tsc, ...options, ...typeRoots, file], folder)).toBe('');
-  });
+    const checked = output(process.execPath, [tsc, ...options, ...typeRoots, file], folder);
+    return checked.catch((error: { stdout: string }) => error.stdout);
+  }
 });
 
 /** A first test, as `docs/testing.md` has it, with the test runners that it names. Each must end by itself. */
 describe('the testing subpath', () => {
-  const tests = ['app.mjs', 'greeter.test.mjs', 'greeter.vitest.test.mjs', 'greeter.jest.test.mjs'];
-  let project: string;
-  beforeAll(async () => {
-    project = join(folder, 'tested');
-    await mkdir(join(project, 'node_modules'), { recursive: true });
-    await writeFile(join(project, 'package.json'), '{ "name": "tested", "private": true }');
-    await symlink(
-      join(folder, 'project', 'node_modules', 'websocket-route'),
-      join(project, 'node_modules', 'websocket-route'),
-    );
-    for (const name of ['express', 'vitest']) {
-      await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name));
-    }
-    for (const name of tests) await writeFile(join(project, name), blockNamed('docs/testing.md', name).code);
-  });
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+
+  /** A project with these files of the page, and no others: one runner takes up the tests of another. */
+  async function projectWith(name: string, installed: string[], files: string[]): Promise<string> {
+    const project = join(folder, name);
+    const modules = join(project, 'node_modules');
+    await mkdir(join(modules, '@swc'), { recursive: true });
+    await writeFile(join(project, 'package.json'), `{ "name": "${name}", "private": true }`);
+    // A copy: jest follows links, and must see that it is a package.
+    await cp(join(folder, 'project', 'node_modules'), modules, { recursive: true });
+    for (const one of ['express', ...installed]) await symlink(join(root, 'node_modules', one), join(modules, one));
+    for (const file of files) await writeFile(join(project, file), blockNamed('docs/testing.md', file).code);
+    return project;
+  }
 
   it('is used from node:test', async () => {
-    const report = await output(process.execPath, ['--test', '--test-reporter=tap', 'greeter.test.mjs'], project);
+    const project = await projectWith('with-node', [], ['app.mjs', 'greeter.test.mjs']);
+    const report = await output(process.execPath, ['--test', '--test-reporter=tap'], project);
     expect(report).toContain('# pass 2');
     expect(report).toContain('# fail 0');
   });
 
   it('is used from vitest', async () => {
+    const project = await projectWith('with-vitest', ['vitest'], ['app.mjs', 'greeter.vitest.test.mjs']);
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-    const report = await output(process.execPath, [vitest, 'run', '--no-color', 'greeter.vitest.test.mjs'], project);
+    const report = await output(process.execPath, [vitest, 'run', '--no-color'], project);
     expect(report).toMatch(/Tests\s+1 passed/);
   });
 
   it('is used from jest, which finds no handle left open', async () => {
-    const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-    const config = JSON.stringify({ rootDir: project, testMatch: ['**/*.jest.test.mjs'], transform: {} });
-    const flags = ['--experimental-vm-modules', jest, '--config', config, '--detectOpenHandles'];
+    const files = ['app.mjs', 'greeter.jest.test.mjs', 'jest.config.mjs'];
+    const project = await projectWith('with-jest', [], files);
+    const flags = ['--experimental-vm-modules', jest, '--detectOpenHandles'];
     const { stderr } = await run(process.execPath, flags, { cwd: project });
     expect(stderr).toMatch(/Tests:\s+1 passed, 1 total/);
+    expect(stderr).not.toContain('open handle');
+  });
+
+  it('is used from jest with require(), in TypeScript too, and no handle is left open', async () => {
+    const files = ['app.js', 'greeter.test.js', 'jest.config.js'];
+    const project = await projectWith('with-require', ['@swc/core', '@swc/jest'], files);
+    await writeFile(
+      join(project, 'typed.test.ts'),
+      `import { connect, type TestClient } from 'websocket-route/testing';
+       import { app } from './app.js';
+       test('greets', async () => {
+         const client: TestClient = await connect(app, '/ws/bob');
+         expect(await client.next()).toBe('Hello, bob!');
+       });`,
+    );
+    const { stderr } = await run(process.execPath, [jest, '--detectOpenHandles'], { cwd: project });
+    expect(stderr).toMatch(/Tests:\s+2 passed, 2 total/);
     expect(stderr).not.toContain('open handle');
   });
 });

@@ -292,6 +292,29 @@ describe('what exportMetrics is given', () => {
     expect(register.getMetricsAsArray()).toEqual([mine]);
   });
 
+  it('may not be a registry that is exported to already, unless by another prefix', () => {
+    const register = new Registry();
+    const stop = exporting({ register });
+    const again = (): unknown => exportMetrics({ register });
+    expect(again).toThrow(/already been registered.*call what the first exportMetrics\(\) of this registry returned/);
+    expect(again).toThrow(expect.objectContaining({ cause: expect.any(Error) }));
+    exporting({ register, prefix: 'other_' });
+    stop();
+    exporting({ register });
+  });
+
+  it.each([
+    [new Registry(), /^options is .*: it must be an object: exportMetrics\(\{ register \}\)$/],
+    [null, /^options is null/],
+    [{ register: {} }, /^register is \{\}: it must be a Registry of prom-client: exportMetrics\(\{ register \}\)$/],
+    [{ register: null }, /^register is null/],
+    [{ register: () => {} }, /^register is \[Function/],
+  ])('may not be %p in place of a registry', (options, message) => {
+    const wrong = options as ExportOptions;
+    expect(() => exportMetrics(wrong)).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    expect(() => exportMetrics(wrong)).toThrow(message);
+  });
+
   it.each([
     [{ prefx: 'x' }, /^option is 'prefx'/],
     [{ prefix: 'a-b' }, /^prefix is 'a-b'/],

@@ -11,6 +11,8 @@ import { connect, memorySocket, TestClock } from '../../lib/testing/index.js';
 import { turns } from '../connection/open.js';
 import { certificate } from '../support/certificate.js';
 
+const express4 = require('express4') as typeof express;
+
 class Greeter extends WebSocketHandler {
   override onConnect({ name }: { name: string }): void {
     this.write(`Hello, ${name}!`);
@@ -166,7 +168,26 @@ describe('connect', () => {
   it('refuses what is no app, and options that there are not', async () => {
     await expect(connect({} as never)).rejects.toThrow('app is {}');
     await expect(connect(express(), '/', { header: {} } as never)).rejects.toThrow("option is 'header'");
+    await expect(connect(express(), '/', new Map() as never)).rejects.toThrow('options is Map(0) {}');
   });
+
+  it('refuses a router, and says how it becomes an app', async () => {
+    const refused = /^app is \[Function: \w+\]: a router is no app: wrap it, express\(\)\.use\(router\)$/;
+    for (const router of [express.Router(), express4.Router()]) {
+      router.use(websocketRoute('/ws/:name', Greeter));
+      await expect(connect(router as never, '/ws/ada')).rejects.toThrow(refused);
+      expect(await connect(express().use(router), '/ws/ada')).toMatchObject({ status: 101 });
+    }
+  });
+
+  it.each(['a/x', '', 'http://localhost/a', undefined, { clock: new TestClock() }])(
+    'refuses the path %p, unless it is left out',
+    async (path) => {
+      const connected = connect(websocketRoute({}), path as string);
+      if (path === undefined) expect(await connected).toMatchObject({ status: 101 });
+      else await expect(connected).rejects.toThrow(/^path is .*: it begins with a slash/);
+    },
+  );
 
   it('leaves the time to the test: the handshake, too', async () => {
     let accept: (value: boolean) => void = () => {};

@@ -20,6 +20,24 @@ describe('a Queue', () => {
     await expect(queue.take()).rejects.toThrow(/^it is over$/);
   });
 
+  it('ends no process where nobody catches what it is told', async () => {
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const queue = new Queue<number>();
+      const waiting = queue.take();
+      queue.end('it is over');
+      const late = queue.take();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+      // It is a rejection all the same.
+      await expect(waiting).rejects.toThrow('it is over');
+      await expect(late).rejects.toThrow('it is over');
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
+  });
+
   it('is over when it has ended and nothing is left', async () => {
     const queue = new Queue<number | undefined>();
     queue.put(undefined);

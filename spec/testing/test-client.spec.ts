@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocketServer } from 'ws';
-import { type ConnectionOptions, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { type ConnectionOptions, type Refusal, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type ConnectOptions, clientFrame, connect, type TestClient } from '../../lib/testing/index.js';
 import { turns } from '../connection/open.js';
 
 interface Hooks {
-  onHandshake?(): boolean;
+  onHandshake?(): boolean | Refusal;
   onConnect?(this: WebSocketHandler): void;
   onRead?(this: WebSocketHandler, data: string | Buffer): void;
   onPong?(answer: number | Buffer): void;
@@ -158,6 +158,8 @@ describe('a TestClient', () => {
     await expect(client.nextFrame()).rejects.toThrow('refused with 403');
     expect(await client.closed).toEqual({ code: 1006, reason: '', wasClean: false });
     for (const end of [client.close, client.terminate, client.pause, client.resume]) end.call(client);
+    const mute = await open({ onHandshake: () => ({ status: 401, body: '' }) });
+    await expect(mute.next()).rejects.toThrow(/^the handshake was refused with 401$/);
   });
 
   it('tells who waits for a message that the connection is gone, after what had come', async () => {
@@ -192,6 +194,7 @@ describe('a TestClient', () => {
     const client = await open(echo);
     expect(() => client.close(1005)).toThrow('close code is 1005');
     expect(() => client.close(1000, 'x'.repeat(124))).toThrow('at most 123 bytes');
+    expect(() => client.close('bye' as never)).toThrow("the reason comes second: close(1000, 'bye')");
     client.close(1001, 'leaving');
     client.close();
     expect(await client.closed).toEqual({ code: 1001, reason: 'leaving', wasClean: true });

@@ -49,4 +49,11 @@ describe('TestClock', () => {
   it.each([-1, Number.NaN, Infinity])('cannot be advanced by %p', async (ms) => {
     await expect(new TestClock().advance(ms)).rejects.toThrow(`a clock cannot be advanced by ${ms}`);
   });
+
+  it('cannot be advanced by what is no number', async () => {
+    for (const ms of ['5', null, undefined, 5n]) {
+      await expect(new TestClock().advance(ms as never)).rejects.toThrow(RangeError);
+    }
+    await expect(new TestClock().advance('5' as never)).rejects.toThrow("a clock cannot be advanced by '5': give");
+  });
 });

@@ -1,6 +1,7 @@
 /** The order of the handshake, and what a handler knows of its connection at each step. `middleware.spec.ts` has its answers. */
 import type { IncomingMessage } from 'node:http';
 import { acceptWebSocket, type ResponseHeaders, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { connect } from '../../lib/testing/index.js';
 import { text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
@@ -49,6 +50,21 @@ describe('the handshake', () => {
       expect(response.status).toBeGreaterThanOrEqual(400);
     }
     expect(made).toBe(0);
+  });
+
+  it('is refused where a field hides what the library has by that name, which only an instance shows', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation();
+    class Chat extends WebSocketHandler {
+      constructor() {
+        super();
+        // In JavaScript, and by mistake: `messages = [];`
+        Object.defineProperty(this, 'messages', { value: [] });
+      }
+    }
+    expect(await connect(websocketRoute(Chat))).toMatchObject({ status: 500 });
+    const complaint = expect.objectContaining({ message: expect.stringContaining("handler member is 'messages'") });
+    expect(log.mock.calls).toEqual([['websocket-route: handshake of Chat:', complaint]]);
+    log.mockRestore();
   });
 
   it('tells the hook all that is known already', async () => {

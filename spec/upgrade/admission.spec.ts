@@ -227,6 +227,7 @@ describe('keyOf', () => {
     let asked = 0;
     const { server } = await serveLimited({
       maxConnections: 10,
+      maxConnectionsPerKey: Infinity,
       keyOf: () => {
         asked++;
         return 'ada';

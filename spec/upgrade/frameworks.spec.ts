@@ -363,6 +363,7 @@ describe('the path of a route', () => {
     expect(() => websocketRoute([], Greeter)).toThrow(TypeError);
     // @ts-expect-error: no path-to-regexp pattern
     expect(() => websocketRoute(/ws/, Greeter)).toThrow(TypeError);
+    // @ts-expect-error: the path has no such param
     expect(() => websocketRoute('/ws/:id', Greeter, { convert: { other: toInteger } })).toThrow(/other/);
   });
 });

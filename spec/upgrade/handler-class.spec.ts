@@ -1,5 +1,6 @@
 import { WebSocketHandler } from '../../lib/handler.js';
 import { handlerClass } from '../../lib/upgrade/handler-class.js';
+import { checkOverrides } from '../../lib/upgrade/hiding.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: literals may have any members
 const make = (handler: object): any => new (handlerClass(handler))();
@@ -85,6 +86,71 @@ describe('handlerClass', () => {
     const handler = make(JSON.parse('{ "__proto__": { "polluted": true } }'));
     expect(handler).toBeInstanceOf(WebSocketHandler);
     expect(handler.polluted).toBeUndefined();
+  });
+
+  it.each(['write', 'close', 'flush', 'messages', 'drained', 'terminate', 'toDuplex', 'readyState', 'version'])(
+    'refuses a literal whose own %s would hide the library’s',
+    (name) => {
+      const message = `handler member is '${name}': it hides what WebSocketHandler has by that name`;
+      const refusal = expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(message) });
+      expect(() => handlerClass({ onRead() {}, [name]() {} })).toThrow(refusal);
+      expect(() => handlerClass({ onRead() {}, [name]: [] })).toThrow(refusal);
+      expect(() => handlerClass(Object.create({ onRead() {}, [name]() {} }))).toThrow(refusal);
+      expect(make({ onRead() {}, [name]: undefined })).toBeInstanceOf(WebSocketHandler);
+    },
+  );
+
+  it('lets a class override methods with methods, and accessors with accessors', () => {
+    class Counting extends WebSocketHandler {
+      written = 0;
+      override write(...args: Parameters<WebSocketHandler['write']>): boolean {
+        this.written += 1;
+        return super.write(...args);
+      }
+      override close(): void {
+        super.close(4000);
+      }
+      override get subprotocol(): string {
+        return super.subprotocol.toLowerCase();
+      }
+    }
+    expect(handlerClass(Counting)).toBe(Counting);
+    expect(handlerClass(class extends Counting {})).toBeInstanceOf(Function);
+  });
+
+  it('refuses a class that has anything else in place of those', () => {
+    const classes: [name: string, descriptor: PropertyDescriptor][] = [
+      ['messages', { get: () => [] }],
+      ['messages', { value: [] }],
+      ['close', { value: undefined }],
+      ['version', { value: () => '1.0' }],
+      ['version', { value: '1.0' }],
+      ['readyState', { set: () => {} }],
+    ];
+    for (const [name, descriptor] of classes) {
+      class Base extends WebSocketHandler {}
+      Object.defineProperty(Base.prototype, name, descriptor);
+      for (const Handler of [Base, class extends Base {}]) {
+        expect(() => handlerClass(Handler)).toThrow(`handler member is '${name}': it hides`);
+      }
+    }
+  });
+
+  it('refuses fields of a class that would hide them, as soon as there is an instance', () => {
+    class Chat extends WebSocketHandler {
+      lines: string[] = [];
+      constructor(members: Record<string, unknown>) {
+        super();
+        for (const [name, value] of Object.entries(members)) Object.defineProperty(this, name, { value });
+      }
+    }
+    const check = (members: Record<string, unknown>) => (): void => checkOverrides(new Chat(members));
+    expect(check({ messages: [] })).toThrow("handler member is 'messages': it hides");
+    expect(check({ version: 2 })).toThrow("handler member is 'version': it hides");
+    // Bound, or an arrow function: a method all the same.
+    expect(
+      check({ write: () => true, onWrite: () => {}, bufferSize: 7, remoteAddress: 'a', context: {} }),
+    ).not.toThrow();
   });
 
   it.each([

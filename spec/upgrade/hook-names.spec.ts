@@ -23,6 +23,12 @@ describe('the names of hooks', () => {
     ['onConnection', 'it is called onConnect here'],
     ['onUpgrade', 'it is called onHandshake here'],
     ['onDisconnect', 'it is called onClose here'],
+    ['onDrain', 'it is called onWrite here'],
+    ['ondrain', 'it is called onWrite here'],
+    ['on_read', 'it is spelt onRead'],
+    ['on_overflow_error', 'it is spelt onOverflowError'],
+    ['On_Close', 'it is spelt onClose'],
+    ['on_message', 'it is called onRead here'],
   ])('%s is refused: %s', (name, rule) => {
     const message = `hook is '${name}': ${rule}`;
     expect(refused({ [name]() {} })).toEqual(refusal(message));
@@ -42,10 +48,15 @@ describe('the names of hooks', () => {
       }
     }
     expect(refused(Both)).toBeUndefined();
-    expect(refused({ onRead() {}, onMessage() {}, onDrain() {} })).toBeUndefined();
+    expect(refused({ onRead() {}, onMessage() {}, onWrite() {}, onDrain() {} })).toBeUndefined();
+  });
+
+  it('are not those of other members', () => {
+    expect(refused({ _onRead() {}, onReader() {}, once_read() {}, onreed() {}, on() {} })).toBeUndefined();
   });
 
   it('must stand for functions', () => {
+    expect(refused({ on_read: 5 })).toEqual(refusal('on_read is 5: a hook must be a function'));
     expect(refused({ onRead: 5 })).toEqual(refusal('onRead is 5: a hook must be a function'));
   });
 
