@@ -336,24 +336,31 @@ describe('a half-open peer', () => {
   });
 });
 
+/** From now on the client reads only what it is told to, and drops it. */
+function readOnDemand({ socket }: RawClient): (count: number) => Promise<void> {
+  let received = 0;
+  let allowed = 0;
+  socket.removeAllListeners('data').pause();
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (received >= allowed) socket.pause();
+  });
+  return async (count) => {
+    allowed += count;
+    socket.resume();
+    while (received < allowed) await turns();
+    await turns(10);
+  };
+}
+
 describe('a peer that reads slowly', () => {
   it('lives for as long as it takes what it is sent, and is given up when it takes no more', async () => {
     const { clock, client, handler, closes } = await openTimed();
-    const { socket } = client;
-    let received = 0;
-    let allowed = 0;
-    socket.removeAllListeners('data').pause();
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-      if (received >= allowed) socket.pause();
-    });
+    const read = readOnDemand(client);
     handler.write(Buffer.alloc(48 << 20));
     // It answers no ping: those stand behind what it has not read. Four minutes in all.
     for (let i = 0; i < 48; i++) {
-      allowed += 1 << 19;
-      socket.resume();
-      while (received < allowed) await turns();
-      await turns(10);
+      await read(1 << 19);
       await clock.advance(5000);
     }
     expect(closes.left).toEqual([]);
@@ -446,20 +453,10 @@ describe('idleTimeout', () => {
 
   it('waits while the peer takes of what it is sent', async () => {
     const { clock, client, handler } = await openTimed({}, options);
-    const { socket } = client;
-    let received = 0;
-    let allowed = 0;
-    socket.removeAllListeners('data').pause();
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-      if (received >= allowed) socket.pause();
-    });
+    const read = readOnDemand(client);
     handler.write(Buffer.alloc(32 << 20));
     for (let i = 0; i < 16; i++) {
-      allowed += 1 << 20;
-      socket.resume();
-      while (received < allowed) await turns();
-      await turns(10);
+      await read(1 << 20);
       await clock.advance(2500);
     }
     expect(handler.readyState).toBe(1);
