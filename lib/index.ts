@@ -57,7 +57,9 @@ export type {
 export type { Unpacker } from './struct/unpacker.js';
 export type { DiagnosticMessages } from './telemetry/channels.js';
 export { type Metrics, metrics, type RouteMetrics } from './telemetry/tally.js';
-export { type DrainOptions, type DrainResult, drain, drainOnSignal } from './upgrade/drain.js';
+export { type DrainResult, drain } from './upgrade/drain.js';
+export { drainOnSignal } from './upgrade/drain-on-signal.js';
+export type { DrainOptions } from './upgrade/drain-options.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
 export { toInteger } from './upgrade/path.js';
 export type { ConvertedParams, ParamsOf } from './upgrade/path-types.js';

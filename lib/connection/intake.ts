@@ -150,8 +150,8 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   mute(): void {
     this.dispatcher.mute();
     this.letGo();
-    if (!this.parser.halted) return;
-    this.owner.receive(() => this.parser.resume());
+    if (this.parser.halted) this.owner.receive(() => this.parser.resume());
+    // Also where it is not: what was held is being delivered at this moment, and the socket still waits.
     this.owner.socket.resume();
   }
 

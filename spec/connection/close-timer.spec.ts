@@ -1,5 +1,5 @@
-import { frame } from '../support/frames.js';
-import { open, turns } from './open.js';
+import { frame, text } from '../support/frames.js';
+import { deferred, open, sendAndSettle, turns } from './open.js';
 
 describe('the close timer', () => {
   it('ends a connection whose peer never answers our close frame: 1006', async () => {
@@ -56,6 +56,24 @@ describe('the close timer', () => {
     client.socket.resume();
     client.send(frame({ opcode: 8, payload: Buffer.from([0x0f, 0xa0]) }));
     expect(await closes.next()).toEqual([4000, '', true]);
+  });
+
+  it('is not needed for a peer that answers a hook that closed at once, when it was called for what had waited', async () => {
+    const work = deferred();
+    const opened = await open(
+      {
+        async onRead(data) {
+          if (data === 'close') this.close(4000);
+          else await work.promise;
+        },
+      },
+      { closeTimeout: 600_000 },
+    );
+    await sendAndSettle(opened, text('work'), text('close'));
+    work.resolve();
+    expect(await opened.client.nextClose()).toEqual({ code: 4000, reason: '' });
+    await opened.client.close(4000);
+    expect(await opened.closes.next()).toEqual([4000, '', true]);
   });
 
   it('leaves nothing behind', async () => {

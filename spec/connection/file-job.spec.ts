@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -12,9 +13,11 @@ import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ErrorCode, FileError, InvalidStateError, ReadyState } from '../../lib/index.js';
+import { setClock } from '../../lib/connection/clock.js';
+import { type ConnectionOptions, ErrorCode, FileError, InvalidStateError, ReadyState } from '../../lib/index.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { begun, deferred, type Opened, open, sendAndSettle, turns } from './open.js';
+import { begun, deferred, type Opened, open, sendAndSettle, serveHooks, turns } from './open.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -364,5 +367,83 @@ describe('writeFile is rejected, and the connection gone,', () => {
     handler.writeFile(file);
     // A rejection that nobody has handled by now fails this test.
     await turns(5);
+  });
+});
+
+describe('a file that comes slowly, in the middle of which nothing else can be said,', () => {
+  const LENGTH = 40;
+  interface Slow extends Opened {
+    clock: TestClock;
+    /** Both ends of it: nobody waits for the other to open it, and it has no end until this is closed. */
+    pipe: FileHandle;
+    sent: Promise<void>;
+    /** Gives some of it, and waits until the client has that. */
+    give(bytes: string): Promise<void>;
+  }
+
+  const pipes = new Set<FileHandle>();
+  afterEach(async () => {
+    // Whatever still reads from one reads its end.
+    for (const pipe of pipes) await pipe.close();
+    pipes.clear();
+  });
+
+  /** A connection whose time passes when the test says so, with the header of such a file sent. */
+  async function openSlow(options: ConnectionOptions): Promise<Slow> {
+    const path = join(mkdtempSync(join(folder, 'pipe-')), 'pipe');
+    execFileSync('mkfifo', [path]);
+    const pipe = await openFile(path, 'r+');
+    pipes.add(pipe);
+    const clock = new TestClock();
+    const { server, open: openNext } = await serveHooks({}, options);
+    server.server.on('connection', (socket) => setClock(socket, clock));
+    const opened = await openNext();
+    const { client, handler } = opened;
+    const sent = handler.writeFile(path, { length: LENGTH });
+    expect(await client.bytes(2)).toEqual(Buffer.from([0x82, LENGTH]));
+    const give = async (bytes: string): Promise<void> => {
+      await pipe.write(bytes);
+      expect((await client.bytes(bytes.length)).toString()).toBe(bytes);
+    };
+    return { ...opened, clock, pipe, sent, give };
+  }
+
+  it('has no peer given up that cannot be asked meanwhile; who is silent afterwards is', async () => {
+    const { client, clock, closes, give, sent } = await openSlow({ pingInterval: 1000, pongTimeout: 300 });
+    for (let i = 0; i < LENGTH / 2; i++) {
+      await clock.advance(500);
+      expect(closes.left).toEqual([]);
+      await give('ab');
+    }
+    await sent;
+    // What was to be said meanwhile: one each interval, for the proxies.
+    for (let i = 0; i < 9; i++) expect((await client.next()).opcode).toBe(9);
+    await clock.advance(1300);
+    expect(await closes.next()).toEqual([1006, 'no answer to a ping within 300 ms', false]);
+  });
+
+  it('is sent to its end before the goodbye that stands behind it', async () => {
+    const { client, handler, clock, closes, give, sent } = await openSlow({ closeTimeout: 1000, pingInterval: 0 });
+    handler.close(4000, 'that was it');
+    for (let i = 0; i < LENGTH / 2; i++) {
+      await clock.advance(700);
+      expect(closes.left).toEqual([]);
+      await give('ab');
+    }
+    await sent;
+    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'that was it' });
+    await client.close(4000);
+    expect(await closes.next()).toEqual([4000, '', true]);
+  });
+
+  it('does not keep a connection that closes for longer than closeTimeout when no more of it comes', async () => {
+    const { handler, clock, closes, give, pipe, sent } = await openSlow({ closeTimeout: 1000, pingInterval: 0 });
+    handler.close();
+    await clock.advance(900);
+    await give('ab');
+    await clock.advance(1900);
+    expect(await closes.next()).toEqual([1006, '', false]);
+    await expect(sent).rejects.toThrow(InvalidStateError);
+    await pipe.write('cd');
   });
 });

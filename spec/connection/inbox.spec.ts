@@ -1,6 +1,17 @@
-import { EntireMessage, InvalidStateError, Struct, type WebSocketHandler } from '../../lib/index.js';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import {
+  EntireMessage,
+  InvalidStateError,
+  Struct,
+  upgradeListener,
+  type WebSocketHandler,
+  websocketRoute,
+} from '../../lib/index.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
+import { RawClient } from '../support/raw-client.js';
+import { serve } from '../support/server.js';
 import { deferred, open, roundTrip, sendAndSettle, turns } from './open.js';
 
 /** Takes all that comes, and says so. */
@@ -261,5 +272,155 @@ describe('messages()', () => {
     expect(await messages.next()).toEqual({ done: false, value: 'two' });
     expect(await messages.next()).toEqual({ done: false, value: 'three' });
     expect(await messages.next()).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe('whoever leaves messages()', () => {
+  /** The two ways of a peer to end, after which nothing comes. */
+  const ends: [end: string, go: (client: RawClient) => void, closed: unknown[]][] = [
+    ['FIN', (client) => client.socket.end(), [1006, '', false]],
+    ['a close frame', (client) => client.send(frame({ opcode: 8, payload: closeBody(1000) })), [1000, '', true]],
+  ];
+
+  it.each(['onConnect', 'onRead'] as const)(
+    'while waiting for more, in %s, has onRead called when that has settled, and not before',
+    async (hook) => {
+      const log = new Happenings<string>();
+      const work = deferred();
+      async function leave(this: WebSocketHandler): Promise<void> {
+        const messages = this.messages();
+        const next = messages.next();
+        await turns(2);
+        await messages.return();
+        log.push(`left: ${(await next).value}`);
+        await work.promise;
+        log.push('settled');
+      }
+      const opened = await open({
+        onConnect() {
+          return hook === 'onConnect' ? leave.call(this) : undefined;
+        },
+        onRead(data) {
+          log.push(String(data));
+          return data === 'leave' ? leave.call(this) : undefined;
+        },
+      });
+      if (hook === 'onRead') {
+        opened.client.send(text('leave'));
+        expect(await log.next()).toBe('leave');
+      }
+      expect(await log.next()).toBe('left: undefined');
+      await sendAndSettle(opened, text('one'), text('two'));
+      await turns(5);
+      expect(log.left).toEqual([]);
+      work.resolve();
+      expect(await log.take(3)).toEqual(['settled', 'one', 'two']);
+    },
+  );
+
+  it.each(ends)('has what it left given to onRead also when %s comes in the same turn', async (_end, go, closed) => {
+    const reads: unknown[] = [];
+    const { client, handler, socket, closes } = await open({ onRead: (data) => void reads.push(data) });
+    const messages = handler.messages();
+    const next = messages.next();
+    client.send(text('taken'), text('left'));
+    expect((await next).value).toBe('taken');
+    // In the phase of a turn after which the sockets are looked at, and only then comes the next `setImmediate`.
+    await turns();
+    const before = socket.bytesRead;
+    void messages.return();
+    go(client);
+    await turns();
+    // So it is here already.
+    expect(socket.bytesRead > before || socket.readableEnded).toBe(true);
+    expect(await closes.next()).toEqual(closed);
+    expect(reads).toEqual(['left']);
+  });
+
+  it('for another loop has nothing lost when FIN comes between the two', async () => {
+    const reads: unknown[] = [];
+    const taken = new Happenings<unknown>();
+    const { client, handler, socket, closes } = await open({ onRead: (data) => void reads.push(data) });
+    const first = handler.messages();
+    const next = first.next();
+    client.send(text('one'), text('two'), text('three'));
+    expect((await next).value).toBe('one');
+    await turns();
+    void first.return();
+    client.socket.end();
+    await once(socket, 'end');
+    await takeAll(handler, taken);
+    expect(taken.left).toEqual(['two', 'three', 'done']);
+    expect(reads).toEqual([]);
+    expect(await closes.next()).toEqual([1006, '', false]);
+  });
+
+  it.each(ends)('in an onRead that waited for another gets all that came before %s', async (_end, go, closed) => {
+    const log: string[] = [];
+    const { client, closes } = await open(
+      {
+        async onRead(line) {
+          log.push(`read ${line}`);
+          if (line !== 'ask') return;
+          for await (const answer of this.messages()) {
+            log.push(`answer ${answer}`);
+            if (answer === 'c') break;
+          }
+        },
+      },
+      { readDelimiter: '\n' },
+    );
+    client.send(text('hello\nask\na\nb\nc\nd\n'));
+    go(client);
+    expect(await closes.next()).toEqual(closed);
+    expect(log).toEqual(['read hello', 'read ask', 'answer a', 'answer b', 'answer c', 'read d']);
+  });
+
+  it.each(ends)('by return() gets all that came before %s', async (_end, go, closed) => {
+    const log: unknown[] = [];
+    const { client, closes } = await open(
+      {
+        async onRead(line) {
+          log.push(line);
+          if (line !== 'ask') return;
+          const answers = this.messages();
+          log.push(`answer ${(await answers.next()).value}`);
+          await answers.return();
+        },
+      },
+      { readDelimiter: /\n/ },
+    );
+    client.send(text('hi\nask\n42\nbye\n'));
+    go(client);
+    expect(await closes.next()).toEqual(closed);
+    expect(log).toEqual(['hi', 'ask', 'answer 42', 'bye']);
+  });
+});
+
+describe('messages() of a peer that has sent all it has to say, and FIN, with the handshake', () => {
+  it('gives that, by the upgrade door', async () => {
+    const asked = new Happenings<string>();
+    const accept = deferred<boolean>();
+    const log = new Happenings<unknown>();
+    const route = websocketRoute({
+      onHandshake() {
+        asked.push('asked');
+        return accept.promise;
+      },
+      onConnect() {
+        return takeAll(this, log);
+      },
+      onClose: (code) => log.push(code),
+    });
+    const http = createServer();
+    http.on('upgrade', upgradeListener(route));
+    const client = await RawClient.connect(await serve(http));
+    client.sendHandshake();
+    client.send(text('first'), text('second'));
+    client.socket.end();
+    await asked.next();
+    await turns(10);
+    accept.resolve(true);
+    expect(await log.take(4)).toEqual(['first', 'second', 'done', 1006]);
   });
 });

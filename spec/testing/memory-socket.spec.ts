@@ -1,6 +1,24 @@
 import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { connect } from '../../lib/testing/index.js';
 import { MemorySocket } from '../../lib/testing/memory-socket.js';
 import { turns } from '../connection/open.js';
+import { Happenings } from '../support/happenings.js';
+
+/** What is the same for sockets of the system. */
+type Counting = Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten'>;
+
+/** A pair of sockets of the system. */
+async function systemPair(): Promise<{ client: Counting; server: Counting }> {
+  const listening = createServer().listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const client = connectTcp((listening.address() as AddressInfo).port, '127.0.0.1');
+  const [server] = (await once(listening, 'connection')) as [Socket];
+  listening.close();
+  return { client, server };
+}
 
 async function rest(socket: MemorySocket): Promise<string> {
   let got = '';
@@ -101,5 +119,65 @@ describe('a pair of MemorySockets', () => {
     expect(client).toMatchObject({ remoteAddress: '127.0.0.1', remotePort: 443, connecting: false });
     expect(MemorySocket.pair().server).toMatchObject({ remoteAddress: '127.0.0.1', localPort: 80, encrypted: false });
     expect(server.setTimeout().setNoDelay().setKeepAlive().ref().unref()).toBe(server);
+  });
+});
+
+describe.each<[kind: string, open: () => Promise<{ client: Counting; server: Counting }>]>([
+  ['in memory', async () => MemorySocket.pair()],
+  ['of the system', systemPair],
+])('bytesWritten of a socket %s', (_kind, open) => {
+  it('counts what waits, too, from when it is written on', async () => {
+    const { client, server } = await open();
+    for (let i = 1; i <= 4; i++) {
+      server.write(Buffer.alloc(40_000));
+      expect(server.bytesWritten).toBe(i * 40_000);
+    }
+    await turns(10);
+    expect(server.bytesWritten).toBe(160_000);
+    server.end('the end');
+    expect(server.bytesWritten).toBe(160_007);
+    client.resume();
+    await once(client, 'end');
+    expect([server.bytesWritten, server.writableLength, client.bytesRead]).toEqual([160_007, 0, 160_007]);
+    client.destroy();
+  });
+
+  it('less what waits is what has been taken: it stands still where the peer does not read', async () => {
+    const { client, server } = await open();
+    client.on('error', () => {});
+    server.on('error', () => {});
+    const taken = (): number => server.bytesWritten - server.writableLength;
+    // More than the kernel takes.
+    for (let i = 0; i < 16; i++) server.write(Buffer.alloc(1 << 20));
+    let before = -1;
+    for (; before !== taken(); await turns(50)) before = taken();
+    server.write('and more');
+    await turns(10);
+    expect(taken()).toBe(before);
+    expect(server.writableLength).toBeGreaterThan(1 << 20);
+    client.destroy();
+    server.destroy();
+  });
+});
+
+describe('a connection in memory', () => {
+  it('is given up where the peer takes nothing and says nothing, though it is written to all the time', async () => {
+    const closes = new Happenings<number>();
+    const handlers = new Happenings<WebSocketHandler>();
+    const route = websocketRoute({
+      onConnect() {
+        handlers.push(this);
+        this.write(Buffer.alloc(300_000));
+      },
+      onClose: (code) => closes.push(code),
+    });
+    const client = await connect(route, '/', { answerPings: false });
+    client.pause();
+    const handler = await handlers.next();
+    for (let second = 0; second < 46 && closes.left.length === 0; second++) {
+      handler.write('tick');
+      await client.clock.advance(1000);
+    }
+    expect(closes.left).toEqual([1006]);
   });
 });

@@ -1,7 +1,7 @@
 /** Leaving: 503 for who comes, 1001 for who is there, and an end in time. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import express from 'express';
 import { WebSocket } from 'ws';
@@ -174,6 +174,48 @@ describe('a server that drains', () => {
     expect(await leave(client)).toBe(1001);
     expect(await closes.next()).toEqual([1001, '', true]);
     expect(await drained).toEqual({ closed: 1, terminated: 0 });
+  });
+
+  /** In front of the route, a middleware that ends responses only when `held` says so. */
+  function holdingBack(held: Happenings<() => void>, route: RequestListener): RequestListener {
+    return (request, response) => {
+      const { end } = response;
+      Reflect.set(response, 'end', (...args: unknown[]) => {
+        held.push(() => void Reflect.apply(end, response, args));
+        return response;
+      });
+      route(request, response);
+    };
+  }
+
+  it('waits for the 101 that a middleware holds back, as express-session does until its store has answered', async () => {
+    const held = new Happenings<() => void>();
+    const closes = new Happenings<number>();
+    const server = await serve(holdingBack(held, websocketRoute({ onClose: (code) => void closes.push(code) })));
+    const client = await RawClient.connect(server);
+    client.sendHandshake();
+    const release = await held.next();
+    const drained = drain(server.server, { jitter: 0 });
+    await turns(20);
+    expect(await isSettled(drained)).toBe(false);
+    release();
+    expect((await client.response()).status).toBe(101);
+    expect(await leave(client)).toBe(1001);
+    expect(await closes.next()).toBe(1001);
+    expect(await drained).toEqual({ closed: 1, terminated: 0 });
+  });
+
+  it('does not wait any longer for a 101 that is held back when its client has gone', async () => {
+    const held = new Happenings<() => void>();
+    const server = await serve(holdingBack(held, websocketRoute({})));
+    const client = await RawClient.connect(server);
+    client.sendHandshake();
+    await held.next();
+    const drained = drain(server.server, { timeout: 600_000, jitter: 0 });
+    await turns(5);
+    expect(await isSettled(drained)).toBe(false);
+    client.socket.resetAndDestroy();
+    expect(await drained).toEqual({ closed: 0, terminated: 0 });
   });
 
   it('leaves other servers of the process alone', async () => {
@@ -545,13 +587,28 @@ describe('the options', () => {
     expect(() => drainOnSignal(none as unknown as Server)).toThrow(/it must be the http.Server/);
   });
 
-  it.each([[[]], ['SIGTERM'], [['SIGTREM']], [['SIGKILL']], [['SIGTERM', undefined]]])(
-    'the signals %p are refused',
-    (signals) => {
-      expect(() => drainOnSignal(server, signals as NodeJS.Signals[])).toThrow(/signals.*must be a list/);
-      expect(process.listenerCount('SIGTERM')).toBe(0);
-    },
-  );
+  it('an app is named, and its innards are not shown', async () => {
+    await expect(drain(express() as never)).rejects.toThrow(/^server is \[Function: app\]: it must be/);
+  });
+
+  it.each<[signals: unknown, complaint: RegExp]>([
+    [[], /^signals is \[\]: it must be a list of signals/],
+    ['SIGTERM', /^signals is 'SIGTERM': it must be a list of signals/],
+    [{ timeout: 5 }, /^signals is \{ timeout: 5 \}: the options come third: drainOnSignal\(server, \['SIGTERM'\], \{/],
+    [['SIGTERM', 'SIGTREM'], /^signal is 'SIGTREM': there is no such signal/],
+    [['SIGTERM', undefined], /^signal is undefined: there is no such signal/],
+    [['SIGTERM', 'SIGKILL'], /^signal is 'SIGKILL': no process can listen to it/],
+  ])('the signals %p are refused', (signals, complaint) => {
+    const refused = { name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT', message: expect.stringMatching(complaint) };
+    let thrown: unknown;
+    try {
+      drainOnSignal(server, signals as NodeJS.Signals[]);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject(refused);
+    expect(process.listenerCount('SIGTERM')).toBe(0);
+  });
 
   it('may be undefined, each of them', async () => {
     const none = { timeout: undefined, jitter: undefined, code: undefined, reason: undefined, retryAfter: undefined };
