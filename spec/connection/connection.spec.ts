@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks';
+import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { InvalidStateError, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { binary, closeBody, frame, more, text } from '../support/frames.js';
@@ -731,5 +732,32 @@ describe.each([
     expect(await said.closes.next()).toEqual([1001, '', tls ? expect.any(Boolean) : true]);
     expect(await silent.closes.next()).toEqual([1006, '', false]);
     expect(seen.sort()).toEqual(['1', '2', '3', '4', '5']);
+  });
+});
+
+describe('a client that stopped writing while its handler was at work', () => {
+  it('is not waited for when the handler closes', async () => {
+    const begun = new Happenings<unknown>();
+    const work = deferred();
+    const { client, socket, closes } = await open(
+      {
+        async onRead(data) {
+          begun.push(data);
+          await work.promise;
+          this.write('done');
+          this.close();
+        },
+      },
+      { closeTimeout: 600_000 },
+    );
+    client.send(text('one'));
+    await begun.next();
+    client.socket.end();
+    while (!socket.readableEnded) await Promise.race([once(socket, 'end'), turns(20)]).then(() => socket.resume());
+    work.resolve();
+    expect(await client.nextText()).toBe('done');
+    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await client.ended;
+    expect(await closes.next()).toEqual([1006, '', false]);
   });
 });

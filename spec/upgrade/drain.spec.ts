@@ -1,23 +1,20 @@
 /** Leaving: 503 for who comes, 1001 for who is there, and an end in time. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { connect as connectTcp, type Socket } from 'node:net';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import express from 'express';
-import { WebSocket } from 'ws';
 import { setClock } from '../../lib/connection/clock.js';
 import {
   type DrainOptions,
   drain,
-  drainOnSignal,
   ReadyState,
   upgradeListener,
   type WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import { deferred, type Hooks, type Opened, openDraft76, serveHooks, turns } from '../connection/open.js';
-import { type Built, build, type Program, start } from '../support/built.js';
+import { deferred, type Hooks, type Opened, open, openDraft76, serveHooks, turns } from '../connection/open.js';
 import { text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
@@ -550,224 +547,37 @@ describe('at the deadline', () => {
   });
 });
 
-describe('the options', () => {
-  const server = createServer();
-  const wrong: [options: unknown, complaint: RegExp][] = [
-    [{ timout: 1 }, /timout.*unknown; the options are timeout, jitter/],
-    [{ timeout: 0 }, /timeout/],
-    [{ timeout: 2 ** 31 }, /timeout/],
-    [{ timeout: '10s' }, /timeout/],
-    [{ jitter: -1 }, /jitter/],
-    [{ jitter: 1.5 }, /jitter/],
-    [{ jitter: 20_000 }, /jitter.*the timeout is 10000/],
-    [{ timeout: 10, jitter: 10 }, /jitter.*less than the timeout/],
-    [{ retryAfter: -1 }, /retryAfter.*in seconds/],
-    [{ retryAfter: 'soon' }, /retryAfter/],
-    [{ code: 1006 }, /close code/],
-    [{ reason: 'x'.repeat(124) }, /reason/],
-    [20_000, /options/],
-    [null, /options/],
-  ];
-
-  it.each(wrong)('%p are refused', async (options, complaint) => {
-    const refused = { name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT', message: expect.stringMatching(complaint) };
-    await expect(drain(server, options as DrainOptions)).rejects.toMatchObject(refused);
-    let thrown: unknown;
-    try {
-      drainOnSignal(server, ['SIGTERM'], options as DrainOptions);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toMatchObject(refused);
-    expect(process.listenerCount('SIGTERM')).toBe(0);
-  });
-
-  it.each([express(), undefined, {}, 8080])('a server that is none is refused (%#)', async (none) => {
-    await expect(drain(none as unknown as Server)).rejects.toThrow(/it must be the http.Server/);
-    expect(() => drainOnSignal(none as unknown as Server)).toThrow(/it must be the http.Server/);
-  });
-
-  it('an app is named, and its innards are not shown', async () => {
-    await expect(drain(express() as never)).rejects.toThrow(/^server is \[Function: app\]: it must be/);
-  });
-
-  it.each<[signals: unknown, complaint: RegExp]>([
-    [[], /^signals is \[\]: it must be a list of signals/],
-    ['SIGTERM', /^signals is 'SIGTERM': it must be a list of signals/],
-    [{ timeout: 5 }, /^signals is \{ timeout: 5 \}: the options come third: drainOnSignal\(server, \['SIGTERM'\], \{/],
-    [['SIGTERM', 'SIGTREM'], /^signal is 'SIGTREM': there is no such signal/],
-    [['SIGTERM', undefined], /^signal is undefined: there is no such signal/],
-    [['SIGTERM', 'SIGKILL'], /^signal is 'SIGKILL': no process can listen to it/],
-  ])('the signals %p are refused', (signals, complaint) => {
-    const refused = { name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT', message: expect.stringMatching(complaint) };
-    let thrown: unknown;
-    try {
-      drainOnSignal(server, signals as NodeJS.Signals[]);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toMatchObject(refused);
-    expect(process.listenerCount('SIGTERM')).toBe(0);
-  });
-
-  it('may be undefined, each of them', async () => {
-    const none = { timeout: undefined, jitter: undefined, code: undefined, reason: undefined, retryAfter: undefined };
-    expect(await drain(createServer(), none)).toEqual({ closed: 0, terminated: 0 });
-  });
-
-  it('leave no listener behind when the signals are not wanted any more', () => {
-    const remove = drainOnSignal(server, ['SIGTERM', 'SIGHUP']);
-    expect([process.listenerCount('SIGTERM'), process.listenerCount('SIGHUP')]).toEqual([1, 1]);
-    remove();
-    expect([process.listenerCount('SIGTERM'), process.listenerCount('SIGHUP')]).toEqual([0, 0]);
-  });
-});
-
-describe('a process', () => {
-  let built: Built;
-  beforeAll(async () => {
-    built = await build();
-  });
-  afterAll(() => built.remove());
-
-  const HEAD = `
-    import { subscribe } from 'node:diagnostics_channel';
-    import { createServer } from 'node:http';
-    import { drain, drainOnSignal, websocketRoute } from 'websocket-route';
-    const listening = (server) => server.listen(0, '127.0.0.1', () => console.log(server.address().port));
-    subscribe('websocket-route:drain', ({ phase }) => console.log(phase));
-  `;
-  let programs = 0;
-  const run = (text: string): Promise<Program> => start(built, `drain-${++programs}.mjs`, HEAD + text);
-
-  async function websocket(port: string): Promise<WebSocket> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
-    await once(socket, 'open');
-    return socket;
-  }
-
-  const ECHO = `
-    const route = websocketRoute('/ws', { onRead(data) { this.write(data); } });
-    const server = createServer((request, response) =>
-      route(request, response, () => {
-        console.log(request.url);
-        if (request.url === '/slow') server.once('finish it', () => response.end('slow'));
-        else response.end('a page');
-      }));
-  `;
-
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends by itself, with code 0, after %s', async (signal) => {
-    const program = await run(`${ECHO}
-      drainOnSignal(server, ['SIGTERM', 'SIGINT'], { jitter: 50 });
-      listening(server);`);
-    const socket = await websocket(await program.line());
-    const gone = once(socket, 'close');
-    program.process.kill(signal);
-    expect((await gone)[0]).toBe(1001);
-    expect(await program.ended).toBe(0);
-    expect([await program.line(), await program.line(), program.errors()]).toEqual(['start', 'end', '']);
-  });
-
-  it('ends also where HTTP connections are kept alive, or ask nothing', async () => {
-    const program = await run(`${ECHO}
-      drainOnSignal(server, ['SIGTERM'], { timeout: 1000, jitter: 0 });
-      subscribe('websocket-route:drain', ({ phase }) => phase === 'end' && setImmediate(() => server.emit('finish it')));
-      server.keepAliveTimeout = 600_000;
-      listening(server);`);
-    const port = await program.line();
-    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-    const [idle, slow, silent, half] = Array.from({ length: 4 }, () => connectTcp(Number(port), '127.0.0.1'));
-    const ends = [idle, slow, silent, half].map((one) => {
-      one?.on('error', () => {});
-      one?.resume();
-      return new Promise((resolve) => one?.on('close', resolve));
+describe('a handler whose client had gone before its server began to drain', () => {
+  it('is waited for in onRead', async () => {
+    const begun = new Happenings<unknown>();
+    const work = deferred();
+    const { server, client, socket, closes } = await open({
+      onRead(data) {
+        begun.push(data);
+        return work.promise;
+      },
     });
-    half?.write('GET /never');
-    idle?.write(ask('/page'));
-    await once(idle!, 'data');
-    expect(await program.line()).toBe('/page');
-    slow?.write(ask('/slow'));
-    expect(await program.line()).toBe('/slow');
-    program.process.kill();
-    expect(String((await once(slow!, 'data'))[0])).toContain('slow');
-    await Promise.all(ends);
-    expect(await program.ended).toBe(0);
+    client.send(text('one'));
+    await begun.next();
+    socket.destroy();
+    await once(socket, 'close');
+    const result = drain(server.server);
+    await turns(5);
+    expect(await isSettled(result)).toBe(false);
+    work.resolve();
+    expect(await closes.next()).toEqual([1006, '', false]);
+    expect(await result).toEqual({ closed: 1, terminated: 0 });
   });
 
-  it('answers HTTP with Connection: close from the signal on', async () => {
-    const program = await run(`${ECHO}
-      drainOnSignal(server, ['SIGTERM'], { jitter: 0 });
-      listening(server);`);
-    const port = await program.line();
-    const socket = await websocket(port);
-    const answer = (): Promise<IncomingMessage> =>
-      new Promise((resolve, reject) =>
-        get(`http://127.0.0.1:${port}/`, (response) => resolve(response.resume())).on('error', reject),
-      );
-    expect((await answer()).headers.connection).toBe('keep-alive');
-    expect(await program.line()).toBe('/');
-    // Who does not read does not say goodbye: the server drains.
-    socket.pause();
-    program.process.kill();
-    expect(await program.line()).toBe('start');
-    expect((await answer()).headers.connection).toBe('close');
-    socket.resume();
-    expect(await program.ended).toBe(0);
-  });
-
-  it('is ended at once by a second signal', async () => {
-    const program = await run(`
-      const server = createServer(websocketRoute({ onRead: () => new Promise(() => console.log('busy')) }));
-      drainOnSignal(server, ['SIGTERM', 'SIGINT'], { timeout: 600_000 });
-      listening(server);`);
-    const socket = await websocket(await program.line());
-    socket.on('error', () => {});
-    socket.send('work');
-    expect(await program.line()).toBe('busy');
-    program.process.kill('SIGINT');
-    expect(await program.line()).toBe('start');
-    program.process.kill('SIGTERM');
-    expect(await program.ended).toBe('SIGTERM');
-  });
-
-  it('drains all of its servers', async () => {
-    const program = await run(`
-      const route = websocketRoute({});
-      for (const server of [createServer(route), createServer(route)]) {
-        drainOnSignal(server, ['SIGTERM', 'SIGINT'], { jitter: 0 });
-        listening(server);
-      }`);
-    const sockets = [await websocket(await program.line()), await websocket(await program.line())];
-    const codes = Promise.all(sockets.map(async (socket) => (await once(socket, 'close'))[0]));
-    program.process.kill();
-    expect(await codes).toEqual([1001, 1001]);
-    expect(await program.ended).toBe(0);
-  });
-
-  it('that is told to end before it listens ends, too', async () => {
-    const program = await run(`${ECHO}
-      drainOnSignal(server);
-      process.once('SIGTERM', () => setTimeout(listening, 50, server));
-      const starting = setInterval(() => {}, 1000);
-      server.once('listening', () => clearInterval(starting));
-      console.log('here');`);
-    expect(await program.line()).toBe('here');
-    program.process.kill();
-    expect(await program.ended).toBe(0);
-  });
-
-  it('lives until drain is settled, though nothing else keeps it', async () => {
-    const program = await run(`
-      const server = createServer(websocketRoute({ onClose: () => new Promise(() => console.log('closing')) }));
-      listening(server);
-      await new Promise((resolve) => process.once('SIGTERM', resolve));
-      server.close();
-      console.log(JSON.stringify(await drain(server, { timeout: 300, jitter: 0 })));`);
-    const socket = await websocket(await program.line());
-    program.process.kill();
-    expect((await once(socket, 'close'))[0]).toBe(1001);
-    expect(await Promise.all([program.line(), program.line(), program.line()])).toEqual(['start', 'closing', 'end']);
-    expect(await program.line()).toBe('{"closed":0,"terminated":1}');
-    expect(await program.ended).toBe(0);
+  it('is waited for in onClose', async () => {
+    const work = deferred();
+    const { server, client, closes } = await open({ onClose: () => work.promise });
+    client.socket.destroy();
+    await closes.next();
+    const result = drain(server.server);
+    await turns(5);
+    expect(await isSettled(result)).toBe(false);
+    work.resolve();
+    expect(await result).toEqual({ closed: 1, terminated: 0 });
   });
 });
