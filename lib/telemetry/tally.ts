@@ -141,12 +141,7 @@ export function tallyNameOf(route: string): string {
   return tallies.has(route) ? route : OTHER;
 }
 
-/** Every open connection of the process. */
-export function* openConnections(): Iterable<OpenConnection> {
-  for (const tally of tallies.values()) yield* tally.open;
-}
-
-/** Those, and those that have gone and whose handler has not finished. */
+/** Every connection of the process that is open, or has gone and has a handler that has not finished. */
 export function* unfinishedConnections(): Iterable<OpenConnection> {
   for (const { open, lingering } of tallies.values()) {
     yield* open;

@@ -2,14 +2,14 @@
  * Connections to an app that listens nowhere: its server is given one end of a pair of sockets in memory, and everything from
  * the parsing of the request on runs as it does behind a port.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { setClock } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
 import { isPlainObject, nameOnly } from '../option-checks.js';
-import { GUID } from '../upgrade/handshake.js';
+import { acceptFor } from '../upgrade/handshake.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
 import { type Manners, TestClient } from './test-client.js';
 import { TestClock } from './test-clock.js';
@@ -162,7 +162,7 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
 
 /** RFC 6455 section 4.1: the client fails the connection if the value is not what the key and the GUID make. */
 function checkAccept({ headers }: IncomingMessage, key: string): void {
-  const expected = createHash('sha1').update(key).update(GUID).digest('base64');
+  const expected = acceptFor(key);
   if (headers['sec-websocket-accept'] === expected) return;
   throw new Error(
     `the 101 has the Sec-WebSocket-Accept ${headers['sec-websocket-accept']}: ${expected} answers the key`,

@@ -30,7 +30,7 @@ export interface Accepting {
 }
 
 /** Section 1.3: the value that only a server which knows this protocol appends to the key. */
-export const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Section 4.4: which version would do. */
 const VERSION = { 'Sec-WebSocket-Version': '13' };
@@ -150,9 +150,12 @@ function negotiateKey(
   if (key === undefined || !isKey(key)) {
     return refuse(400, 'key', 'Sec-WebSocket-Key must be there once, 16 bytes in base64 (24 characters).');
   }
-  // Section 4.2.2, 5.4: the key "concatenated with" the GUID, SHA-1, base64.
-  const accept = createHash('sha1').update(key).update(GUID).digest('base64');
-  return negotiateSubprotocols(headers, { version, accept, origin });
+  return negotiateSubprotocols(headers, { version, accept: acceptFor(key), origin });
+}
+
+/** The value of `Sec-WebSocket-Accept`. Section 4.2.2, 5.4: the key "concatenated with" the GUID, SHA-1, base64. */
+export function acceptFor(key: string): string {
+  return createHash('sha1').update(key).update(GUID).digest('base64');
 }
 
 /** 8. "Optionally, a |Sec-WebSocket-Protocol| header field, with a list of values [...] ordered by preference." */

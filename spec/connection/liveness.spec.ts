@@ -16,7 +16,16 @@ import { Happenings } from '../support/happenings.js';
 import { proxyOf } from '../support/proxy.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
-import { type Closed, deferred, type Hooks, type Opened, sendAndSettle, serveHooks, turns } from './open.js';
+import {
+  type Closed,
+  DRAFT76_HEADERS,
+  deferred,
+  type Hooks,
+  type Opened,
+  sendAndSettle,
+  serveHooks,
+  turns,
+} from './open.js';
 
 const PING = { opcode: 9, fin: true, payload: Buffer.alloc(0) };
 const pong = (payload: Uint8Array | string = ''): Buffer => frame({ opcode: 10, payload });
@@ -265,14 +274,7 @@ describe('the heartbeat', () => {
     const server = await serve(http);
     const clock = tellTime(server);
     const client = await RawClient.connect(server);
-    client.sendHandshake('/demo', {
-      Upgrade: 'WebSocket',
-      Origin: 'http://example.com',
-      'Sec-WebSocket-Version': undefined,
-      'Sec-WebSocket-Key': undefined,
-      'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
-      'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00',
-    });
+    client.sendHandshake('/demo', DRAFT76_HEADERS);
     client.send('^n:ds[4U');
     expect((await client.response()).status).toBe(101);
     await client.bytes(16);

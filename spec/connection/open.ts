@@ -72,6 +72,16 @@ export async function open(
   return connect(how.headers);
 }
 
+/** The example of the draft's own handshake; its body is `^n:ds[4U`. */
+export const DRAFT76_HEADERS = {
+  Upgrade: 'WebSocket',
+  Origin: 'http://example.com',
+  'Sec-WebSocket-Version': undefined,
+  'Sec-WebSocket-Key': undefined,
+  'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
+  'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00',
+} as const;
+
 /** A draft-76 connection, by the upgrade door, with the example of the draft's own handshake. */
 export async function openDraft76(
   hooks: Hooks & ThisType<WebSocketHandler> = {},
@@ -83,14 +93,7 @@ export async function openDraft76(
   http.on('upgrade', upgradeListener(app));
   const server = await serve(http);
   const client = await RawClient.connect(server);
-  client.sendHandshake('/demo', {
-    Upgrade: 'WebSocket',
-    Origin: 'http://example.com',
-    'Sec-WebSocket-Version': undefined,
-    'Sec-WebSocket-Key': undefined,
-    'Sec-WebSocket-Key1': '4 @1  46546xW%0l 1 5',
-    'Sec-WebSocket-Key2': '12998 5 Y3 1  .P00',
-  });
+  client.sendHandshake('/demo', DRAFT76_HEADERS);
   client.send('^n:ds[4U');
   const { status } = await client.response();
   expect(status).toBe(101);

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { setClock } from '../../lib/connection/clock.js';
 import { type Metrics, metrics, type RouteMetrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
-import { type OpenConnection, openConnections, Tally } from '../../lib/telemetry/tally.js';
+import { type OpenConnection, Tally, unfinishedConnections } from '../../lib/telemetry/tally.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { closeBody, frame, text } from '../support/frames.js';
@@ -266,10 +266,10 @@ function sumOf(routes: Metrics['routes']): RouteMetrics {
   return sum as unknown as RouteMetrics;
 }
 
-describe('the open connections', () => {
+describe('the connections that are not finished', () => {
   it('are known from the open to the end, with the server that accepted them', async () => {
     const server = await serve(websocketRoute('/tally/known', Echo));
-    const mine = (): OpenConnection[] => [...openConnections()].filter((one) => one.server === server.server);
+    const mine = (): OpenConnection[] => [...unfinishedConnections()].filter((one) => one.server === server.server);
     expect(mine()).toEqual([]);
     const client = await RawClient.open(server, '/tally/known');
     const [connection, ...more] = mine();
