@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { HeaderError, inspectValue, invalidArgument } from '../errors.js';
+import { isToken, skipBlanks, tokenEnd } from './tokens.js';
 
 /** The name to speak, out of those offered, or `undefined` for none. */
 export type SubprotocolChooser = (offered: readonly string[], request: IncomingMessage) => string | undefined;
@@ -59,37 +60,13 @@ export function parseSubprotocols(value: string): string[] | undefined {
   let at = 0;
   for (;;) {
     at = skipBlanks(value, at);
-    const start = at;
-    while (at < value.length && isTokenCharacter(value.charCodeAt(at))) at++;
-    const name = value.slice(start, at);
+    const end = tokenEnd(value, at);
+    const name = value.slice(at, end);
     if (name === '' || names.has(name)) return undefined;
     names.add(name);
-    at = skipBlanks(value, at);
+    at = skipBlanks(value, end);
     if (at === value.length) return [...names];
     if (value[at] !== ',') return undefined;
     at++;
   }
-}
-
-/** Whether text is a token, `1*tchar` (RFC 7230 section 3.2.6). */
-export function isToken(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    if (!isTokenCharacter(text.charCodeAt(i))) return false;
-  }
-  return text !== '';
-}
-
-/** RFC 7230 section 3.2.6: letters, digits and these marks. Whatever is above 0x7F is none. */
-const TOKEN_CHARACTERS = new Set(
-  Array.from("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", (c) => c.charCodeAt(0)),
-);
-
-function isTokenCharacter(code: number): boolean {
-  return TOKEN_CHARACTERS.has(code);
-}
-
-/** Past the optional white space between elements: spaces and tabs only (RFC 7230 section 3.2.3). */
-function skipBlanks(value: string, at: number): number {
-  while (value[at] === ' ' || value[at] === '\t') at++;
-  return at;
 }

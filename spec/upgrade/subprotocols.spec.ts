@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { ErrorCode, HeaderError } from '../../lib/errors.js';
-import { compileSubprotocols, isToken, parseSubprotocols } from '../../lib/upgrade/subprotocols.js';
+import { compileSubprotocols, parseSubprotocols } from '../../lib/upgrade/subprotocols.js';
 
 const request = new IncomingMessage(new Socket());
 
@@ -61,14 +61,6 @@ describe('parseSubprotocols, RFC 6455 section 4.3', () => {
   it('reads half a million names to their end', () => {
     const names = Array.from({ length: 500_000 }, (_, i) => `n${i}`);
     expect(parseSubprotocols(names.join(','))).toHaveLength(500_000);
-  });
-});
-
-describe('isToken', () => {
-  it('wants at least one character', () => {
-    expect(isToken('')).toBe(false);
-    expect(isToken('x')).toBe(true);
-    expect(isToken('x y')).toBe(false);
   });
 });
 

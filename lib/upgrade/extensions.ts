@@ -1,0 +1,107 @@
+/**
+ * The extensions a client offers (RFC 6455 section 9.1), read by a parser that looks at each character once:
+ *
+ *     Sec-WebSocket-Extensions = extension-list
+ *     extension-list = 1#extension
+ *     extension = extension-token *( ";" extension-param )
+ *     extension-param = token [ "=" (token | quoted-string) ]
+ *
+ * Offers and parameters are lists, not objects: the names are the peer's, and may be `__proto__`, or stand twice.
+ */
+import { isTokenCharacter, skipBlanks, tokenEnd } from './tokens.js';
+
+/** One extension, as the client would have it. The same name may be offered again, with other parameters. */
+export interface ExtensionOffer {
+  name: string;
+  params: readonly ExtensionParam[];
+}
+
+export interface ExtensionParam {
+  name: string;
+  /** Without the quotes and backslashes it may have been sent with; `undefined` for a parameter without a value. */
+  value: string | undefined;
+}
+
+/**
+ * Reads `Sec-WebSocket-Extensions`, several fields joined by commas (section 11.3.2).
+ *
+ * @returns the offers in the client's order of preference, or `undefined` when the header is malformed. An empty element is
+ *   malformed too, as in `parseSubprotocols`
+ * @example
+ * parseExtensions('permessage-deflate; server_max_window_bits="10"');
+ * // [{ name: 'permessage-deflate', params: [{ name: 'server_max_window_bits', value: '10' }] }]
+ */
+export function parseExtensions(value: string): ExtensionOffer[] | undefined {
+  const reader = new Reader(value);
+  const offers: ExtensionOffer[] = [];
+  do {
+    const name = reader.token();
+    if (name === '') return undefined;
+    const params: ExtensionParam[] = [];
+    while (reader.take(';')) {
+      const param = readParam(reader);
+      if (param === undefined) return undefined;
+      params.push(param);
+    }
+    offers.push({ name, params });
+  } while (reader.take(','));
+  return reader.isAtEnd ? offers : undefined;
+}
+
+function readParam(reader: Reader): ExtensionParam | undefined {
+  const name = reader.token();
+  if (name === '') return undefined;
+  if (!reader.take('=')) return { name, value: undefined };
+  const value = reader.take('"') ? reader.restOfQuotedToken() : reader.token();
+  return value === '' ? undefined : { name, value };
+}
+
+/**
+ * Reads from the left to the right. RFC 6455 section 9.1 has "the 'implied *LWS rule'" of RFC 2616: blanks may stand around
+ * every token, `=` too. What is not there is read as `''`, which no token is.
+ */
+class Reader {
+  private readonly text: string;
+  private at: number;
+
+  constructor(text: string) {
+    this.text = text;
+    this.at = skipBlanks(text, 0);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.text.length;
+  }
+
+  /** Goes past this character, and the blanks behind it, if it is the next. A quotation mark's blanks are its content. */
+  take(mark: ',' | ';' | '=' | '"'): boolean {
+    if (this.text[this.at] !== mark) return false;
+    this.at++;
+    if (mark !== '"') this.at = skipBlanks(this.text, this.at);
+    return true;
+  }
+
+  token(): string {
+    const start = this.at;
+    const end = tokenEnd(this.text, start);
+    this.at = skipBlanks(this.text, end);
+    return this.text.slice(start, end);
+  }
+
+  /**
+   * What stands behind the opening quotation mark, up to the closing one. Section 9.1: "the value after quoted-string
+   * unescaping MUST conform to the 'token' ABNF", so nothing is read behind the first character no token has, or behind the
+   * end, where there is none.
+   */
+  restOfQuotedToken(): string {
+    const { text } = this;
+    let value = '';
+    while (text[this.at] !== '"') {
+      if (text[this.at] === '\\') this.at++;
+      if (!isTokenCharacter(text.charCodeAt(this.at))) return '';
+      value += text[this.at++];
+    }
+    this.at = skipBlanks(text, this.at + 1);
+    return value;
+  }
+}
