@@ -35,6 +35,11 @@ export interface WriteOptions {
   frame?: Opcode | undefined;
   /** Send at once, with all that was written before, instead of at the end of this turn of the event loop. Default false. */
   flush?: boolean | undefined;
+  /**
+   * False sends this message as it is, where messages are compressed (option `compress`): it is compressed already, or it holds a
+   * secret together with what a stranger chose. Default true.
+   */
+  compress?: boolean | undefined;
 }
 
 export interface WriteFileOptions extends FileOptions {
@@ -291,8 +296,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * if (!this.write(chunk)) await this.drained();
    */
   write(data: Data, options: WriteOptions = NO_OPTIONS): boolean {
-    const { frame, flush = false } = options;
-    if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush);
+    const { frame, flush = false, compress = true } = options;
+    if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush, compress);
     const bytes = asBytes(data);
     if (bytes === undefined) {
       const rule =
@@ -301,7 +306,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     }
     const opcode = frame ?? Opcode.Binary;
     checkFrame(opcode, bytes);
-    return this.#bound.writeBytes(opcode, bytes, flush);
+    return this.#bound.writeBytes(opcode, bytes, flush, compress);
   }
 
   /**
@@ -488,6 +493,16 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   /** The subprotocol that was agreed on, or an empty string. */
   get subprotocol(): string {
     return this.#bound.subprotocol;
+  }
+
+  /**
+   * The extension that was agreed on, with its parameters, as the response names it, or an empty string. From `onHandshake` on.
+   *
+   * @example
+   * this.extensions; // 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
+   */
+  get extensions(): string {
+    return this.#bound.extensions;
   }
 
   get #bound(): Connection {

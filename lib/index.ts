@@ -3,6 +3,7 @@
 export type { Version } from './connection/connection.js';
 export type { FileOptions, FileSource } from './connection/file-job.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
+export { Limits } from './connection/limits.js';
 export {
   type BinaryMatch,
   BinaryPattern,
@@ -33,6 +34,7 @@ export {
   type WriteOptions,
 } from './handler.js';
 export type {
+  CompressOptions,
   ConnectionKey,
   ConnectionOptions,
   Converter,

@@ -1,5 +1,7 @@
 /** The rules for the values of options. Each complaint names the option, its value and what it may be. */
 import type { RateLimit } from './connection/hooks.js';
+import { Limits } from './connection/limits.js';
+import type { CompressSettings } from './deflate/agreement.js';
 import { invalidArgument } from './errors.js';
 
 /** The longest time a timer of Node takes: more would fire at once. */
@@ -35,6 +37,50 @@ export function checkTimeout(name: string, value: unknown, least: 0 | 1): void {
 export function checkSlowConsumer(value: unknown): void {
   if (value !== 'close' && value !== 'drop') {
     throw invalidArgument('slowConsumer', value, "it must be 'close' (with 1013) or 'drop' (messages)");
+  }
+}
+
+export function checkLimits(value: unknown): void {
+  if (!(value instanceof Limits)) {
+    throw invalidArgument('limits', value, 'it must be a Limits: new Limits({ maxBufferedBytes: 256 * 1024 * 1024 })');
+  }
+}
+
+/** The least and the most of each number. */
+const COMPRESS_NUMBERS: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  threshold: [0, Number.MAX_SAFE_INTEGER],
+  serverMaxWindowBits: [8, 15],
+  clientMaxWindowBits: [8, 15],
+  level: [-1, 9],
+  memLevel: [1, 9],
+};
+const COMPRESS_MEMBERS = [
+  'threshold',
+  'serverNoContextTakeover',
+  'clientNoContextTakeover',
+  'serverMaxWindowBits',
+  'clientMaxWindowBits',
+  'level',
+  'memLevel',
+] satisfies (keyof CompressSettings)[];
+
+export function checkCompress(value: unknown): void {
+  if (typeof value === 'boolean') return;
+  if (!isPlainObject(value)) {
+    throw invalidArgument('compress', value, 'it must be true, false, or an object such as { threshold: 1024 }');
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (!COMPRESS_MEMBERS.some((known) => known === name)) {
+      const rule = `it is unknown; the members are ${COMPRESS_MEMBERS.join(', ')}`;
+      throw invalidArgument('compress member', name, rule);
+    }
+    if (member === undefined) continue;
+    const range = Object.hasOwn(COMPRESS_NUMBERS, name) ? COMPRESS_NUMBERS[name] : undefined;
+    if (range === undefined) checkBoolean(`compress.${name}`, member);
+    else if (typeof member !== 'number' || !Number.isInteger(member) || member < range[0] || member > range[1]) {
+      const most = range[1] > 15 ? 'a non-negative integer, in bytes' : `an integer from ${range[0]} to ${range[1]}`;
+      throw invalidArgument(`compress.${name}`, member, `it must be ${most}`);
+    }
   }
 }
 

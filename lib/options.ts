@@ -1,6 +1,8 @@
 /** The options of a route: their types, their defaults, each with its reason, and their validation. */
 import type { IncomingMessage } from 'node:http';
 import type { RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
+import { Limits } from './connection/limits.js';
+import type { CompressSettings } from './deflate/agreement.js';
 import {
   checkBufferSize,
   checkDelimiter,
@@ -11,8 +13,10 @@ import {
 import { invalidArgument } from './errors.js';
 import {
   checkBoolean,
+  checkCompress,
   checkKeyOf,
   checkLimit,
+  checkLimits,
   checkName,
   checkPositive,
   checkRate,
@@ -59,6 +63,33 @@ export type Converter<T = unknown> = (value: string) => T | undefined;
 /** Tells by what connections are counted together. */
 export type ConnectionKey = 'ip' | Bivariant<(request: IncomingMessage) => string | undefined>;
 
+/** How messages are compressed by permessage-deflate (RFC 7692), where the client offers that. */
+export interface CompressOptions {
+  /**
+   * Messages of fewer bytes are sent as they are. Default 1,024: smaller ones fit into one packet anyway, and compressing costs
+   * more time than it saves.
+   */
+  threshold?: number | undefined;
+  /**
+   * Whether each message that we send is compressed by itself. If not, it refers to those before it: repetitive messages
+   * become much smaller, for about 270 KiB of memory a connection. Default true: connections that send nothing cost nothing.
+   */
+  serverNoContextTakeover?: boolean | undefined;
+  /** The same for what the client sends; if false, about 60 KiB a connection. Default true. */
+  clientNoContextTakeover?: boolean | undefined;
+  /** How far back we refer, as a power of two of bytes: 8 to 15. Default 15: compresses best. */
+  serverMaxWindowBits?: number | undefined;
+  /**
+   * How far back the client may refer. With fewer than 15 an offer is declined that does not allow to say so (`ws` and browsers
+   * do). Default 15.
+   */
+  clientMaxWindowBits?: number | undefined;
+  /** zlib's level, 0 to 9, or -1 for zlib's own default. Default -1, which is 6. */
+  level?: number | undefined;
+  /** zlib's memory level, 1 to 9. Default 8, as zlib's. */
+  memLevel?: number | undefined;
+}
+
 export interface ConnectionOptions<D extends Delimiter = Delimiter> {
   /** The `readDelimiter` each connection begins with. Default `EntireMessage`: what users of WebSockets expect. */
   readDelimiter?: D | undefined;
@@ -97,6 +128,16 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
    * know it.
    */
   slowConsumer?: SlowConsumerPolicy | undefined;
+  /**
+   * The budget of memory that this route shares with others. Default: one for all routes, of a quarter of the memory that the
+   * process may use: rather end the connections that pin most than the process.
+   */
+  limits?: Limits | undefined;
+  /**
+   * Whether messages are compressed, with clients that offer it; an object says how. Default false: it costs time and memory, and
+   * secrets that are compressed together with what a stranger writes can be guessed from the length.
+   */
+  compress?: boolean | CompressOptions | undefined;
   /**
    * After how much silence the peer is sent a ping, in milliseconds; 0 for never. Any byte of the peer ends the silence.
    * Default 25,000: proxies give up on silent connections after 30 or 60 seconds.
@@ -166,6 +207,8 @@ const DEFAULTS: ResolvedOptions = {
   highWaterMark: 64 * 1024,
   maxBufferedAmount: 16 * 1024 * 1024,
   slowConsumer: 'close',
+  limits: new Limits(),
+  compress: false,
   pingInterval: 25_000,
   pongTimeout: 20_000,
   idleTimeout: 0,
@@ -175,6 +218,16 @@ const DEFAULTS: ResolvedOptions = {
   keyOf: 'ip',
   rate: {},
   name: '',
+};
+
+const COMPRESS_DEFAULTS: CompressSettings = {
+  threshold: 1024,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: 15,
+  clientMaxWindowBits: 15,
+  level: -1,
+  memLevel: 8,
 };
 
 const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
@@ -214,6 +267,8 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     throw invalidArgument('maxBufferedAmount', resolved.maxBufferedAmount, rule);
   }
   checkSlowConsumer(resolved.slowConsumer);
+  checkLimits(resolved.limits);
+  checkCompress(resolved.compress);
   for (const name of ['closeTimeout', 'pongTimeout'] as const) checkTimeout(name, resolved[name], 1);
   for (const name of ['pingInterval', 'idleTimeout', 'handshakeTimeout'] as const)
     checkTimeout(name, resolved[name], 0);
@@ -225,6 +280,13 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkRate(resolved.rate);
   checkName(resolved.name);
   return resolved;
+}
+
+/** The option `compress` with its defaults filled in; undefined where nothing is compressed. */
+export function compressSettings(option: boolean | CompressOptions): CompressSettings | undefined {
+  if (option === false) return undefined;
+  const given = option === true ? [] : Object.entries(option).filter(([, value]) => value !== undefined);
+  return { ...COMPRESS_DEFAULTS, ...Object.fromEntries(given) };
 }
 
 /** Whether a name means something only among the options. */

@@ -1,5 +1,5 @@
-import { BinaryPattern, type Delimiter, EntireMessage, ErrorCode, NetStruct, Struct } from '../lib/index.js';
-import { resolveOptions, resolveRouteOptions } from '../lib/options.js';
+import { BinaryPattern, type Delimiter, EntireMessage, ErrorCode, Limits, NetStruct, Struct } from '../lib/index.js';
+import { compressSettings, resolveOptions, resolveRouteOptions } from '../lib/options.js';
 
 const refused = (pattern: RegExp): Error =>
   expect.objectContaining({
@@ -22,6 +22,8 @@ describe('options', () => {
       highWaterMark: 65536,
       maxBufferedAmount: 16 * 1024 * 1024,
       slowConsumer: 'close',
+      limits: expect.any(Limits),
+      compress: false,
       pingInterval: 25_000,
       pongTimeout: 20_000,
       idleTimeout: 0,
@@ -95,6 +97,8 @@ describe('options', () => {
     ['handshakeTimeout', [-1, 1.5, Number.NaN, Infinity, '1', null, 2 ** 31, false]],
     ['maxBufferedAmount', [0, -1, 65_536.5, 65_535, Number.NaN, '1', null]],
     ['slowConsumer', ['terminate', 'Close', true, null, 1013]],
+    ['limits', [null, {}, { maxBufferedBytes: 1 }, 1024, Limits]],
+    ['compress', [null, 1, 'true', [], () => true, new Map()]],
     ['maxConnections', [0, -1, 1.5, Number.NaN, -Infinity, '1', null]],
     ['maxConnectionsPerKey', [0, -1, 1.5, Number.NaN, '1', null]],
     ['keyOf', ['address', null, 1, {}]],
@@ -122,6 +126,47 @@ describe('options', () => {
     expect(() => resolveOptions({ rate: { [`${name}PerSecond`]: 1 } })).toThrow(
       refused(/^rate member is .*the members are messages, bytes, burst, patience$/),
     );
+  });
+
+  const members: [name: string, right: unknown[], wrong: unknown[]][] = [
+    ['threshold', [0, 1, 1024, undefined], [-1, 1.5, Number.NaN, Infinity, '1024', null, 2 ** 53]],
+    ['serverNoContextTakeover', [true, false, undefined], [0, 'true', null]],
+    ['clientNoContextTakeover', [true, false, undefined], [1, 'false', null]],
+    ['serverMaxWindowBits', [8, 9, 15, undefined], [7, 16, 0, -8, 8.5, '8', null, Number.NaN]],
+    ['clientMaxWindowBits', [8, 9, 15, undefined], [7, 16, 0, -8, 8.5, '8', null, true]],
+    ['level', [-1, 0, 9, undefined], [-2, 10, 1.5, '6', null]],
+    ['memLevel', [1, 9, undefined], [0, 10, 8.5, '8', null]],
+  ];
+
+  it.each(members)('take as compress.%s what zlib takes, and refuse the rest', (name, right, wrong) => {
+    for (const value of right) expect(() => resolveOptions({ compress: { [name]: value } })).not.toThrow();
+    for (const value of wrong) {
+      expect(() => resolveOptions({ compress: { [name]: value } })).toThrow(
+        refused(new RegExp(`^compress\\.${name} is `)),
+      );
+    }
+    expect(() => resolveOptions({ compress: { [`${name}s`]: 1 } })).toThrow(
+      refused(/^compress member is .*the members are threshold, serverNoContextTakeover, .*, memLevel$/),
+    );
+  });
+
+  it('make of compress its settings: those that are given, and the defaults', () => {
+    const defaults = {
+      threshold: 1024,
+      serverNoContextTakeover: true,
+      clientNoContextTakeover: true,
+      serverMaxWindowBits: 15,
+      clientMaxWindowBits: 15,
+      level: -1,
+      memLevel: 8,
+    };
+    expect(compressSettings(false)).toBeUndefined();
+    for (const option of [true, {}, { level: undefined }]) expect(compressSettings(option)).toEqual(defaults);
+    expect(compressSettings({ threshold: 0, serverNoContextTakeover: false })).toEqual({
+      ...defaults,
+      threshold: 0,
+      serverNoContextTakeover: false,
+    });
   });
 
   it('let only patience be endless', () => {

@@ -16,6 +16,8 @@ export class Closing {
   reason = '';
   /** The peer's close frame has come. */
   private heard = false;
+  /** Nothing more will be said, and the TCP connection is to be closed. */
+  private ending = false;
   /** FIN is on its way: the socket takes no more writes. */
   private ended = false;
   private readonly socket: Duplex;
@@ -59,18 +61,22 @@ export class Closing {
     return this.heard && this.ended;
   }
 
-  /** Whether both close frames have passed, so that nothing is left to be said. */
+  /** Whether both close frames have passed, or nothing more will be said, and nothing is left to be sent. */
   get isDone(): boolean {
-    return this.heard && !this.writer.waiting && !this.ended;
+    return (this.heard || this.ending) && !this.writer.waiting && !this.ended;
   }
 
   /** Sends the rest, then FIN. What the peer still sends is read and dropped: a reset would destroy our last words. */
   end(): void {
     if (this.ended) return;
+    this.ending = true;
+    // Flushing asks `isDone`.
     this.ended = true;
-    this.writer.flush();
+    this.writer.flushAll();
     // A file's frame cannot be ended early, and nothing can be said inside it.
     if (this.writer.busy) this.socket.destroy();
+    // Messages that are being compressed leave first; after that `isDone` is asked again.
+    else if (this.writer.waiting) this.ended = false;
     else this.socket.end();
     this.socket.resume();
   }

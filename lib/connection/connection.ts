@@ -10,11 +10,13 @@
  * of errors: the peer's fail the connection, the user's reach `onError`.
  */
 import type { Duplex } from 'node:stream';
+import type { CompressSettings, DeflateAgreement } from '../deflate/agreement.js';
+import { Deflation } from '../deflate/deflation.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import { InvalidStateError, type OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
-import { Opcode } from '../framing/opcode.js';
+import { type MessageKind, Opcode } from '../framing/opcode.js';
 import {
   canReceive,
   canSend,
@@ -29,6 +31,7 @@ import type { OpenConnection } from '../telemetry/tally.js';
 import { Backlog, type BacklogOwner } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
+import { DeflateJob } from './deflate-job.js';
 import { draft76Text } from './draft76-frames.js';
 import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
@@ -36,11 +39,13 @@ import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
 import type { Inbox } from './inbox.js';
 import { Intake, type IntakeOwner } from './intake.js';
+import { type Holder, hold } from './limits.js';
 import { type Liveness, type Watched, watch } from './liveness.js';
 import { Over } from './over.js';
 import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
 import { report } from './report.js';
+import { MAX_COPIED } from './slab.js';
 import { listen, type SocketListener } from './socket-events.js';
 import { bytesReceived, bytesSent } from './traffic.js';
 import { Writer, type WriterOwner } from './writer.js';
@@ -49,7 +54,7 @@ import { Writer, type WriterOwner } from './writer.js';
 export type Version = 13 | 8 | 0;
 
 export class Connection
-  implements BacklogOwner, DrainWatchOwner, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner
+  implements BacklogOwner, DrainWatchOwner, Holder, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner
 {
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
@@ -57,6 +62,9 @@ export class Connection
   version: Version = 13;
   isSecure = false;
   subprotocol = '';
+  /** The value of `Sec-WebSocket-Extensions` that was agreed on; '' for none. */
+  extensions = '';
+  heldBytes = 0;
   /** Messages that the handler wrote. */
   messagesSent = 0;
   private state: State = State.CONNECTING;
@@ -84,6 +92,7 @@ export class Connection
   private pingAnswers: PingAnswers | undefined = undefined;
   private backlog: Backlog | undefined = undefined;
   private over: Over | undefined = undefined;
+  private deflation: Deflation | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings) {
     this.socket = socket;
@@ -91,6 +100,12 @@ export class Connection
     this.settings = settings;
     this.writer = new Writer(socket, this);
     this.intake = new Intake(this);
+  }
+
+  /** From now on messages may be compressed, in either direction. */
+  speakDeflate(agreement: DeflateAgreement, settings: CompressSettings): void {
+    this.intake.speakDeflate(agreement);
+    this.deflation = new Deflation(agreement, settings);
   }
 
   // What the socket calls.
@@ -131,6 +146,7 @@ export class Connection
     }
     this.receiving = false;
     this.writer.flush();
+    this.account();
   }
 
   onEnd(): void {
@@ -148,6 +164,7 @@ export class Connection
   onGone(): void {
     this.advance('gone');
     this.writer.close();
+    this.deflation?.stop();
     this.closing?.gone();
     this.drain?.stop(this.invalidState('drained'));
     this.over?.gone();
@@ -158,6 +175,7 @@ export class Connection
     else this.intake.stop();
     this.intake.handOver();
     if (!this.intake.isHeld) this.finish();
+    this.account();
   }
 
   // What the parser calls for control frames.
@@ -206,6 +224,7 @@ export class Connection
     }
     this.receiving = false;
     this.writer.flush();
+    this.account();
   }
 
   onOverflow(error: OverflowError): void {
@@ -289,10 +308,15 @@ export class Connection
   // What the writer calls.
 
   onFlush(): void {
+    this.account();
     if (canSend(this.state)) this.pingAnswers?.watch();
     if (this.closing !== undefined) this.endIfDone();
     if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
     this.watchDrain();
+  }
+
+  onHeld(): void {
+    this.account();
   }
 
   // What the drain watch calls.
@@ -306,6 +330,20 @@ export class Connection
     if (!this.wrote) return;
     this.wrote = false;
     this.call('onWrite', () => this.hooks.onWrite());
+  }
+
+  // What the budget of the process calls.
+
+  get pinnedBytes(): number {
+    return this.intake.pinned + this.writer.pinned + (this.deflation?.pinned ?? 0);
+  }
+
+  evict(): void {
+    this.fail(new ProtocolError('the server is short of memory', CloseCode.TRY_AGAIN_LATER));
+    // What it is owed it does not read: it would stay for as long as closing may take.
+    if (this.writer.bufferedAmount <= MAX_COPIED) return;
+    this.socket.destroy();
+    this.writer.close();
   }
 
   // What the user calls, by way of the handler.
@@ -342,21 +380,24 @@ export class Connection
     return Reflect.get(this.socket, 'server');
   }
 
-  writeText(text: string, flush: boolean): boolean {
+  writeText(text: string, flush: boolean, compress: boolean): boolean {
     this.demandOpen('write');
     if (this.backlog?.refuses()) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
+    else if (compress && this.deflation !== undefined) this.writeCompressed(this.deflation, Opcode.Text, text);
     else this.writer.text(Opcode.Text, text);
     return this.wroteData(flush);
   }
 
-  writeBytes(opcode: number, payload: Uint8Array, flush: boolean): boolean {
+  writeBytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean): boolean {
     this.demandOpen('write');
     if (this.backlog?.refuses()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
-      this.writer.binary(opcode, payload);
+      if (compress && this.deflation !== undefined && isMessage(opcode)) {
+        this.writeCompressed(this.deflation, opcode, payload);
+      } else this.writer.binary(opcode, payload);
     }
     return this.wroteData(flush);
   }
@@ -475,7 +516,7 @@ export class Connection
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
     this.intake.stop();
-    this.writer.cancelWaitingJobs();
+    this.writer.cancelWaitingFiles();
     const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     const closing = this.beginClosing();
     closing.code = code;
@@ -509,6 +550,7 @@ export class Connection
     // The hook that is pending has to settle first; `onCaughtUp` comes back to this.
     if (this.intake.busy || this.finished) return;
     this.finished = true;
+    this.account();
     const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
     const { tally } = this.settings;
     if (this.gone !== undefined) tally.receivedLate(this.messagesReceived - this.gone.messages);
@@ -534,6 +576,28 @@ export class Connection
   }
 
   // How writes leave.
+
+  /** Compressed if it is large enough. Where very many wait already, small ones would cost more than they save. */
+  private writeCompressed(deflation: Deflation, kind: MessageKind, data: string | Uint8Array): void {
+    const { writer } = this;
+    const isText = typeof data === 'string';
+    const length = isText ? Buffer.byteLength(data) : data.byteLength;
+    const isSmall = length <= MAX_COPIED;
+    if (length === 0 || length < deflation.threshold || (isSmall && writer.jobs >= MAX_SMALL_JOBS)) {
+      if (isText) writer.text(kind, data);
+      else writer.binary(kind, data);
+      return;
+    }
+    // As without compression: small ones are taken as they are, large ones must stay as they are.
+    const bytes = isText ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, length);
+    writer.enqueue(new DeflateJob(deflation, kind, isText || !isSmall ? bytes : Buffer.from(bytes)));
+  }
+
+  /** Tells the budget of the process what is pinned now. */
+  private account(): void {
+    const bytes = this.pinnedBytes;
+    if (bytes !== this.heldBytes) hold(this.settings.limits, this, bytes);
+  }
 
   private wroteData(flush: boolean): boolean {
     this.wrote = true;
@@ -587,3 +651,9 @@ export class Connection
 }
 
 const NOTHING = Buffer.alloc(0);
+/** How many messages of any size may wait to be compressed: half a megabyte of objects. */
+const MAX_SMALL_JOBS = 1024;
+
+function isMessage(opcode: Opcode): opcode is MessageKind {
+  return opcode === Opcode.Text || opcode === Opcode.Binary;
+}

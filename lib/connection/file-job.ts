@@ -22,6 +22,8 @@ export interface FileOptions {
 export type FileSource = string | URL | Buffer | FileHandle;
 
 export class FileJob implements Job {
+  readonly size = 0;
+  readonly ownsSocket = true;
   /** Fulfilled when the file has been sent, rejected with the reason why not. */
   readonly done: Promise<void>;
   private resolve!: () => void;
@@ -53,7 +55,7 @@ export class FileJob implements Job {
     this.reject(new InvalidStateError('the connection closed before the file was sent'));
   }
 
-  async run(socket: Duplex): Promise<void> {
+  async run(socket: Duplex): Promise<undefined> {
     try {
       const file = isFileHandle(this.source) ? this.source : await open(this.source, 'r');
       try {

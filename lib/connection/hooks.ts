@@ -2,6 +2,7 @@
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
 import type { Tally } from '../telemetry/tally.js';
+import type { Limits } from './limits.js';
 import type { LivenessSettings } from './liveness.js';
 
 /** The hooks in which user code runs, as `onError` is told them. */
@@ -43,6 +44,8 @@ export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
   /** Buffered bytes above which nothing more is taken. */
   readonly maxBufferedAmount: number;
   readonly slowConsumer: SlowConsumerPolicy;
+  /** The budget of the process. */
+  readonly limits: Limits;
   readonly rate: RateLimit;
   /** Whether messages have to be looked at as they come: for `rate`, or for `idleTimeout`. */
   readonly isMetered: boolean;

@@ -36,6 +36,13 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
     return this.takers.length === 0 && (this.wasAsked || this.items.length > 0) && !this.hoards;
   }
 
+  /** The memory of what waits to be taken, in bytes. */
+  get pinned(): number {
+    let sum = 0;
+    for (const item of this.items) sum += sizeOf(item);
+    return sum;
+  }
+
   /** Keeps all that comes from now on for whoever asks later: the connection has gone, and what is left of it is not much. */
   hoard(): void {
     this.hoards = true;
@@ -99,3 +106,12 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
 }
 
 const DONE: IteratorResult<never> = { done: true, value: undefined };
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value.length;
+  // Values of a struct, groups of a match.
+  return Array.isArray(value) ? value.reduce<number>((sum, member) => sum + VALUE + sizeOf(member), 0) : 0;
+}
+
+/** About what a number, or the reference to another value, costs in bytes. */
+const VALUE = 16;

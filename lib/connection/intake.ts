@@ -1,15 +1,18 @@
 /**
  * The reading half of a connection: bytes go in, units reach `onRead`, and whatever makes that wait is known here.
  *
- *     chunk ──▶ parser ──(meter)──▶ dispatcher ──▶ onRead, or the inbox of `messages()`
- *                  ▲                    ▲
- *                  └──── halted while ──┴── a hook is pending, nobody asks for more, the peer exceeds its rate, or it does
- *                                           not take what it is sent
+ *     chunk ──▶ parser ──(inflation)──(meter)──▶ dispatcher ──▶ onRead, or the inbox of `messages()`
+ *                  ▲           ▲                    ▲
+ *                  └───────────┴── halted while ────┴── a hook is pending, nobody asks for more, the peer exceeds its rate, or
+ *                                                       it does not take what it is sent
  *
- * Halting stops the parser in front of the next frame, the dispatcher after the unit at hand, and the socket: TCP holds the
- * peer back, and nothing is queued beyond the chunk that was being read.
+ * Halting stops the parser in front of the next frame, what is being inflated, the dispatcher after the unit at hand, and the
+ * socket: TCP holds the peer back, and nothing is queued beyond the chunk that was being read. While something is being inflated
+ * the parser waits for it, and the socket with it; the dispatcher does not.
  */
 import type { Duplex } from 'node:stream';
+import type { DeflateAgreement } from '../deflate/agreement.js';
+import { Inflation, type InflationOwner } from '../deflate/inflation.js';
 import { Dispatcher, type UnitConsumer } from '../dispatch/dispatcher.js';
 import type { Unit } from '../dispatch/reader.js';
 import { InvalidStateError, type OverflowError, ProtocolError } from '../errors.js';
@@ -40,12 +43,14 @@ export interface IntakeOwner extends ControlSink {
   onThrottled(): void;
 }
 
-export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
+export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOwner {
   readonly dispatcher: Dispatcher;
   readonly meter: Meter | undefined;
   /** An asynchronous `onConnect` or `onRead` has not settled. */
   busy = false;
   private parser: Parser;
+  /** Of a connection on which compressed messages may come. */
+  private inflation: Inflation | undefined = undefined;
   private inbox: Inbox | undefined = undefined;
   /** While the peer exceeds its rate: takes back the alarm that ends that. */
   private unthrottle: (() => void) | undefined = undefined;
@@ -69,14 +74,33 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     this.parser = new Draft76Parser(this.meter ?? this.dispatcher, this.owner);
   }
 
-  /** Whether reading waits. While `messages()` is being read, the hook that reads it does not make it wait. */
-  get isHeld(): boolean {
-    return this.backedUp || this.isBetween || this.isHeldByUs;
+  /** From now on messages may be compressed. */
+  speakDeflate(agreement: DeflateAgreement): void {
+    const parser = new FrameParser(this.meter ?? this.dispatcher, this.owner);
+    this.inflation = new Inflation(agreement, this.meter ?? this.dispatcher, this);
+    parser.inflation = this.inflation;
+    this.parser = parser;
   }
 
-  /** Whether it waits for any other reason than that the peer does not take what it is sent. */
+  /** Whether reading waits. While `messages()` is being read, the hook that reads it does not make it wait. */
+  get isHeld(): boolean {
+    return this.isInflating || !this.takesMore;
+  }
+
+  /** Whether nothing makes what was read wait for its delivery. */
+  get takesMore(): boolean {
+    return !(this.backedUp || this.isBetween || this.isHeldByHandler);
+  }
+
+  /** Whether reading waits for any other reason than that the peer does not take what it is sent. */
   get isHeldByUs(): boolean {
-    return this.unthrottle !== undefined || (this.inbox === undefined ? this.busy : this.inbox.isFull);
+    return this.isInflating || this.isHeldByHandler;
+  }
+
+  /** The memory that is pinned by what has come and was not delivered, in bytes. */
+  get pinned(): number {
+    const { dispatcher, inbox, inflation, parser } = this;
+    return dispatcher.pinned + parser.pinned + (inflation?.pinned ?? 0) + (inbox?.pinned ?? 0);
   }
 
   /** Whether the handler is at work: a hook is pending, or a unit of `messages()` was taken and no other asked for. */
@@ -86,6 +110,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   feed(chunk: Buffer): void {
     this.parser.feed(chunk);
+    this.inflation?.start();
     this.meter?.arrived(chunk.length);
   }
 
@@ -140,15 +165,13 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
     const { inbox } = this;
     if (inbox === undefined || this.busy) return;
     inbox.hoard();
-    this.owner.receive(() => {
-      this.dispatcher.resume();
-      this.parser.resume();
-    });
+    this.goOn();
   }
 
   /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */
   mute(): void {
     this.dispatcher.mute();
+    this.inflation?.stop();
     this.letGo();
     if (this.parser.halted) this.owner.receive(() => this.parser.resume());
     // Also where it is not: what was held is being delivered at this moment, and the socket still waits.
@@ -158,6 +181,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   /** Nothing that the peer sends, or has sent, is looked at any more. */
   stop(): void {
     this.dispatcher.mute();
+    this.inflation?.stop();
     this.parser.stop();
     this.letGo();
   }
@@ -182,6 +206,21 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
 
   onStale(): void {
     queueMicrotask(() => this.owner.receive(() => this.dispatcher.dispatchHeld()));
+  }
+
+  // What the inflation calls.
+
+  receive(run: () => void): void {
+    this.owner.receive(run);
+  }
+
+  onInflating(): void {
+    this.parser.halt();
+    this.owner.socket.pause();
+  }
+
+  onInflated(): void {
+    this.proceed();
   }
 
   // What the inbox calls.
@@ -229,7 +268,7 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   private hold(result: unknown, hook: HookName): void {
     if (result === undefined || !isThenable(result)) return;
     this.busy = true;
-    if (this.isHeld && this.owner.mayDeliver) this.halt();
+    if (!this.takesMore && this.owner.mayDeliver) this.halt();
     // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
     Promise.resolve(result).then(
       () => this.release(),
@@ -254,12 +293,28 @@ export class Intake implements UnitConsumer, InboxOwner, MeterOwner {
   private proceed(): void {
     if (!this.owner.mayDeliver) return;
     if (!this.isHandling) this.owner.onPause();
-    if (this.isHeld || !this.owner.mayDeliver) return;
+    if (!this.takesMore || !this.owner.mayDeliver) return;
+    this.goOn();
+    if (!this.isHeld) this.owner.onCaughtUp();
+  }
+
+  /** Delivers what waits, in the order in which it came, until something makes it wait again. */
+  private goOn(): void {
     this.owner.receive(() => {
       this.dispatcher.resume();
-      if (!this.isHeld) this.parser.resume();
+      this.inflation?.resume();
+      if (this.isHeld) return;
+      this.parser.resume();
+      this.inflation?.start();
     });
-    if (!this.isHeld) this.owner.onCaughtUp();
+  }
+
+  private get isInflating(): boolean {
+    return this.inflation?.isBusy === true;
+  }
+
+  private get isHeldByHandler(): boolean {
+    return this.unthrottle !== undefined || (this.inbox === undefined ? this.busy : this.inbox.isFull);
   }
 
   private letGo(): void {

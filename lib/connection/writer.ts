@@ -4,19 +4,30 @@
  *
  *     queue: Buffer, Buffer, job, Buffer …      then the open run: slab.bytes[from, to)
  *
- * A job (a file) writes to the socket by itself, over many turns. What is written after it waits behind it, control frames
- * too: a frame cannot be interrupted.
+ * A job (a file, a message that is compressed first) takes many turns. What is written after it waits behind it, control frames
+ * too: a frame cannot be interrupted, and order holds.
+ *
+ * A socket that is behind is given nothing more until it has taken what it has: what is written meanwhile is put together here,
+ * in few large pieces, so that a peer that reads slowly costs what it is owed, and not an object for every little frame.
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
 import { untaken } from './progress.js';
-import { MAX_COPIED, type Slab, slabFor } from './slab.js';
+import { MAX_COPIED, mayLend, type Slab, slabFor } from './slab.js';
 
 export interface Job {
-  /** Writes to the socket. What is behind it goes on once the promise is fulfilled; it is never rejected. */
-  run(socket: Duplex): Promise<void>;
+  /** The bytes that wait in it. */
+  readonly size: number;
+  /** Whether it writes to the socket by itself, a frame that cannot be ended early. */
+  readonly ownsSocket: boolean;
+  /**
+   * What is behind it goes on once the promise is fulfilled; it is never rejected.
+   *
+   * @returns what is to be sent in its place
+   */
+  run(socket: Duplex): Promise<Buffer | undefined>;
   /** The connection has gone before the job was done. */
   cancel(): void;
 }
@@ -24,19 +35,36 @@ export interface Job {
 export interface WriterOwner {
   /** All that stood before the next job was given to the socket. */
   onFlush(): void;
+  /** Something waits, for a job or for the peer. */
+  onHeld(): void;
 }
 
 const NOTHING = Buffer.alloc(0);
+/** What waits is put together in pieces of at most so many bytes. */
+const PIECE = 64 * 1024;
+/** And of at least so many: fewer would not be worth the object. */
+const LEAST_PIECE = 1024;
+/** About what the objects of one job cost, in bytes. */
+const JOB_COST = 512;
 
 export class Writer implements Flushable {
-  /** Bytes that were written and not flushed. A job's do not count: it reads them when it sends them. */
+  /** Bytes that were written and not flushed. */
   private pending = 0;
   private queue: (Buffer | Job)[] | undefined = undefined;
+  /** Jobs in the queue. */
+  jobs = 0;
+  /** The last of the queue, if there is room in it: piece[0, pieceEnd) is in use. */
+  private piece: Buffer | undefined = undefined;
+  private pieceEnd = 0;
   private slab: Slab | undefined = undefined;
   private from = 0;
   private to = 0;
+  /** Slabs that were left in the midst of a turn, and those that the socket still reads from. */
+  private others: Slab[] | undefined = undefined;
   private job: Job | undefined = undefined;
   private scheduled = false;
+  /** The kernel has not taken all that the socket was given. */
+  private isBehind = false;
   private closed = false;
   private readonly socket: Duplex;
   private readonly owner: WriterOwner;
@@ -44,26 +72,34 @@ export class Writer implements Flushable {
 
   constructor(socket: Duplex, owner: WriterOwner) {
     this.socket = socket;
+    // Any other stream may keep what it was given.
     this.copies = !(socket instanceof Socket);
     this.owner = owner;
   }
 
-  /** Bytes that were written and that the kernel has not taken yet. */
+  /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */
   get bufferedAmount(): number {
     return this.pending + untaken(this.socket);
   }
 
-  /** Whether a job is sending: then nothing else can be sent, and the frame at hand cannot be ended early. */
+  /** The memory that is pinned by it, in bytes. */
+  get pinned(): number {
+    if (this.closed || (this.pending === 0 && this.socket.writableLength === 0)) return 0;
+    const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
+    return this.bufferedAmount + room + this.jobs * JOB_COST;
+  }
+
+  /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
   get busy(): boolean {
-    return this.job !== undefined;
+    return this.job?.ownsSocket === true;
   }
 
-  /** Whether a job has nothing to send yet: what it reads from (a disk, a pipe) is slow, and not the peer. */
+  /** Whether a file has nothing to send yet: what it reads from (a disk, a pipe) is slow, and not the peer. */
   get starved(): boolean {
-    return this.job !== undefined && this.socket.writableLength === 0;
+    return this.busy && this.socket.writableLength === 0;
   }
 
-  /** Whether something waits for `flush`, or for a job to be done. */
+  /** Whether something waits for `flush`, for the peer, or for a job to be done. */
   get waiting(): boolean {
     return this.pending > 0 || this.queue !== undefined || this.job !== undefined;
   }
@@ -106,6 +142,8 @@ export class Writer implements Flushable {
   enqueue(job: Job): void {
     this.seal();
     this.push(job);
+    this.jobs++;
+    this.pending += job.size;
   }
 
   /** Sees to it that what was written leaves at the end of this turn of the event loop. */
@@ -115,14 +153,17 @@ export class Writer implements Flushable {
     flushAtEndOfTurn(this);
   }
 
-  /** Gives to the socket all that stands before the next job, and starts that. */
+  /** Gives to the socket, unless that is behind, all that stands before the next job, and starts that. */
   flush(): void {
     this.scheduled = false;
-    if (this.closed || this.job !== undefined) return;
-    if (this.queue !== undefined) this.flushQueue(this.queue);
-    else if (this.from < this.to) this.socket.write(this.leaveRun());
-    this.leaveSlab();
-    this.owner.onFlush();
+    if (this.closed) return;
+    if (this.isBehind || this.job !== undefined) this.hold();
+    else this.send();
+  }
+
+  /** The same, also if the socket is behind: it is the last time. */
+  flushAll(): void {
+    if (!this.closed && this.job === undefined) this.send();
   }
 
   /** Calls back when the kernel has taken what was flushed; never, if the connection goes away before. */
@@ -132,13 +173,9 @@ export class Writer implements Flushable {
     });
   }
 
-  /** Drops the jobs that have not begun, so that a close frame need not wait for them. */
-  cancelWaitingJobs(): void {
-    const queue = this.queue;
-    if (queue === undefined) return;
-    for (const entry of queue) if (!Buffer.isBuffer(entry)) entry.cancel();
-    const buffers = queue.filter((entry) => Buffer.isBuffer(entry));
-    this.queue = buffers.length === 0 ? undefined : buffers;
+  /** Drops the files that have not begun, so that a close frame need not wait for them. */
+  cancelWaitingFiles(): void {
+    this.drop((job) => job.ownsSocket);
   }
 
   /** Drops what was not flushed, and the jobs. */
@@ -146,15 +183,35 @@ export class Writer implements Flushable {
     if (this.closed) return;
     this.closed = true;
     this.job?.cancel();
-    this.cancelWaitingJobs();
+    this.drop(() => true);
     this.queue = undefined;
-    this.slab?.release();
-    this.slab = undefined;
+    this.piece = undefined;
+    this.leaveSlab();
+    this.releaseOthers();
     this.pending = 0;
+  }
+
+  private drop(isDropped: (job: Job) => boolean): void {
+    const kept = this.queue?.filter((entry) => {
+      if (Buffer.isBuffer(entry) || !isDropped(entry)) return true;
+      this.jobs--;
+      this.pending -= entry.size;
+      entry.cancel();
+      return false;
+    });
+    this.queue = kept?.length === 0 ? undefined : kept;
+  }
+
+  private send(): void {
+    if (this.queue !== undefined) this.flushQueue(this.queue);
+    else if (this.from < this.to) this.socket.write(this.leaveRun());
+    this.watch();
+    this.owner.onFlush();
   }
 
   private flushQueue(queue: (Buffer | Job)[]): void {
     this.seal();
+    this.closePiece();
     this.socket.cork();
     let entry = queue.shift();
     while (entry !== undefined && Buffer.isBuffer(entry)) {
@@ -168,9 +225,42 @@ export class Writer implements Flushable {
   }
 
   private start(job: Job): void {
+    this.jobs--;
     this.job = job;
-    void job.run(this.socket).then(() => {
+    void job.run(this.socket).then((frame) => {
+      if (this.closed) return;
       this.job = undefined;
+      this.pending -= job.size;
+      if (frame !== undefined) this.socket.write(frame);
+      this.watch();
+      this.flush();
+    });
+  }
+
+  /** What was written waits, and needs no slab for that. */
+  private hold(): void {
+    this.seal();
+    this.leaveSlab();
+    this.owner.onHeld();
+  }
+
+  /** After something was given to the socket: it may still read from the slabs. */
+  private watch(): void {
+    if (this.socket.writableLength === 0) {
+      this.leaveSlab();
+      this.releaseOthers();
+      return;
+    }
+    if (this.isBehind || this.socket.writableEnded) {
+      // What it was given while it was behind are copies.
+      this.leaveSlab();
+      return;
+    }
+    this.isBehind = true;
+    this.lendSlab();
+    this.whenTaken(() => {
+      this.isBehind = false;
+      this.releaseOthers();
       this.flush();
     });
   }
@@ -180,8 +270,11 @@ export class Writer implements Flushable {
     const slab = slabFor(size);
     if (slab !== this.slab || slab.at !== this.to) {
       this.seal();
-      // A slab that was left because it was full is not released: it is never filled again.
-      if (slab !== this.slab) slab.acquire();
+      if (slab !== this.slab) {
+        if (this.mustWait) this.leaveSlab();
+        else this.lendSlab();
+        slab.acquire();
+      }
       this.slab = slab;
       this.from = slab.at;
     }
@@ -192,6 +285,11 @@ export class Writer implements Flushable {
     return at;
   }
 
+  /** Whether what is written now is not sent at the next flush. */
+  private get mustWait(): boolean {
+    return this.isBehind || this.job !== undefined || this.jobs > 0;
+  }
+
   private refer(payload: Uint8Array): void {
     this.seal();
     this.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
@@ -199,34 +297,80 @@ export class Writer implements Flushable {
   }
 
   private push(entry: Buffer | Job): void {
+    this.closePiece();
     this.queue ??= [];
     this.queue.push(entry);
   }
 
+  /** The open run goes into the queue. */
   private seal(): void {
     if (this.from === this.to) return;
-    const length = this.to - this.from;
-    this.push(this.leaveRun());
-    this.pending += length;
+    if (this.mustWait) this.keep(this.slab!.bytes, this.from, this.to);
+    else {
+      const length = this.to - this.from;
+      this.push(this.leaveRun());
+      this.pending += length;
+    }
+    this.from = this.to;
   }
 
-  /**
-   * The open run as a buffer. To a socket that is behind goes a copy, so that a peer that reads slowly pins what it is owed
-   * and not a slab for every little frame; and so to any stream that is not a socket, which may keep what it was given.
-   */
+  /** Puts bytes that wait behind those that waited before. */
+  private keep(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.piece === undefined || this.pieceEnd + length > this.piece.length) this.makeRoom(length);
+    bytes.copy(this.piece!, this.pieceEnd, start, end);
+    this.pieceEnd += length;
+  }
+
+  private makeRoom(length: number): void {
+    const { piece, pieceEnd } = this;
+    if (piece === undefined || pieceEnd + length > PIECE) {
+      const fresh = Buffer.allocUnsafeSlow(Math.max(length, LEAST_PIECE));
+      this.push(fresh);
+      this.piece = fresh;
+      return;
+    }
+    const grown = Buffer.allocUnsafeSlow(Math.min(PIECE, Math.max(pieceEnd + length, piece.length * 2)));
+    piece.copy(grown, 0, 0, pieceEnd);
+    this.queue?.splice(-1, 1, grown);
+    this.piece = grown;
+  }
+
+  private closePiece(): void {
+    const { piece, pieceEnd } = this;
+    if (piece === undefined) return;
+    this.queue?.splice(-1, 1, piece.subarray(0, pieceEnd));
+    this.piece = undefined;
+    this.pieceEnd = 0;
+  }
+
+  /** The open run as a buffer: as it is in the slab, where a socket may be given that, or else a copy. */
   private leaveRun(): Buffer {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
-    return this.copies || this.socket.writableLength > 0 ? Buffer.from(run) : run;
+    return this.copies || this.isBehind || !mayLend() ? Buffer.from(run) : run;
   }
 
-  /** After a flush the slab is given back, unless the socket may still read from it. What waits behind a job is in it, too. */
   private leaveSlab(): void {
-    if (this.slab === undefined || this.queue !== undefined) return;
-    if (this.socket.writableLength === 0) this.slab.release();
+    this.slab?.release();
     this.slab = undefined;
     this.from = 0;
     this.to = 0;
+  }
+
+  private lendSlab(): void {
+    if (this.slab === undefined) return;
+    this.others ??= [];
+    this.others.push(this.slab);
+    this.slab = undefined;
+    this.from = 0;
+    this.to = 0;
+  }
+
+  private releaseOthers(): void {
+    if (this.others === undefined) return;
+    for (const slab of this.others) slab.release();
+    this.others = undefined;
   }
 }

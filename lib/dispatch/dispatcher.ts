@@ -116,6 +116,11 @@ export class Dispatcher implements MessageSink, Outlet {
 
   // What the connection does.
 
+  /** The memory of what is held, in bytes. */
+  get pinned(): number {
+    return this.held?.bytes.length ?? 0;
+  }
+
   /** From now on units go to this one. */
   deliverTo(consumer: UnitConsumer): void {
     this.consumer = consumer;

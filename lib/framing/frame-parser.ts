@@ -24,7 +24,8 @@ import { CloseCode } from './close-code.js';
 import { parseClosePayload } from './close-payload.js';
 import { HaltingParser } from './halting-parser.js';
 import { unmask } from './mask.js';
-import { isControl, type MessageKind, Opcode } from './opcode.js';
+import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
+import type { InflatingSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
 
 const FIN = 0x80;
@@ -43,6 +44,14 @@ export class FrameParser extends HaltingParser {
   private partial: Buffer | undefined = undefined;
   private partialLength = 0;
   private gate: Utf8Gate | undefined = undefined;
+  /** Where compressed messages go; undefined where none were agreed on. */
+  inflation: InflatingSink | undefined = undefined;
+  /** The message that is open is a compressed one. */
+  private compressed = false;
+
+  protected override get isBehind(): boolean {
+    return this.halted || this.inflation?.hasInput === true;
+  }
 
   protected override run(chunk: Buffer): void {
     const end = chunk.length;
@@ -75,6 +84,11 @@ export class FrameParser extends HaltingParser {
             continue;
           }
         }
+      }
+      if (this.inflation?.hasInput && isControl(chunk[at]! & 0x0f)) {
+        // It reaches the user, too: not before the data that came before it. This halts.
+        this.inflation.start();
+        continue;
       }
       at = this.readHeader(chunk, at, end);
     }
@@ -126,7 +140,7 @@ export class FrameParser extends HaltingParser {
   private judgeFirst(first: number): void {
     const opcode = first & 0x0f;
     // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-    if ((first & RSV) !== 0) throw protocolError('a reserved bit is set');
+    if ((first & this.reserved(opcode)) !== 0) throw protocolError('a reserved bit is set');
     if (isControl(opcode)) {
       if (opcode > Opcode.Pong) throw protocolError(`reserved opcode ${opcode}`);
       // 5.5: "All control frames [...] MUST NOT be fragmented."
@@ -138,6 +152,12 @@ export class FrameParser extends HaltingParser {
     // 5.4: the fragments of one message come in order, and no other message's between them.
     if (opcode === Opcode.Continuation && this.open === 0) throw protocolError('nothing to continue');
     if (opcode !== Opcode.Continuation && this.open !== 0) throw protocolError('a message begins inside another');
+  }
+
+  /** RFC 7692 section 6.1: "on the first fragment of a message" the first of them has a meaning, and nowhere else. */
+  private reserved(opcode: number): number {
+    const begins = opcode === Opcode.Text || opcode === Opcode.Binary;
+    return this.inflation !== undefined && begins ? RSV & ~RSV1 : RSV;
   }
 
   private judgeSecond(first: number, second: number): void {
@@ -155,8 +175,13 @@ export class FrameParser extends HaltingParser {
     this.remaining = length;
     this.key = header.readInt32BE(at + maskedHeaderLength(header[at + 1]!) - 4);
     if (!isControl(opcode)) {
-      if (opcode === Opcode.Text || opcode === Opcode.Binary) this.open = opcode;
-      this.messages.frame(this.openKind(), length);
+      if (opcode === Opcode.Text || opcode === Opcode.Binary) {
+        this.open = opcode;
+        this.compressed = (header[at]! & RSV1) !== 0;
+        if (this.compressed) this.inflation?.begin(opcode);
+      }
+      // How much a compressed frame brings is not known yet.
+      if (!this.compressed) this.messages.frame(this.openKind(), length);
     }
     if (length === 0) this.closeFrame(header, at, at);
   }
@@ -169,7 +194,9 @@ export class FrameParser extends HaltingParser {
       this.readControl(chunk, at, stop);
       return stop;
     }
-    if (this.openKind() === Opcode.Text) {
+    if (this.compressed) {
+      this.inflation?.data(chunk, at, stop);
+    } else if (this.openKind() === Opcode.Text) {
       this.gate ??= new Utf8Gate();
       this.gate.write(chunk, at, stop, this.messages);
     } else {
@@ -224,9 +251,14 @@ export class FrameParser extends HaltingParser {
 
   private endMessage(): void {
     const kind = this.openKind();
+    this.open = 0;
+    if (this.compressed) {
+      this.compressed = false;
+      this.inflation?.end();
+      return;
+    }
     this.gate?.end();
     this.gate = undefined;
-    this.open = 0;
     this.messages.end(kind);
   }
 

@@ -18,6 +18,15 @@ export abstract class HaltingParser implements Parser {
     this.controls = controls;
   }
 
+  get pinned(): number {
+    return this.rest?.buffer.byteLength ?? 0;
+  }
+
+  /** Whether what was found before is not delivered yet. */
+  protected get isBehind(): boolean {
+    return this.halted;
+  }
+
   /** Parses the chunk until its end, until stopped, or until it is halted in front of a frame: then it calls `keep`. */
   protected abstract run(chunk: Buffer): void;
 
@@ -31,7 +40,7 @@ export abstract class HaltingParser implements Parser {
     try {
       this.run(chunk);
     } catch (error) {
-      if (!this.halted) throw error;
+      if (!this.isBehind) throw error;
       this.mistake = error;
     }
   }

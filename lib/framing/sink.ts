@@ -16,6 +16,20 @@ export interface MessageSink {
   end(kind: MessageKind): void;
 }
 
+/** Where the payload of compressed messages goes (RFC 7692); what comes out of it reaches the `MessageSink` by way of that one. */
+export interface InflatingSink {
+  /** A compressed message begins. */
+  begin(kind: MessageKind): void;
+  /** Some of its payload, still compressed; its bytes must not be kept. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /** That was all. */
+  end(): void;
+  /** Whether some of it waits to be inflated: control frames and mistakes that come behind it wait, too. */
+  readonly hasInput: boolean;
+  /** Begins with that, and halts the parser. */
+  start(): void;
+}
+
 export interface ControlSink {
   /** `payload` is only valid during the call. */
   ping(payload: Buffer): void;
@@ -32,6 +46,8 @@ export interface Parser {
   /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
   halt(): void;
   readonly halted: boolean;
+  /** The memory of what is kept, in bytes. */
+  readonly pinned: number;
   /** Goes on after `halt`, with what was kept. Throws like `feed`. */
   resume(): void;
   /** Drops everything that is still to come. */

@@ -15,6 +15,7 @@ import type { ResponseHeaders } from '../options.js';
 import { publish } from '../telemetry/channels.js';
 import { HandshakeAtWork, serverOf } from './at-work.js';
 import { Deadline, HandshakeOver } from './deadline.js';
+import { agreeOnDeflate } from './deflate-offers.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './handshake.js';
@@ -133,6 +134,8 @@ class Handshake {
     connection.version = asked.version;
     connection.isSecure = secure;
     connection.subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
+    const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
+    connection.extensions = deflate?.header ?? '';
     bind(handler, connection);
 
     const own = await askHandler(handler, request, asked.subprotocols, plan, deadline);
@@ -145,6 +148,7 @@ class Handshake {
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
     if (typeof chosen === 'string') connection.subprotocol = chosen;
+    if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
     return undefined;
   }
@@ -163,14 +167,14 @@ class Handshake {
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
     this.isSwitching = true;
     this.atWork?.switching();
-    const { subprotocol, isSecure: secure, hooks } = connection;
+    const { subprotocol, extensions, isSecure: secure, hooks } = connection;
     const { route, tally } = this.plan.settings;
     tally.counts.accepted++;
     publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
     const protocolHeaders =
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
-        : switchingHeaders(asked.accept, subprotocol);
+        : switchingHeaders(asked.accept, subprotocol, extensions);
     sendSwitchingProtocols(response, [...own, ...Object.entries(protocolHeaders)], () => {
       // Gone: then the server may have the socket back, its error with it. Or the client has not waited for the 101.
       if (socket.destroyed) return;
@@ -183,9 +187,14 @@ class Handshake {
   }
 }
 
-function switchingHeaders(accept: string, subprotocol: string): Record<string, string> {
-  const headers = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Accept': accept };
-  return subprotocol === '' ? headers : { ...headers, 'Sec-WebSocket-Protocol': subprotocol };
+function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
+  return {
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    'Sec-WebSocket-Accept': accept,
+    ...(subprotocol !== '' && { 'Sec-WebSocket-Protocol': subprotocol }),
+    ...(extensions !== '' && { 'Sec-WebSocket-Extensions': extensions }),
+  };
 }
 
 /** Draft-76 wants an answer to its challenge behind the headers, made of eight bytes that follow the request's. */

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { type ExtensionOffer, parseExtensions } from './extensions.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 import { parseSubprotocols } from './subprotocols.js';
 
@@ -25,6 +26,8 @@ export interface Accepting {
   accept: string;
   /** What the client offers, in its order of preference. */
   subprotocols: string[];
+  /** Likewise. */
+  extensions: readonly ExtensionOffer[];
   /** The page that connects; only browsers need say. */
   origin: string | undefined;
 }
@@ -134,7 +137,7 @@ function negotiateOldHandshake(headers: IncomingHttpHeaders, allowed: boolean): 
     const text = 'The draft-76 handshake is not accepted here: use RFC 6455, or set allowOldHandshake.';
     return refuse(426, 'version', text, UPGRADE_REQUIRED);
   }
-  return negotiateSubprotocols(headers, { version: 0, accept: '', origin: field(headers, 'origin') });
+  return negotiateSubprotocols(headers, { version: 0, accept: '', extensions: [], origin: field(headers, 'origin') });
 }
 
 /**
@@ -150,7 +153,21 @@ function negotiateKey(
   if (key === undefined || !isKey(key)) {
     return refuse(400, 'key', 'Sec-WebSocket-Key must be there once, 16 bytes in base64 (24 characters).');
   }
-  return negotiateSubprotocols(headers, { version, accept: acceptFor(key), origin });
+  const extensions = offeredExtensions(headers);
+  if (extensions === undefined) {
+    return refuse(
+      400,
+      'extension',
+      'Sec-WebSocket-Extensions must be a list of extensions, as of RFC 6455 section 9.1.',
+    );
+  }
+  return negotiateSubprotocols(headers, { version, accept: acceptFor(key), extensions, origin });
+}
+
+/** 9. "Optionally, a |Sec-WebSocket-Extensions| header field, with a list of values" */
+function offeredExtensions(headers: IncomingHttpHeaders): ExtensionOffer[] | undefined {
+  const offered = field(headers, 'sec-websocket-extensions');
+  return offered === undefined ? [] : parseExtensions(offered);
 }
 
 /** The value of `Sec-WebSocket-Accept`. Section 4.2.2, 5.4: the key "concatenated with" the GUID, SHA-1, base64. */

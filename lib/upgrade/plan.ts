@@ -1,7 +1,8 @@
 /** A handler and its options, checked and compiled once, for all the connections they will have. */
 import type { ConnectionSettings } from '../connection/hooks.js';
+import type { CompressSettings } from '../deflate/agreement.js';
 import { WebSocketHandler } from '../handler.js';
-import { type ConnectionOptions, type ResolvedOptions, resolveOptions } from '../options.js';
+import { type ConnectionOptions, compressSettings, type ResolvedOptions, resolveOptions } from '../options.js';
 import { tallyOf } from '../telemetry/tally.js';
 import { type Admission, compileAdmission } from './admission.js';
 import { type HandlerClass, handlerClass } from './handler-class.js';
@@ -18,6 +19,8 @@ export interface Plan {
   readonly handshakeTimeout: number;
   /** Undefined where any number of connections may come. */
   readonly admission: Admission | undefined;
+  /** Undefined where nothing is compressed. */
+  readonly compress: CompressSettings | undefined;
   readonly settings: ConnectionSettings;
 }
 
@@ -33,6 +36,7 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
     chooseSubprotocol: compileSubprotocols(options.subprotocols),
     handshakeTimeout: options.handshakeTimeout,
     admission: compileAdmission(options),
+    compress: compressSettings(options.compress),
     settings: {
       ...options,
       isMetered: rate.messages !== undefined || rate.bytes !== undefined || idleTimeout > 0,

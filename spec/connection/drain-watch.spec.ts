@@ -128,7 +128,7 @@ describe('a drain watch', () => {
     const socket = new Slow();
     const all = deferred();
     let watch: DrainWatch | undefined;
-    const writer = new Writer(socket, { onFlush: () => watch?.watch() });
+    const writer = new Writer(socket, { onFlush: () => watch?.watch(), onHeld() {} });
     const taken: number[] = [];
     watch = new DrainWatch(socket, writer, {
       onTaken: () => void taken.push(writer.bufferedAmount),
@@ -155,7 +155,7 @@ describe('what was written before drained() is called', () => {
   it('is all that it waits for: who writes on does not keep it from being fulfilled', async () => {
     const socket = new OneByOne();
     let watch: DrainWatch | undefined;
-    const writer = new Writer(socket, { onFlush: () => watch?.watch() });
+    const writer = new Writer(socket, { onFlush: () => watch?.watch(), onHeld() {} });
     watch = new DrainWatch(socket, writer, { onTaken() {}, onDrained() {} });
     writer.text(1, 'asked for');
     writer.flush();

@@ -25,6 +25,7 @@ async function publicNames(): Promise<{ name: string; isType: boolean }[]> {
 
 /** A default as the tables show it. */
 function shown(value: unknown): string {
+  if (value instanceof library.Limits) return 'one for all routes';
   if (Number.isFinite(value)) return Number(value).toLocaleString('en');
   if (typeof value === 'object' && value !== null && Object.keys(value).length === 0 && !Array.isArray(value))
     return '{}';

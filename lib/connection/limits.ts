@@ -1,0 +1,110 @@
+/**
+ * The budget of a process: how much memory all connections together may pin. Each tells what it pins when that has changed; the
+ * sum is looked at when the turn of the event loop is over. Above the budget it is the connection that pins most that is ended,
+ * and then the next, until it fits: whoever fills memory pays for it, and nobody else.
+ */
+import { totalmem } from 'node:os';
+import { invalidArgument } from '../errors.js';
+
+/** Who pins memory. */
+export interface Holder {
+  /** In bytes, now. */
+  readonly pinnedBytes: number;
+  /** What it told last. Only `Limits` sets it. */
+  heldBytes: number;
+  /** Ends it, and frees what it pins. */
+  evict(): void;
+}
+
+/** Tells the budget that a connection pins another amount now. */
+export let hold: (limits: Limits, holder: Holder, bytes: number) => void;
+
+/**
+ * A bound on the memory that connections pin, for any number of routes: give the same object to each. What counts is what has
+ * come and was not delivered, what was written and not taken by the operating system, and the state of compression, all in
+ * bytes of memory. Over the budget connections are ended, those that pin most first: with 1013, or at once where the peer does not
+ * read.
+ *
+ * @example
+ * const limits = new Limits({ maxBufferedBytes: 256 * 1024 * 1024 });
+ * app.use(websocketRoute('/chat', Chat, { limits }));
+ * app.use(websocketRoute('/feed', Feed, { limits }));
+ */
+export class Limits {
+  /** The budget, in bytes. */
+  readonly maxBufferedBytes: number;
+  /** Connections that were ended to keep to it. */
+  evicted = 0;
+  #bytes = 0;
+  #isDue = false;
+  readonly #holders = new Set<Holder>();
+
+  /**
+   * @param options.maxBufferedBytes in bytes; `Infinity` for no bound. Default: a quarter of the memory that the process may use
+   * (of the machine's, or of its container's), which leaves room for the rest of the application
+   * @throws TypeError for anything but a positive integer or Infinity, and for an unknown option
+   */
+  constructor(options: { maxBufferedBytes?: number | undefined } = {}) {
+    for (const name of Object.keys(options)) {
+      if (name !== 'maxBufferedBytes') {
+        throw invalidArgument('Limits option', name, 'it is unknown; the only one is maxBufferedBytes');
+      }
+    }
+    const { maxBufferedBytes = aQuarterOfMemory() } = options;
+    if (maxBufferedBytes !== Infinity && (!Number.isSafeInteger(maxBufferedBytes) || maxBufferedBytes < 1)) {
+      const rule = 'it must be a positive integer, in bytes, or Infinity for no limit';
+      throw invalidArgument('maxBufferedBytes', maxBufferedBytes, rule);
+    }
+    this.maxBufferedBytes = maxBufferedBytes;
+  }
+
+  /** Bytes of memory that all connections together pin now. */
+  get bufferedBytes(): number {
+    this.#refresh();
+    return this.#bytes;
+  }
+
+  static {
+    hold = (limits, holder, bytes) => limits.#hold(holder, bytes);
+  }
+
+  #hold(holder: Holder, bytes: number): void {
+    this.#bytes += bytes - holder.heldBytes;
+    holder.heldBytes = bytes;
+    if (bytes === 0) this.#holders.delete(holder);
+    else this.#holders.add(holder);
+    if (this.#bytes <= this.maxBufferedBytes || this.#isDue) return;
+    this.#isDue = true;
+    // Not in the midst of whatever made it grow.
+    setImmediate(() => this.#relieve());
+  }
+
+  #relieve(): void {
+    this.#isDue = false;
+    // What has been taken by now was not told by anybody.
+    this.#refresh();
+    if (this.#bytes <= this.maxBufferedBytes) return;
+    const byWeight = [...this.#holders].sort((a, b) => b.heldBytes - a.heldBytes);
+    for (const holder of byWeight) {
+      if (this.#bytes <= this.maxBufferedBytes) return;
+      this.evicted++;
+      holder.evict();
+      this.#hold(holder, holder.pinnedBytes);
+    }
+  }
+
+  #refresh(): void {
+    for (const holder of this.#holders) {
+      const bytes = holder.pinnedBytes;
+      if (bytes !== holder.heldBytes) this.#hold(holder, bytes);
+    }
+  }
+}
+
+function aQuarterOfMemory(): number {
+  // Node 20 has it; what it says where there is no constraint differs: 0, undefined, or more than there is.
+  const constrained: unknown = process.constrainedMemory?.();
+  const total = totalmem();
+  const memory = typeof constrained === 'number' && constrained > 0 ? Math.min(constrained, total) : total;
+  return Math.floor(memory / 4);
+}

@@ -1,0 +1,47 @@
+/**
+ * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
+ * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
+ */
+
+/** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
+export const MAX_JOBS = 8;
+
+export interface ZlibJob {
+  /** Its turn has come: it begins, and calls `leave` when it is done. */
+  onTurn(): void;
+}
+
+let atWork = 0;
+/** In the order in which they came. */
+const waiting = new Set<ZlibJob>();
+
+/** Begins now, or when one of those before it is done. */
+export function enter(job: ZlibJob): void {
+  if (atWork === MAX_JOBS) {
+    waiting.add(job);
+    return;
+  }
+  atWork++;
+  job.onTurn();
+}
+
+/** A job is done, or does something else for a while. */
+export function leave(): void {
+  const [next] = waiting;
+  if (next === undefined) {
+    atWork--;
+    return;
+  }
+  waiting.delete(next);
+  next.onTurn();
+}
+
+/** @returns whether it was still waiting: then its turn never comes, and it must not `leave` */
+export function forget(job: ZlibJob): boolean {
+  return waiting.delete(job);
+}
+
+/** How many are at work, and how many wait. */
+export function zlibJobs(): { atWork: number; waiting: number } {
+  return { atWork, waiting: waiting.size };
+}
