@@ -9,7 +9,9 @@
  *                                                 ^ the search begins here
  *
  * so that a peer that sends a character a message costs no more than that window each time. In match mode the pattern is
- * tried at the beginning of the unit.
+ * tried at the beginning of the unit, over all of it, so there the tries are bounded: a unit that as many messages as the
+ * window has characters did not complete is too long. Either way a byte is looked at again by 2 * `maxDelimiterLength`
+ * searches at the most, however small the messages are.
  */
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { Outlet, Reader, Unit } from './reader.js';
@@ -21,13 +23,18 @@ export class PatternReader implements Reader {
   private readonly pattern: RegExp;
   private readonly search: boolean;
   private readonly maxDelimiterLength: number;
+  /** The most messages that a unit may span in match mode. */
+  private readonly maxTries: number;
   /** How many bytes of the unit at hand were searched in vain. */
   private searched = 0;
+  /** How often it was searched in vain. */
+  private tries = 0;
 
   constructor(pattern: RegExp, kind: MessageKind, search: boolean, maxDelimiterLength: number) {
     this.kind = kind;
     this.search = search;
     this.maxDelimiterLength = maxDelimiterLength;
+    this.maxTries = search ? Number.POSITIVE_INFINITY : 2 * maxDelimiterLength;
     this.pattern = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '') + (search ? 'g' : 'y'));
   }
 
@@ -38,10 +45,15 @@ export class PatternReader implements Reader {
   read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number {
     if (!complete) return start;
     while (start < end) {
-      const match = this.next(kind, bytes, start, end, outlet);
+      const buffered = end - start;
+      // Where nothing was added to it, it is not searched again: another limit, or the end of a pause, changes nothing.
+      const match = buffered === this.searched ? undefined : this.next(kind, bytes, start, end, outlet);
       if (match === undefined) {
-        this.searched = end - start;
-        if (this.searched > outlet.limit) outlet.overflow(this.searched);
+        if (buffered !== this.searched) this.tries++;
+        this.searched = buffered;
+        if (buffered > outlet.limit || this.tries >= this.maxTries) {
+          outlet.overflow(Math.max(buffered, outlet.limit + 1));
+        }
         return start;
       }
       const { groups, from, to } = match;
@@ -53,6 +65,7 @@ export class PatternReader implements Reader {
       const unit = this.search ? outlet.take(kind, bytes, start, from) : this.matched(groups);
       start = to;
       this.searched = 0;
+      this.tries = 0;
       outlet.unit(unit);
       if (outlet.stopped) return start;
     }
@@ -73,6 +86,11 @@ export class PatternReader implements Reader {
       groups = this.pattern.exec(text);
     }
     if (groups === null || groups[0].length === 0) return undefined;
+    // A byte a character: the places are the same in both.
+    if (text.length === end - textFrom) {
+      const from = textFrom + groups.index;
+      return { groups, from, to: from + groups[0].length };
+    }
     // Without the u flag a pattern may match half of a surrogate pair, which has no bytes: the whole character delimits.
     const head = groups.index - (splitsPair(text, groups.index) ? 1 : 0);
     const tail = groups.index + groups[0].length;
@@ -98,9 +116,9 @@ interface Match {
 /** `count` characters before `at`, but not before `start`. */
 function back(kind: MessageKind, bytes: Buffer, start: number, at: number, count: number): number {
   if (kind === Opcode.Binary) return Math.max(start, at - count);
-  for (; count > 0 && at > start; count--) {
+  while (at > start) {
     at--;
-    while (at > start && (bytes[at]! & 0xc0) === 0x80) at--;
+    if ((bytes[at]! & 0xc0) !== 0x80 && --count === 0) break;
   }
   return at;
 }

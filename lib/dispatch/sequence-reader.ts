@@ -27,7 +27,9 @@ export class SequenceReader implements Reader {
 
   read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
     const width = this.needle.length;
-    const haystack = end === bytes.length || end - start <= SHORT ? bytes : bytes.subarray(0, end);
+    // What is left to search only gets shorter: where it is short already, no view is needed.
+    const isShort = end - start - this.searched <= SHORT;
+    const haystack = isShort || end === bytes.length ? bytes : bytes.subarray(0, end);
     for (;;) {
       const found = this.find(haystack, start + this.searched, end);
       const length = (found === -1 ? end - width + 1 : found) - start;

@@ -121,7 +121,8 @@ export class NetStruct<const F extends string = string> {
         if (at > source.length) throw this.#tooShort(source, offset);
         fixed[fixed.length - 1] = copyBytes(source, start, at);
       }
-      values = values.length === 0 ? fixed : values.concat(fixed);
+      if (values.length === 0) values = fixed;
+      else for (const value of fixed) values.push(value);
     }
     // The compiler and parseSegments have read the same format; the spec of the types holds them together.
     return values as unknown as NetStructValues<F>;

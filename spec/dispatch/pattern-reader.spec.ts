@@ -70,6 +70,9 @@ describe('a pattern that is searched for', () => {
       fits.message(`unit<${'-'.repeat(4)}`, cut).message(`${'-'.repeat(4)}>next`, cut);
       expect(fits.units).toEqual(['unit']);
       expect(fits.rest()).toBe('next');
+      const last = new Dispatching(/<-*>/, { maxDelimiterLength: 10 });
+      last.message(`${'unit'.repeat(9)}<${'-'.repeat(8)}`, cut).message('>next', cut);
+      expect(last.units).toEqual(['unit'.repeat(9)]);
       const long = new Dispatching(/<-*>/, { maxDelimiterLength: 10 }).message(`unit<${'-'.repeat(9)}>`, cut);
       expect(long.events).toEqual([
         ['overflow', 65536],
@@ -192,6 +195,123 @@ describe('a pattern that has to match at the beginning', () => {
     one.dispatcher.regexSearch = true;
     one.dispatcher.dispatchHeld();
     expect(one.units).toEqual(['a']);
+  });
+});
+
+describe('a unit of match mode that comes in many messages', () => {
+  const settings = { ...match, maxDelimiterLength: 4 };
+  const refused = [
+    ['overflow', 65536],
+    ['fail', 1009],
+  ];
+  const send = (one: Dispatching, data: string, cut = 0): Dispatching => {
+    for (const character of data) one.message(character, cut);
+    return one;
+  };
+
+  it('may span 2 * maxDelimiterLength of them, however each is cut, and overflows when the last leaves it incomplete', () => {
+    for (const cut of CUTS) {
+      const fits = send(new Dispatching(/\d+;/, settings), '1234567;12;7654321;', cut);
+      expect(groups(fits)).toEqual([['1234567;'], ['12;'], ['7654321;']]);
+      expect(send(new Dispatching(/\d+;/, settings), '12345678', cut).events).toEqual(refused);
+      expect(send(new Dispatching(/;/, settings), '12345678', cut).events).toEqual(refused);
+    }
+    const bytes = new Dispatching(new BinaryPattern(/\d+;/), settings);
+    for (let i = 0; i < 8; i++) bytes.message(Buffer.from('1'));
+    expect(bytes.events).toEqual(refused);
+  });
+
+  it('is not counted in frames, nor by messages that bring nothing', () => {
+    const one = new Dispatching(/\d+;/, settings).message('1'.repeat(100), 1);
+    for (let i = 0; i < 20; i++) one.message('').message('', 1);
+    expect(groups(one.message(';', 1))).toEqual([[`${'1'.repeat(100)};`]]);
+  });
+
+  it('begins to be counted in the message in which it begins', () => {
+    const one = new Dispatching(/\d+;/, settings).message('123;1');
+    expect(groups(send(one, '234567'))).toEqual([['123;']]);
+    expect(one.message('8').events.slice(1)).toEqual(refused);
+  });
+
+  it('is neither tried nor counted again when nothing has come, though reading has paused and gone on', () => {
+    const decoded: string[] = [];
+    const original = Buffer.prototype.toString;
+    const one = send(new Dispatching(/\d+;/, settings), '123');
+    const spy = jest.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...args) {
+      decoded.push(original.apply(this, args));
+      return decoded.at(-1) ?? '';
+    });
+    for (let i = 0; i < 20; i++) {
+      one.dispatcher.pause();
+      one.dispatcher.resume();
+    }
+    spy.mockRestore();
+    expect(decoded).toEqual([]);
+    expect(groups(send(one, '4567;'))).toEqual([['1234567;']]);
+  });
+
+  it('is looked at by so many tries, and therefore costs so much for each byte at the most', () => {
+    let decoded = 0;
+    const original = Buffer.prototype.toString;
+    const spy = jest.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...args) {
+      decoded += Number(args[2]) - Number(args[1]);
+      return original.apply(this, args);
+    });
+    const one = new Dispatching(/\d+;/, { ...match, maxDelimiterLength: 16 });
+    const unit = ['1'.repeat(1000), ...'1'.repeat(30), ';'];
+    for (let i = 0; i < 10; i++) for (const message of unit) one.message(message);
+    spy.mockRestore();
+    expect(one.units).toHaveLength(10);
+    expect(decoded).toBeLessThanOrEqual(32 * 10 * unit.join('').length);
+  });
+
+  it('is not saved by a higher limit', () => {
+    const one = new Dispatching(/\d+;/, settings, {
+      overflow(dispatcher) {
+        dispatcher.bufferSize += 65536;
+      },
+    });
+    expect(send(one, '123456789').events).toEqual(refused);
+  });
+
+  it('goes to another delimiter that onOverflowError sets', () => {
+    for (const readDelimiter of [null, 8, /\d{8}/]) {
+      const one = new Dispatching(/\d+;/, settings, {
+        overflow(dispatcher) {
+          dispatcher.readDelimiter = readDelimiter;
+        },
+      });
+      const [overflow, read] = send(one, '12345678').events;
+      expect(overflow).toEqual(['overflow', 65536]);
+      expect(String(read?.[1])).toBe('12345678');
+    }
+  });
+
+  it('goes to the search that onOverflowError turns on', () => {
+    const one = new Dispatching(/;/, settings, {
+      overflow(dispatcher) {
+        dispatcher.regexSearch = true;
+      },
+    });
+    expect(send(one, '12345678;').units).toEqual([['overflow', 65536], '12345678']);
+  });
+
+  it('is counted anew when onOverflowError sets the pattern again, so that it is called once for so many messages', () => {
+    const pattern = /\d+;/;
+    const one = new Dispatching(pattern, settings, {
+      overflow(dispatcher) {
+        dispatcher.readDelimiter = pattern;
+      },
+    });
+    // The new reader's first try is at once, for the same message.
+    send(one, '1'.repeat(8 + 7 * 10));
+    expect(one.events).toEqual(Array.from({ length: 11 }, () => ['overflow', 65536]));
+    expect(groups(one.message(';')).at(-1)).toEqual([`${'1'.repeat(78)};`]);
+  });
+
+  it('has no such bound where the pattern is searched for', () => {
+    const one = send(new Dispatching(/;/, { maxDelimiterLength: 4 }), `${'1'.repeat(500)};`);
+    expect(one.units).toEqual(['1'.repeat(500)]);
   });
 });
 

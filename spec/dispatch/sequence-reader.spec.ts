@@ -38,6 +38,18 @@ describe('a string as delimiter', () => {
     }
   });
 
+  it.each(['\n', 'END'])('is not found in what stands behind the message in the same chunk: %j', (delimiter) => {
+    for (const length of [1, 32, 33, 1000]) {
+      for (const inside of [0, delimiter.length - 1]) {
+        const one = new Dispatching(delimiter);
+        const chunk = Buffer.from(`${'x'.repeat(length)}${delimiter}`);
+        one.attempt(() => one.dispatcher.message(1, chunk, 0, length + inside));
+        expect(one.units).toEqual([]);
+        expect(one.rest()).toBe(chunk.toString('utf8', 0, length + inside));
+      }
+    }
+  });
+
   it('closes with 1002 when bytes come', () => {
     for (const cut of CUTS) {
       expect(new Dispatching('\n').message(Buffer.from('a\n'), cut).events).toEqual([['fail', 1002]]);

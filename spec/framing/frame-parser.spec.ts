@@ -1,4 +1,6 @@
 import { FrameParser } from '../../lib/framing/frame-parser.js';
+import type { MessageKind } from '../../lib/framing/opcode.js';
+import type { InflatingSink } from '../../lib/framing/sink.js';
 import { binary, type ClientFrame, closeBody, frame, more, text } from '../support/frames.js';
 import {
   byteByByte,
@@ -392,5 +394,254 @@ describe('however the bytes are cut', () => {
     const bytes = binary(Buffer.alloc(1 << 20));
     for (let i = 0; i < bytes.length; i++) parser.feed(bytes.subarray(i, i + 1));
     expect(passed).toBe(1 << 20);
+  });
+});
+
+/** Where a parser's compressed messages go: notes what comes, and halts the parser where it would begin to inflate. */
+class NotingInflation implements InflatingSink {
+  readonly sink = new RecordingSink();
+  readonly parser = new FrameParser(this.sink, this.sink);
+  /** What came, in order, with what came to the other sinks. */
+  readonly notes: unknown[] = [];
+  private input = '';
+
+  constructor() {
+    this.parser.inflation = this;
+    const note = (): void => void this.notes.push(...this.sink.happened.splice(0));
+    this.sink.afterwards = note;
+  }
+
+  get hasInput(): boolean {
+    return this.input !== '';
+  }
+
+  begin(kind: MessageKind): void {
+    this.notes.push(['begin', kind]);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    this.input += bytes.toString('latin1', start, end);
+  }
+
+  end(): void {
+    // With the tail there is always something.
+    this.input += '$';
+    this.start();
+  }
+
+  start(): void {
+    this.notes.push(['inflate', this.input]);
+    this.input = '';
+    this.parser.halt();
+  }
+
+  /** As the intake does, and whatever is inflated is so at once. */
+  feed(bytes: Buffer, cut = whole): void {
+    let at = 0;
+    for (const length of [...cut(bytes.length), bytes.length]) {
+      const piece = Buffer.from(bytes.subarray(at, at + length));
+      at += piece.length;
+      if (piece.length === 0) continue;
+      const code = failure(() => this.feedPiece(piece));
+      if (code === undefined) continue;
+      this.notes.push(['fail', code]);
+      return;
+    }
+  }
+
+  feedPiece(piece: Buffer): void {
+    this.parser.feed(piece);
+    if (this.hasInput && !this.parser.halted) this.start();
+    while (this.parser.halted) {
+      this.parser.resume();
+      if (this.hasInput && !this.parser.halted) this.start();
+    }
+  }
+
+  /** What came, however it was cut. */
+  get joined(): unknown[] {
+    const joined: unknown[][] = [];
+    for (const note of this.notes as unknown[][]) {
+      const last = joined.at(-1);
+      const isSame = last !== undefined && last[0] === note[0];
+      if (isSame && note[0] === 'inflate' && !String(last[1]).endsWith('$')) last[1] = `${last[1]}${note[1]}`;
+      else if (isSame && note[0] === 'data') last[2] = `${last[2]}${note[2]}`;
+      else joined.push([...note]);
+    }
+    return joined;
+  }
+}
+
+describe('compressed messages, RFC 7692 section 6', () => {
+  const compressed = (payload: string, fin = true, opcode = 1): Buffer => frame({ opcode, payload, fin, rsv: 4 });
+
+  function expectNotes(bytes: Buffer, expected: unknown[]): void {
+    const random = randomFrom(bytes.length);
+    for (const cut of [whole, byteByByte, randomCut(random, 4), randomCut(random, 20)]) {
+      const noting = new NotingInflation();
+      noting.feed(bytes, cut);
+      expect(noting.joined).toEqual(expected);
+    }
+  }
+
+  it('go to the inflation, and the others do not', () => {
+    const bytes = Buffer.concat([compressed('abc'), text('plain'), compressed('', true, 2), binary(Buffer.from('x'))]);
+    expectNotes(bytes, [
+      ['begin', 1],
+      ['inflate', 'abc$'],
+      ['data', 1, 'plain'],
+      ['end', 1],
+      ['begin', 2],
+      ['inflate', '$'],
+      ['data', 2, 'x'],
+      ['end', 2],
+    ]);
+  });
+
+  it('of any length are unmasked, and announce none', () => {
+    for (const length of [1, 125, 126, 65_535, 65_536, 70_000]) {
+      const noting = new NotingInflation();
+      const payload = 'abcdefg'.repeat(10_000).slice(0, length);
+      noting.feed(compressed(payload), randomCut(randomFrom(length), 9000));
+      expect(noting.joined).toEqual([
+        ['begin', 1],
+        ['inflate', `${payload}$`],
+      ]);
+      expect(noting.sink.announced).toEqual([]);
+    }
+  });
+
+  it('are marked in their first frame, and go on in frames that are not, with control frames between them', () => {
+    const bytes = Buffer.concat([
+      compressed('', false),
+      ping('0'),
+      more('a'),
+      more(''),
+      ping('1'),
+      frame({ opcode: 10, payload: '2' }),
+      more('b'),
+      more('', true),
+      text('x', false),
+      more('y', true),
+    ]);
+    expectNotes(bytes, [
+      ['begin', 1],
+      ['ping', '0'],
+      ['inflate', 'a'],
+      ['ping', '1'],
+      ['pong', '2'],
+      ['inflate', 'b$'],
+      ['data', 1, 'xy'],
+      ['end', 1],
+    ]);
+  });
+
+  it('may be text or binary, and are not looked at for UTF-8 before they are inflated', () => {
+    expectNotes(frame({ opcode: 1, rsv: 4, payload: Buffer.of(0xff) }), [
+      ['begin', 1],
+      ['inflate', '\xff$'],
+    ]);
+  });
+
+  it('make a close frame wait for what came before it', () => {
+    const bytes = Buffer.concat([
+      compressed('a', false),
+      frame({ opcode: 8, payload: closeBody(1001) }),
+      text('never'),
+    ]);
+    expectNotes(bytes, [
+      ['begin', 1],
+      ['inflate', 'a'],
+      ['closed', 1001, ''],
+    ]);
+  });
+
+  it.each([
+    ['RSV1 on a continuation', more('b', true), 1],
+    ['RSV1 on a ping', ping('x'), 1],
+    ['RSV1 on a pong', frame({ opcode: 10 }), 1],
+    ['RSV1 on a close frame', frame({ opcode: 8 }), 1],
+  ])('are not marked by %s', (_what, bytes) => {
+    const marked = Buffer.from(bytes);
+    marked[0]! |= 0x40;
+    const noting = new NotingInflation();
+    noting.feed(Buffer.concat([compressed('a', false), marked]), byteByByte);
+    expect(noting.joined).toEqual([
+      ['begin', 1],
+      ['inflate', 'a'],
+      ['fail', 1002],
+    ]);
+  });
+
+  it.each([1, 2, 3, 5, 6, 7])('leave the other reserved bits without a meaning: RSV %i', (rsv) => {
+    const noting = new NotingInflation();
+    noting.feed(frame({ opcode: 2, rsv, payload: 'x' }));
+    expect(noting.joined).toEqual([['fail', 1002]]);
+  });
+
+  it('make a mistake that stands behind them wait until they have been inflated', () => {
+    const noting = new NotingInflation();
+    const bytes = Buffer.concat([compressed('a', false), more('b'), frame({ opcode: 3 }), more('c', true)]);
+    expect(failure(() => noting.parser.feed(bytes))).toBeUndefined();
+    expect(noting.hasInput).toBe(true);
+    noting.start();
+    expect(failure(() => noting.parser.resume())).toBe(1002);
+    expect(noting.joined).toEqual([
+      ['begin', 1],
+      ['inflate', 'ab'],
+    ]);
+  });
+
+  it('make a mistake wait that stands in a control frame behind them', () => {
+    const noting = new NotingInflation();
+    const wrong = frame({ opcode: 8, payload: Buffer.of(3) });
+    expect(failure(() => noting.parser.feed(Buffer.concat([compressed('a', false), wrong])))).toBeUndefined();
+    expect(noting.joined).toEqual([
+      ['begin', 1],
+      ['inflate', 'a'],
+    ]);
+    expect(failure(() => noting.parser.resume())).toBe(1002);
+  });
+
+  it('do not make a mistake wait that has nothing before it', () => {
+    for (const wrong of [frame({ opcode: 3 }), frame({ opcode: 1, rsv: 2 }), more('x')]) {
+      const noting = new NotingInflation();
+      noting.feed(compressed('a'));
+      expect(failure(() => noting.parser.feed(wrong))).toBe(1002);
+    }
+  });
+
+  it('do not end where one begins inside another, compressed or not', () => {
+    for (const outer of [compressed('a', false), text('a', false)]) {
+      for (const inner of [compressed('b'), text('b'), compressed('', false)]) {
+        const noting = new NotingInflation();
+        noting.feed(Buffer.concat([outer, inner]));
+        expect(noting.joined.at(-1)).toEqual(['fail', 1002]);
+      }
+    }
+  });
+
+  it('are not known where they were not agreed on', () => {
+    for (const opcode of [1, 2]) {
+      expectEvents(frame({ opcode, rsv: 4, payload: 'x' }), [['fail', 1002]]);
+      expect(refusedAfter(frame({ opcode, rsv: 4, payload: 'x' }))).toBe(1);
+    }
+  });
+
+  it('keep what comes behind them in the chunk until they have been inflated', () => {
+    const noting = new NotingInflation();
+    noting.parser.feed(Buffer.concat([compressed('a'), text('b'), ping('c')]));
+    expect(noting.joined).toEqual([
+      ['begin', 1],
+      ['inflate', 'a$'],
+    ]);
+    expect(noting.parser.pinned).toBeGreaterThan(0);
+    noting.parser.resume();
+    expect(noting.joined.slice(2)).toEqual([
+      ['data', 1, 'b'],
+      ['end', 1],
+      ['ping', 'c'],
+    ]);
+    expect(noting.parser.pinned).toBe(0);
   });
 });
