@@ -80,8 +80,8 @@ export interface CompressOptions {
   /** How far back we refer, as a power of two of bytes: 8 to 15. Default 15: compresses best. */
   serverMaxWindowBits?: number | undefined;
   /**
-   * How far back the client may refer. With fewer than 15 an offer is declined that does not allow to say so (`ws` and browsers
-   * do). Default 15.
+   * How far back the client may refer. With fewer than 15 the offer of a client that cannot be told so is declined: Chrome and
+   * `ws` can, Firefox and Safari cannot. Default 15.
    */
   clientMaxWindowBits?: number | undefined;
   /** zlib's level, 0 to 9, or -1 for zlib's own default. Default -1, which is 6. */

@@ -72,6 +72,8 @@ export class Closing {
     this.ending = true;
     // Flushing asks `isDone`.
     this.ended = true;
+    // A file that began now could not be finished.
+    this.writer.cancelWaitingFiles();
     this.writer.flushAll();
     // A file's frame cannot be ended early, and nothing can be said inside it.
     if (this.writer.busy) this.socket.destroy();

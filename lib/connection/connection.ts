@@ -146,7 +146,6 @@ export class Connection
     }
     this.receiving = false;
     this.writer.flush();
-    this.account();
   }
 
   onEnd(): void {
@@ -224,7 +223,6 @@ export class Connection
     }
     this.receiving = false;
     this.writer.flush();
-    this.account();
   }
 
   onOverflow(error: OverflowError): void {
@@ -339,6 +337,8 @@ export class Connection
   }
 
   evict(): void {
+    // Also where it ends already, or its handler has not finished after it has.
+    this.intake.stop();
     this.fail(new ProtocolError('the server is short of memory', CloseCode.TRY_AGAIN_LATER));
     // What it is owed it does not read: it would stay for as long as closing may take.
     if (this.writer.bufferedAmount <= MAX_COPIED) return;

@@ -5,6 +5,7 @@
  */
 import { totalmem } from 'node:os';
 import { invalidArgument } from '../errors.js';
+import { report } from './report.js';
 
 /** Who pins memory. */
 export interface Holder {
@@ -38,6 +39,7 @@ export class Limits {
   #bytes = 0;
   #isDue = false;
   readonly #holders = new Set<Holder>();
+  readonly #ended = new WeakSet<Holder>();
 
   /**
    * @param options.maxBufferedBytes in bytes; `Infinity` for no bound. Default: a quarter of the memory that the process may use
@@ -87,9 +89,20 @@ export class Limits {
     const byWeight = [...this.#holders].sort((a, b) => b.heldBytes - a.heldBytes);
     for (const holder of byWeight) {
       if (this.#bytes <= this.maxBufferedBytes) return;
-      this.evicted++;
-      holder.evict();
+      this.#evict(holder);
       this.#hold(holder, holder.pinnedBytes);
+    }
+  }
+
+  #evict(holder: Holder): void {
+    // It may still pin something while it ends, and be asked once more.
+    if (!this.#ended.has(holder)) this.evicted++;
+    this.#ended.add(holder);
+    try {
+      holder.evict();
+    } catch (error) {
+      // A stream of the user's own may throw, in `destroy`. The others are ended all the same.
+      report('a connection could not be ended', error);
     }
   }
 

@@ -59,6 +59,8 @@ export class Writer implements Flushable {
   private slab: Slab | undefined = undefined;
   private from = 0;
   private to = 0;
+  /** Something of the slab was given away as it is, and not as a copy. */
+  private isLent = false;
   /** Slabs that were left in the midst of a turn, and those that the socket still reads from. */
   private others: Slab[] | undefined = undefined;
   private job: Job | undefined = undefined;
@@ -75,6 +77,8 @@ export class Writer implements Flushable {
     // Any other stream may keep what it was given.
     this.copies = !(socket instanceof Socket);
     this.owner = owner;
+    // After the peer's FIN Node ends a TLS socket by itself, and what waits here for a peer that is behind would be lost.
+    socket.allowHalfOpen = true;
   }
 
   /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */
@@ -229,6 +233,8 @@ export class Writer implements Flushable {
     this.job = job;
     void job.run(this.socket).then((frame) => {
       if (this.closed) return;
+      // What was written since the last flush: its slab may be left now.
+      this.seal();
       this.job = undefined;
       this.pending -= job.size;
       if (frame !== undefined) this.socket.write(frame);
@@ -271,8 +277,7 @@ export class Writer implements Flushable {
     if (slab !== this.slab || slab.at !== this.to) {
       this.seal();
       if (slab !== this.slab) {
-        if (this.mustWait) this.leaveSlab();
-        else this.lendSlab();
+        this.lendSlab();
         slab.acquire();
       }
       this.slab = slab;
@@ -349,23 +354,37 @@ export class Writer implements Flushable {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
-    return this.copies || this.isBehind || !mayLend() ? Buffer.from(run) : run;
+    if (this.copies || this.isBehind || !mayLend()) {
+      // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
+      const copy = Buffer.allocUnsafeSlow(run.length);
+      copy.set(run);
+      return copy;
+    }
+    this.isLent = true;
+    return run;
   }
 
   private leaveSlab(): void {
     this.slab?.release();
-    this.slab = undefined;
-    this.from = 0;
-    this.to = 0;
+    this.forgetSlab();
   }
 
+  /** It is left only when the socket has taken what it was given of it. */
   private lendSlab(): void {
-    if (this.slab === undefined) return;
+    if (this.slab === undefined || !this.isLent) {
+      this.leaveSlab();
+      return;
+    }
     this.others ??= [];
     this.others.push(this.slab);
+    this.forgetSlab();
+  }
+
+  private forgetSlab(): void {
     this.slab = undefined;
     this.from = 0;
     this.to = 0;
+    this.isLent = false;
   }
 
   private releaseOthers(): void {

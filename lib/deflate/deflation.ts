@@ -81,11 +81,12 @@ export class Deflation implements ZlibJob, ZlibUser {
 
   onDone(): void {
     const { message, stream } = this;
-    this.leaveTurn();
     if (!this.keepsContext && stream !== undefined) {
       this.stream = undefined;
       deflatersFor(this.settings).give(stream);
     }
+    // Not before: whoever is next borrows it.
+    this.leaveTurn();
     if (message !== undefined) this.finish(this.assemble(message));
   }
 

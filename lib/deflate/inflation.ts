@@ -13,7 +13,7 @@ import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { InflatingSink, MessageSink } from '../framing/sink.js';
 import { Utf8Gate } from '../framing/utf8.js';
 import type { DeflateAgreement } from './agreement.js';
-import { enter, forget, leave, type ZlibJob } from './zlib-jobs.js';
+import { enter, forget, isAnybodyWaiting, leave, type ZlibJob } from './zlib-jobs.js';
 import { inflaters } from './zlib-pool.js';
 import { createInflater, type ZlibStream, type ZlibUser } from './zlib-stream.js';
 
@@ -37,6 +37,9 @@ const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
  */
 const MAX_FINAL_BLOCKS = 16;
 
+/** How much one turn may bring while others wait for theirs: 256 KiB. A few bytes may inflate to a thousand times as much. */
+const PIECES_A_TURN = 16;
+
 const NOTHING = Buffer.alloc(0);
 
 export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
@@ -52,6 +55,8 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   private finalBlocks = 0;
   private stream: ZlibStream | undefined = undefined;
   private hasTurn = false;
+  /** What this turn has brought. */
+  private pieces = 0;
   /** zlib has been given the piece. */
   private isBegun = false;
   /** And has looked at all of it: so many bytes it took. */
@@ -130,8 +135,13 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   resume(): void {
     if (!this.isPaused || !this.owner.takesMore) return;
     this.isPaused = false;
-    if (this.consumed !== undefined && !this.stream?.hasOutput) this.settle();
-    else enter(this);
+    if (!this.hasTurn && (this.consumed === undefined || this.stream?.hasOutput)) {
+      enter(this);
+      return;
+    }
+    // Also where it has nothing left to bring: it brings what it is given next, to whomever it belongs by then.
+    this.stream?.resume();
+    this.settle();
   }
 
   /** Nothing that has come, or will come, is inflated any more. */
@@ -150,6 +160,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   onTurn(): void {
     const { piece } = this;
     this.hasTurn = true;
+    this.pieces = 0;
     try {
       if (this.isBegun) this.stream?.resume();
       else if (piece !== undefined) {
@@ -171,14 +182,15 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
       else this.gate.write(bytes, 0, bytes.length, this.sink);
     });
     if (this.isOver) return;
-    if (this.owner.takesMore) {
+    this.pieces++;
+    const hasHadItsTurn = this.pieces >= PIECES_A_TURN && isAnybodyWaiting();
+    if (this.owner.takesMore && !hasHadItsTurn) {
       this.settle();
       return;
     }
     this.isPaused = true;
     this.stream?.pause();
-    // Whoever takes their time must not keep others from theirs.
-    this.leaveTurn();
+    this.rest();
   }
 
   onDone(consumed: number): void {
@@ -200,41 +212,51 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     enter(this);
   }
 
+  /** Whoever takes their time must not keep others from theirs. */
+  private rest(): void {
+    if (!this.isPaused || !this.hasTurn) return;
+    // zlib is at work on one piece more.
+    if (this.consumed === undefined && !this.stream?.hasOutput) {
+      setImmediate(() => this.rest());
+      return;
+    }
+    this.leaveTurn();
+    this.resume();
+  }
+
   /** Whether zlib is done and all that came out was taken is asked whenever either may have become true. */
   private settle(): void {
     const { piece, consumed } = this;
     if (piece === undefined || consumed === undefined || this.isPaused || this.stream?.hasOutput) return;
+    const left = piece.subarray(consumed);
+    if (left.length > 0) this.closeStream();
+    else if (this.isLast) this.giveStream();
+    // Not before: whoever is next borrows it.
     this.leaveTurn();
-    if (consumed < piece.length && !this.goOnAfterFinalBlock(piece.subarray(consumed))) return;
+    if (left.length > (this.isLast ? TAIL.length : 0)) {
+      this.goOnAfterFinalBlock(left);
+      return;
+    }
     this.piece = undefined;
     if (this.isLast) this.endMessage();
     if (!this.isOver) this.owner.onInflated();
   }
 
   /**
-   * 7.2.3.5: a block with BFINAL set ends a deflate stream, "The next DEFLATE block follows the padded data if any", and that
-   * begins another.
-   *
-   * @returns whether nothing follows: what is left is padding, an empty block, and the tail at the most
+   * 7.2.1: a block with BFINAL set ends a deflate stream, "The next DEFLATE block follows the padded data if any", and that
+   * begins another. Behind the last of them only the tail is left.
    */
-  private goOnAfterFinalBlock(left: Buffer): boolean {
-    this.closeStream();
-    if (this.isLast && left.length <= TAIL.length + 1) return true;
+  private goOnAfterFinalBlock(left: Buffer): void {
     this.finalBlocks++;
     if (this.finalBlocks <= MAX_FINAL_BLOCKS) this.inflate(left);
     else this.fail(new ProtocolError('too many final blocks in one message', CloseCode.POLICY_VIOLATION));
-    return false;
   }
 
   private endMessage(): void {
-    const { gate, stream } = this;
+    const { gate } = this;
     this.isLast = false;
     this.finalBlocks = 0;
     this.gate = undefined;
-    if (!this.keepsContext && stream !== undefined) {
-      this.stream = undefined;
-      inflaters.give(stream);
-    }
     this.owner.receive(() => {
       gate?.end();
       this.sink.end(this.kind);
@@ -252,6 +274,14 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     const stream = this.keepsContext ? createInflater(this.windowBits) : inflaters.take();
     stream.user = this;
     return stream;
+  }
+
+  /** It is not needed in between, unless it has to remember. */
+  private giveStream(): void {
+    const { stream } = this;
+    if (this.keepsContext || stream === undefined) return;
+    this.stream = undefined;
+    inflaters.give(stream);
   }
 
   private closeStream(): void {

@@ -41,6 +41,11 @@ export function forget(job: ZlibJob): boolean {
   return waiting.delete(job);
 }
 
+/** Whether others want a turn: whoever has had one for long leaves, and enters again. */
+export function isAnybodyWaiting(): boolean {
+  return waiting.size > 0;
+}
+
 /** How many are at work, and how many wait. */
 export function zlibJobs(): { atWork: number; waiting: number } {
   return { atWork, waiting: waiting.size };

@@ -1,4 +1,50 @@
-import { MAX_COPIED, slabFor } from '../../lib/connection/slab.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../lib/connection/slab.js';
+import { Writer } from '../../lib/connection/writer.js';
+import { Opcode, ReadyState, type WebSocketHandler } from '../../lib/index.js';
+import { MemorySocket } from '../../lib/testing/memory-socket.js';
+import { closeBody, frame } from '../support/frames.js';
+import { turns } from './open.js';
+import { allFrames, LARGE, openSlow, type Slow, serveSlow, stall } from './slow.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const KIBIBYTE = 1024;
+
+async function bytesOfBuffers(): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    await turns();
+    collectGarbage();
+  }
+  return process.memoryUsage().arrayBuffers;
+}
+
+/** Acquires the slab at hand, and fills it. */
+function fill(): Slab {
+  const slab = slabFor(MAX_COPIED);
+  slab.acquire();
+  slab.at = slab.bytes.length;
+  return slab;
+}
+
+/** Writes more than a slab has, so that the one at hand is left, if it is in use. */
+function writeOver(handler: WebSocketHandler): void {
+  for (let i = 0; i < 9; i++) handler.write(Buffer.alloc(MAX_COPIED, i), { flush: true });
+}
+
+/** More than the kernel takes, and behind it a small frame in the slab: the socket still reads from there after that. */
+function writeAndStall({ client, handler, socket }: Slow, text: string): void {
+  client.socket.pause();
+  handler.write(LARGE);
+  handler.write(text, { flush: true });
+  expect(socket.writableLength).toBeGreaterThan(0);
+}
 
 describe('the slab', () => {
   it('is filled from the beginning again when everything in it has been taken', () => {
@@ -23,5 +69,143 @@ describe('the slab', () => {
     expect(next.at).toBe(0);
     expect(next.hasRoom(next.bytes.length)).toBe(true);
     expect(next.hasRoom(next.bytes.length + 1)).toBe(false);
+    full.release();
+  });
+});
+
+describe('slabs that were left while peers had not taken what is in them', () => {
+  it('are lent no more where there are 64 of them, until one of them has been taken', () => {
+    expect(mayLend()).toBe(true);
+    const left = Array.from({ length: 65 }, fill);
+    // The last is the one at hand.
+    expect(mayLend()).toBe(false);
+    left[0]!.release();
+    expect(mayLend()).toBe(true);
+    slabFor(1);
+    expect(mayLend()).toBe(false);
+    for (const slab of left.slice(1)) slab.release();
+    expect(mayLend()).toBe(true);
+  });
+
+  it('count once, however many use them, and not where nobody does', () => {
+    const shared = fill();
+    shared.acquire();
+    slabFor(1);
+    shared.release();
+    const left = Array.from({ length: 63 }, fill);
+    slabFor(1);
+    expect(mayLend()).toBe(false);
+    shared.release();
+    expect(mayLend()).toBe(true);
+    for (const slab of left) slab.release();
+    for (let i = 0; i < 100; i++) fill().release();
+    expect(mayLend()).toBe(true);
+  });
+});
+
+describe('what is in a slab', () => {
+  it('is not overwritten before its peer has it, whatever the others write', async () => {
+    const { open } = await serveSlow();
+    const busy = await open();
+    const stalled: Slow[] = [];
+    for (let i = 0; i < 40; i++) {
+      const slow = await open();
+      writeAndStall(slow, `first ${i}: ${'x'.repeat(i * 100)}`);
+      stalled.push(slow);
+      // Some share a slab, and some have one to themselves.
+      if (i % 3 === 0) writeOver(busy.handler);
+      for (let j = 0; j < 50; j++) slow.handler.write(`then ${j}`, { flush: j % 7 === 0 });
+      await turns();
+    }
+    for (let i = 0; i < 70; i++) writeOver(busy.handler);
+    await busy.handler.drained();
+    for (const [i, { client, handler }] of stalled.entries()) {
+      client.send(frame({ opcode: 8, payload: closeBody(1000) }));
+      const [large, first, ...rest] = await allFrames(client);
+      expect(first!.payload.toString()).toBe(`first ${i}: ${'x'.repeat(i * 100)}`);
+      expect(large!.payload.equals(LARGE)).toBe(true);
+      expect(rest.slice(0, -1).map(({ payload }) => payload.toString())).toEqual(
+        Array.from({ length: 50 }, (_, j) => `then ${j}`),
+      );
+      expect(handler.bufferedAmount).toBe(0);
+    }
+  });
+
+  it('is not overwritten where it was written to a peer that is behind at the last moment', async () => {
+    const { open } = await serveSlow();
+    const [failed, busy] = [await open(), await open()];
+    await stall(failed);
+    // The slab that it was sent from when it fell behind is left.
+    for (let i = 0; i < 2; i++) writeOver(busy.handler);
+    // A mistake: nothing waited but the close frame, which is given to the socket at once.
+    failed.client.send(frame({ opcode: 3 }));
+    while (failed.handler.readyState === ReadyState.OPEN) await turns();
+    expect(failed.log.ends).toBe(1);
+    for (let i = 0; i < 20; i++) writeOver(busy.handler);
+    await busy.handler.drained();
+    const [large, close] = await allFrames(failed.client);
+    expect(large!.payload.equals(LARGE)).toBe(true);
+    expect([close!.opcode, close!.payload.readUInt16BE()]).toEqual([8, 1002]);
+  });
+
+  it('is given to the socket as it is, or as a copy where too many slabs were left', async () => {
+    const { handler, log } = await openSlow();
+    const isLent = (): boolean => log.last?.buffer === slabFor(1).bytes.buffer;
+    handler.write('lent', { flush: true });
+    expect(isLent()).toBe(true);
+    const left = Array.from({ length: 64 }, fill);
+    slabFor(1);
+    handler.write('copied', { flush: true });
+    expect(isLent()).toBe(false);
+    for (const slab of left) slab.release();
+    handler.write('lent again', { flush: true });
+    expect(isLent()).toBe(true);
+  });
+});
+
+describe('three hundred peers that stop reading, one after the other', () => {
+  const owner = { onFlush() {}, onHeld() {} };
+  const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('pin 4 MiB of slabs, and what they are owed', async () => {
+    // Without a handshake, so that no peer has ever read anything: what it had read would be in the same memory.
+    const ends: Socket[] = [];
+    const server = createServer((socket) => ends.push(socket));
+    await new Promise<void>((resolve) => server.listen(join(folder, 'socket'), resolve));
+    const peers = Array.from({ length: 300 }, () => connect(join(folder, 'socket')).pause());
+    while (ends.length < peers.length) await turns();
+    const { client: reader, server: busy } = MemorySocket.pair();
+    reader.resume();
+    const other = new Writer(busy, owner);
+    const before = await bytesOfBuffers();
+    const writers: Writer[] = [];
+    for (const socket of ends) {
+      const writer = new Writer(socket, owner);
+      writer.binary(Opcode.Binary, LARGE);
+      writer.text(Opcode.Text, 'tiny');
+      writer.flush();
+      expect(socket.writableLength).toBeGreaterThan(0);
+      for (let i = 0; i < 20; i++) {
+        writer.text(Opcode.Text, 'tiny');
+        writer.flush();
+        if (i % 5 === 0) await turns();
+      }
+      // Nobody else stops reading in the same slab.
+      for (let i = 0; i < 9; i++) other.binary(Opcode.Binary, Buffer.alloc(MAX_COPIED));
+      other.flush();
+      writers.push(writer);
+    }
+    while (other.bufferedAmount > 0) await turns();
+    // LARGE is one for all. Each is owed 120 bytes more, for which it has a piece of a kibibyte.
+    const slabs = (await bytesOfBuffers()) - before - 300 * KIBIBYTE;
+    expect(slabs / KIBIBYTE).toBeGreaterThan(4096 - 512);
+    expect(slabs / KIBIBYTE).toBeLessThan(4096 + 512);
+    expect(mayLend()).toBe(false);
+    for (const writer of writers) writer.close();
+    expect(mayLend()).toBe(true);
+    for (const socket of [...ends, ...peers]) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+    expect(((await bytesOfBuffers()) - before) / KIBIBYTE).toBeLessThan(512);
   });
 });

@@ -1,14 +1,35 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Opcode } from '../../lib/index.js';
-import { frame } from '../support/frames.js';
-import { countWrites, open, roundTrip, serveHooks, turns } from './open.js';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { WebSocket } from 'ws';
+import { type Job, Writer } from '../../lib/connection/writer.js';
+import { Opcode, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { memorySocket } from '../../lib/testing/connect.js';
+import { MemorySocket } from '../../lib/testing/memory-socket.js';
+import { closeBody, frame } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
+import { countWrites, deferred, open, roundTrip, serveHooks, turns } from './open.js';
+import { allFrames, framesOf, LARGE, openSlow, stall, WriteLog } from './slow.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
 const file = join(folder, 'file');
 writeFileSync(file, 'FILE');
 afterAll(() => rmSync(folder, { recursive: true }));
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+async function memoryInUse(): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    await turns();
+    collectGarbage();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 describe('what one turn of the event loop writes', () => {
   it('leaves in one system call, and arrives in order', async () => {
@@ -186,5 +207,213 @@ describe('payloads on their way out', () => {
     const { client, handler } = await open();
     handler.write(Buffer.from('abc'), { frame: opcode });
     expect(await client.bytes(5)).toEqual(Buffer.from([0x80 | opcode, 3, 97, 98, 99]));
+  });
+});
+
+describe.each([
+  ['a socket', false],
+  ['TLS', true],
+])('what is written to a peer that is behind, over %s', (_name, tls) => {
+  it('is given to the socket in few large pieces, when that has taken what it had', async () => {
+    const slow = await openSlow({}, {}, { tls });
+    await stall(slow);
+    const { client, handler, log, socket } = slow;
+    const { given } = log;
+    let bytes = 0;
+    for (let i = 0; i < 20_000; i++) {
+      handler.write(`message ${i}`, { flush: true });
+      bytes += 2 + `message ${i}`.length;
+      if (i % 1000 === 0) await turns();
+    }
+    expect(log.given).toBe(given);
+    const waits = handler.bufferedAmount;
+    // Of the large one the kernel has taken some, which only a socket without TLS tells.
+    expect(waits).toBeGreaterThan(bytes);
+    expect(waits).toBeLessThanOrEqual(bytes + socket.writableLength);
+    client.send(frame({ opcode: 8, payload: closeBody(1000) }));
+    const frames = await allFrames(client);
+    expect(frames.slice(1, -1).map(({ payload }) => payload.toString())).toEqual(
+      Array.from({ length: 20_000 }, (_, i) => `message ${i}`),
+    );
+    // Each but the last has at least half of 64 KiB.
+    expect(log.given - given).toBeLessThanOrEqual(1 + Math.ceil(bytes / 32_768));
+    expect(handler.bufferedAmount).toBe(0);
+  });
+
+  it('costs what is owed, and hardly more', async () => {
+    const slow = await openSlow({}, {}, { tls });
+    await stall(slow);
+    const { handler } = slow;
+    const [memory, buffered] = [await memoryInUse(), handler.bufferedAmount];
+    for (let i = 0; i < 200_000; i++) handler.write('a few bytes', { flush: true });
+    const owed = handler.bufferedAmount - buffered;
+    expect(owed).toBe(200_000 * 13);
+    expect(((await memoryInUse()) - memory) / owed).toBeLessThan(1.25);
+  });
+
+  it('keeps its order, with payloads that are not copied, pings and files in between', async () => {
+    const slow = await openSlow({}, {}, { tls });
+    await stall(slow);
+    const { client, handler } = slow;
+    const expected: [number, string][] = [[2, `${LARGE.length}`]];
+    for (let i = 0; i < 50; i++) {
+      handler.write(`small ${i}`, { flush: i % 3 === 0 });
+      handler.write(Buffer.alloc(9000 + i, i), { flush: i % 4 === 0 });
+      handler.ping(`ping ${i}`);
+      expected.push([1, `small ${i}`], [2, `${9000 + i}`], [9, `ping ${i}`]);
+      if (i % 5 > 0) continue;
+      void handler.writeFile(file);
+      expected.push([2, 'FILE']);
+      await turns();
+    }
+    handler.close();
+    client.send(frame({ opcode: 8, payload: closeBody(1000) }));
+    const frames = await allFrames(client);
+    expect(frames.pop()!.opcode).toBe(8);
+    const brief = frames.map(({ opcode, payload }) => [opcode, `${payload.length > 100 ? payload.length : payload}`]);
+    expect(brief).toEqual(expected);
+  });
+
+  it('leaves as soon as the peer has taken what was before it, and then drained() and onWrite say so', async () => {
+    const written = deferred();
+    const slow = await openSlow({ onWrite: () => written.resolve() }, {}, { tls });
+    await stall(slow);
+    const { client, handler, socket } = slow;
+    for (let i = 0; i < 1000; i++) handler.write(`waits ${i}`, { flush: true });
+    const said: string[] = [];
+    const all = Promise.all([
+      written.promise.then(() => said.push('onWrite')),
+      handler.drained().then(() => said.push('drained')),
+    ]);
+    await turns(20);
+    expect(said).toEqual([]);
+    client.socket.resume();
+    await all;
+    expect(said.sort()).toEqual(['drained', 'onWrite']);
+    expect([handler.bufferedAmount, socket.writableLength]).toEqual([0, 0]);
+    expect((await client.next()).payload.equals(LARGE)).toBe(true);
+    for (let i = 0; i < 1000; i++) expect(await client.nextText()).toBe(`waits ${i}`);
+    // Nothing waits any more: what is written now leaves as ever.
+    handler.write('prompt', { flush: true });
+    expect(await client.nextText()).toBe('prompt');
+  });
+});
+
+describe('what is written behind a job', () => {
+  /** Done when the test says so. */
+  class Waiting implements Job {
+    readonly size = 3;
+    readonly ownsSocket = false;
+    readonly done = deferred<Buffer | undefined>();
+
+    run(): Promise<Buffer | undefined> {
+      return this.done.promise;
+    }
+
+    cancel(): void {}
+  }
+
+  const owner = { onFlush() {}, onHeld() {} };
+
+  /** A writer, and what has come out of it. */
+  function written(): { writer: Writer; came: () => Promise<string> } {
+    const { client, server } = MemorySocket.pair();
+    const chunks: Buffer[] = [];
+    client.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const came = async (): Promise<string> => {
+      await turns(10);
+      return Buffer.concat(chunks).toString('latin1');
+    };
+    return { writer: new Writer(server, owner), came };
+  }
+
+  it('and not flushed when that is done, is not lost', async () => {
+    const { came, writer } = written();
+    const job = new Waiting();
+    writer.enqueue(job);
+    writer.flush();
+    writer.text(Opcode.Text, 'flushed');
+    writer.flush();
+    writer.text(Opcode.Text, 'not flushed');
+    expect(writer.bufferedAmount).toBe(3 + 9 + 13);
+    job.done.resolve(Buffer.from('job'));
+    expect(await came()).toBe('job\x81\x07flushed\x81\x0bnot flushed');
+    expect(writer.bufferedAmount).toBe(0);
+    expect(writer.waiting).toBe(false);
+  });
+
+  it('waits on where the job sends nothing, and is dropped where the connection has gone meanwhile', async () => {
+    const { came, writer } = written();
+    const jobs = [new Waiting(), new Waiting()] as const;
+    for (const job of jobs) {
+      writer.enqueue(job);
+      writer.text(Opcode.Text, 'behind');
+    }
+    writer.flush();
+    jobs[0].done.resolve(undefined);
+    expect(await came()).toBe('\x81\x06behind');
+    expect([writer.bufferedAmount, writer.waiting]).toEqual([3 + 8, true]);
+    writer.close();
+    jobs[1].done.resolve(Buffer.from('job'));
+    expect(await came()).toBe('\x81\x06behind');
+    expect([writer.bufferedAmount, writer.pinned]).toEqual([0, 0]);
+  });
+});
+
+describe('what is written to a socket in memory', () => {
+  it('for the last time, while the peer is behind, leaves before FIN, and nothing is written after that', async () => {
+    const { client, server } = MemorySocket.pair();
+    const log = new WriteLog(server);
+    const writer = new Writer(server, { onFlush() {}, onHeld() {} });
+    writer.binary(Opcode.Binary, LARGE);
+    writer.flush();
+    await turns(3);
+    let expected = '';
+    for (let i = 0; i < 20; i++) {
+      writer.text(Opcode.Text, `waits ${i}`);
+      writer.flush();
+      writer.binary(Opcode.Binary, Buffer.alloc(9000, 'a'));
+      expected += `waits ${i}${'a'.repeat(9000)}`;
+    }
+    writer.flushAll();
+    expect(writer.waiting).toBe(false);
+    server.end();
+    const chunks: Buffer[] = [];
+    client.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(client, 'end');
+    const frames = framesOf(Buffer.concat(chunks)).slice(1);
+    expect(frames.map(({ payload }) => payload.toString()).join('')).toBe(expected);
+    expect([log.afterEnd, writer.bufferedAmount, log.errors]).toEqual([0, 0, []]);
+    client.destroy();
+  });
+
+  it('waits in few pieces while the peer does not read, and arrives in order', async () => {
+    const handlers = new Happenings<WebSocketHandler>();
+    class Tested extends WebSocketHandler {
+      override onConnect(): void {
+        handlers.push(this);
+      }
+    }
+    const pair = memorySocket(websocketRoute(Tested, { maxBufferedAmount: 1 << 30 }));
+    const client = new WebSocket('ws://localhost/', { createConnection: () => pair });
+    await once(client, 'open');
+    const handler = await handlers.next();
+    const received: string[] = [];
+    client.on('message', (data) => received.push(String(data)));
+    client.pause();
+    handler.write(LARGE);
+    await turns(5);
+    const before = handler.bufferedAmount;
+    expect(before).toBeGreaterThan(0);
+    for (let i = 0; i < 5000; i++) handler.write(`waits ${i}`, { flush: true });
+    expect(handler.bufferedAmount).toBe(before + 5000 * 8 + 10 + 90 * 2 + 900 * 3 + 4000 * 4);
+    client.resume();
+    await handler.drained();
+    expect(handler.bufferedAmount).toBe(0);
+    while (received.length < 5001) await once(client, 'message');
+    expect(received[0]).toHaveLength(LARGE.length);
+    expect(received.slice(1)).toEqual(Array.from({ length: 5000 }, (_, i) => `waits ${i}`));
+    client.close();
+    await once(client, 'close');
   });
 });

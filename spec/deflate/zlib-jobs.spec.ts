@@ -1,0 +1,93 @@
+import { enter, forget, leave, MAX_JOBS, type ZlibJob, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+
+/** Notes its turns, and does nothing more until it is told to leave. */
+class Job implements ZlibJob {
+  readonly name: string;
+  private readonly turns: string[];
+
+  constructor(name: string, turns: string[]) {
+    this.name = name;
+    this.turns = turns;
+  }
+
+  onTurn(): void {
+    this.turns.push(this.name);
+  }
+}
+
+let turns: string[];
+const jobs = (names: string): Job[] => Array.from(names, (name) => new Job(name, turns));
+const enterAll = (names: string): Job[] => {
+  const entered = jobs(names);
+  for (const job of entered) enter(job);
+  return entered;
+};
+
+beforeEach(() => {
+  turns = [];
+  expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
+});
+afterEach(() => {
+  while (zlibJobs().atWork > 0) leave();
+});
+
+describe('the turns of zlib', () => {
+  it('come at once to eight, and to the others in the order in which they came', () => {
+    enterAll('abcdefghijk');
+    expect(MAX_JOBS).toBe(8);
+    expect(turns.join('')).toBe('abcdefgh');
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 3 });
+    leave();
+    expect(turns.join('')).toBe('abcdefghi');
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 2 });
+    leave();
+    leave();
+    expect(turns.join('')).toBe('abcdefghijk');
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
+    leave();
+    expect(zlibJobs()).toEqual({ atWork: 7, waiting: 0 });
+    enterAll('l');
+    expect(turns.join('')).toBe('abcdefghijkl');
+  });
+
+  it('never come to one that was forgotten while it waited', () => {
+    const [, , , , , , , , i, j] = enterAll('abcdefghijk');
+    expect(forget(i!)).toBe(true);
+    expect(forget(j!)).toBe(true);
+    expect(forget(j!)).toBe(false);
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
+    leave();
+    leave();
+    expect(turns.join('')).toBe('abcdefghk');
+    expect(zlibJobs()).toEqual({ atWork: 7, waiting: 0 });
+  });
+
+  it('are not given back by forgetting one that is at work', () => {
+    const [a] = enterAll('abcdefghi');
+    expect(forget(a!)).toBe(false);
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
+  });
+
+  it('come again to one that enters again, behind those that wait', () => {
+    const [a] = enterAll('abcdefghij');
+    leave();
+    enter(a!);
+    leave();
+    leave();
+    expect(turns.join('')).toBe('abcdefghija');
+  });
+
+  it('pass on when a job leaves as soon as its turn has come', () => {
+    const [brief, last] = jobs('yz');
+    brief!.onTurn = () => {
+      turns.push('y');
+      leave();
+    };
+    enterAll('abcdefgh');
+    enter(brief!);
+    enter(last!);
+    leave();
+    expect(turns.join('')).toBe('abcdefghyz');
+    expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
+  });
+});
