@@ -392,6 +392,42 @@ describe('Helmet', () => {
   });
 });
 
+describe('Basic authentication', () => {
+  const password = 'change-me-to-32-random-bytes';
+  const basic = (credentials: string) => ({
+    headers: { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
+  });
+
+  it('lets in who knows the name and the password, in the header or in the URL', async () => {
+    const { url } = await serve(recipe('class Basic '));
+    const byHeader = await connect(`${url}/basic`, basic(`feed:${password}`));
+    expect(await byHeader.messages.next()).toBe('Hello, feed!');
+    const byUrl = await connect(`${url.replace('://', `://feed:${password}@`)}/basic`);
+    expect(await byUrl.messages.next()).toBe('Hello, feed!');
+  });
+
+  it('refuses everybody else with 401', async () => {
+    const { url } = await serve(recipe('class Basic '));
+    const wrong = [
+      `feed:${password}x`,
+      `feed:${password.slice(1)}`,
+      'feed:',
+      'feed',
+      ':',
+      '',
+      `:${password}`,
+      `ada:${password}`,
+    ];
+    for (const credentials of [...wrong, `feed:${password}:`, `:feed:${password}`]) {
+      expect((await refused(`${url}/basic`, basic(credentials))).status).toBe(401);
+    }
+    for (const header of ['Basic', 'Basic \u00ff', `Bearer ${password}`, `feed:${password}`]) {
+      expect((await refused(`${url}/basic`, { headers: { Authorization: header } })).status).toBe(401);
+    }
+    expect((await refused(`${url}/basic`)).status).toBe(401);
+  });
+});
+
 describe('secrets', () => {
   const key = 'change-me-to-32-random-bytes';
 
