@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { FAMILIES, IDS } from '../conformance/families.js';
+import { ROOT, readPage } from './blocks.js';
+
+const PAGE = readPage('docs/conformance.md');
+
+describe('docs/conformance.md', () => {
+  it('says how many cases each family has', () => {
+    const rows = Array.from(PAGE.matchAll(/^\| (\d+) \|.*\| ([\d,]+) \|$/gm), ([, family = '', count = '']) => [
+      family,
+      Number(count.replaceAll(',', '')),
+    ]);
+    expect(rows).toEqual([...FAMILIES]);
+    const total = [...FAMILIES.values()].reduce((sum, count) => sum + count, 0);
+    expect(PAGE).toContain(total.toLocaleString('en'));
+  });
+
+  it('names every spec file there is', () => {
+    const files = readdirSync(join(ROOT, 'spec/conformance')).filter((file) => file.endsWith('.spec.ts'));
+    expect(files.filter((file) => !PAGE.includes(`\`${file}\``))).toEqual([]);
+  });
+
+  it('names no case that there is not', () => {
+    const named = PAGE.match(/(?<=`)\d+[.+]\d+(?:\.\d+)?(?=`)/g) ?? [];
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((id) => !IDS.has(id))).toEqual([]);
+  });
+});
