@@ -157,19 +157,6 @@ export const handshakes: readonly HandshakeCase[] = [
     ),
   ),
   ...cases(
-    '4.4',
-    "If the server doesn't support the requested version, it MUST respond with a |Sec-WebSocket-Version| header field (or " +
-      'multiple |Sec-WebSocket-Version| header fields) containing all versions it is willing to use.',
-    [
-      [
-        'names 13 and 8, as it accepts both',
-        { headers: { 'Sec-WebSocket-Version': '25' } },
-        426,
-        { 'sec-websocket-version': '13, 8' },
-      ],
-    ],
-  ),
-  ...cases(
     '4.2.1',
     'Optionally, an |Origin| header field. [...] A connection attempt lacking this header field SHOULD NOT be interpreted as ' +
       'coming from a browser client.',

@@ -26,7 +26,7 @@ export class StrictClient {
     return { opcode, fin, rsv: (first >> 4) & 7, masked: false, payload };
   }
 
-  /** Everything that the client is written is in writes of so many octets; each waits for the one before. */
+  /** Sends these bytes in writes of so many. */
   async write(bytes: Buffer, by = bytes.length): Promise<void> {
     for (let at = 0; at < bytes.length; at += by) {
       const piece = bytes.subarray(at, at + by);
