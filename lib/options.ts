@@ -99,7 +99,8 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
   bufferSize?: number | undefined;
   /**
    * The most characters a delimiter may have that a pattern finds by searching. Default 1,024: each arrival searches that
-   * much once more, because a delimiter may have begun in it.
+   * much once more, because a delimiter may have begun in it. Where a pattern has to match (`regexSearch` false), a unit may
+   * span twice as many messages, since each of them tries all of it again.
    */
   maxDelimiterLength?: number | undefined;
   /** Who may connect from a browser. Default `'same-origin'`: cookies are sent along whoever's page asks. */

@@ -9,6 +9,8 @@ export abstract class HaltingParser implements Parser {
   halted = false;
   protected stopped = false;
   private rest: Buffer | undefined = undefined;
+  /** What a stream has still emitted since it was paused, of which a socket does none. */
+  private late: Buffer[] | undefined = undefined;
   private mistake: unknown = undefined;
   protected readonly messages: MessageSink;
   protected readonly controls: ControlSink;
@@ -19,7 +21,8 @@ export abstract class HaltingParser implements Parser {
   }
 
   get pinned(): number {
-    return this.rest?.buffer.byteLength ?? 0;
+    const { rest, late = [] } = this;
+    return late.reduce((sum, chunk) => sum + chunk.buffer.byteLength, rest?.buffer.byteLength ?? 0);
   }
 
   /** Whether what was found before is not delivered yet. */
@@ -33,8 +36,8 @@ export abstract class HaltingParser implements Parser {
   feed(chunk: Buffer): void {
     if (this.stopped) return;
     if (this.halted) {
-      // A stream may still emit what it had read when it was paused.
-      this.rest = this.rest === undefined ? chunk : Buffer.concat([this.rest, chunk]);
+      this.late ??= [];
+      this.late.push(chunk);
       return;
     }
     try {
@@ -52,14 +55,18 @@ export abstract class HaltingParser implements Parser {
   resume(): void {
     this.halted = false;
     if (this.mistake !== undefined) throw this.mistake;
-    const rest = this.rest;
+    const { rest, late } = this;
     this.rest = undefined;
+    this.late = undefined;
     if (rest !== undefined) this.feed(rest);
+    // Halted again on the way, they are late once more.
+    if (late !== undefined) for (const chunk of late) this.feed(chunk);
   }
 
   stop(): void {
     this.stopped = true;
     this.rest = undefined;
+    this.late = undefined;
     this.mistake = undefined;
   }
 

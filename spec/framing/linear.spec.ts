@@ -33,7 +33,8 @@ const kindOf = (payload: Payload): Kind => (typeof payload === 'string' ? 1 : 2)
 
 /** A message in frames of one byte, and a last one that is empty. */
 function fragments(payload: Payload, kind: Kind): Buffer {
-  const pieces = [...bytewise(Buffer.from(payload as string)), Buffer.alloc(0)];
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  const pieces = [...bytewise(bytes), Buffer.alloc(0)];
   const last = pieces.length - 1;
   return Buffer.concat(
     pieces.map((piece, i) => frame({ opcode: i === 0 ? kind : 0, payload: piece, fin: i === last, mask })),
@@ -224,6 +225,19 @@ describe('twice as many cost twice the work:', () => {
         });
       };
     expect(tooDear({ kept: append(false), taken: append(true) })).toEqual([]);
+  });
+
+  it('chunks that come while the parser is halted', () => {
+    const late: Cost = (size) => {
+      const { parser } = engine.createEngine(engine.EntireMessage);
+      const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+      parser.halt();
+      return counter.count(() => {
+        for (let i = 0; i < size; i++) parser.feed(Buffer.from(ping));
+        parser.resume();
+      });
+    };
+    expect(tooDear({ late })).toEqual([]);
   });
 
   it('bytes for the unpacker of a NetStruct', () => {
