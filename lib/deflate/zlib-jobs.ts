@@ -2,6 +2,7 @@
  * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
  * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
  */
+import { AsyncResource } from 'node:async_hooks';
 
 /** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
 export const MAX_JOBS = 8;
@@ -12,13 +13,16 @@ export interface ZlibJob {
 }
 
 let atWork = 0;
-/** In the order in which they came. */
-const waiting = new Set<ZlibJob>();
+/**
+ * In the order in which they came, each with where it came from: whoever makes room for it is somebody else, of whose
+ * `AsyncLocalStorage` it must not know.
+ */
+const waiting = new Map<ZlibJob, AsyncResource>();
 
 /** Begins now, or when one of those before it is done. */
 export function enter(job: ZlibJob): void {
   if (atWork === MAX_JOBS) {
-    waiting.add(job);
+    waiting.set(job, new AsyncResource('WebSocketZlibJob'));
     return;
   }
   atWork++;
@@ -32,8 +36,9 @@ export function leave(): void {
     atWork--;
     return;
   }
-  waiting.delete(next);
-  next.onTurn();
+  const [job, origin] = next;
+  waiting.delete(job);
+  origin.runInAsyncScope(() => job.onTurn());
 }
 
 /** @returns whether it was still waiting: then its turn never comes, and it must not `leave` */

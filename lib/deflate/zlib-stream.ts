@@ -3,6 +3,7 @@
  * comes out whole, since it is flushed by `Z_SYNC_FLUSH` ("all pending output is flushed to the output buffer and the output
  * is aligned on a byte boundary", as RFC 7692 section 7.2.1 wants it).
  */
+import { AsyncResource } from 'node:async_hooks';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 
 export interface ZlibUser {
@@ -25,27 +26,34 @@ const CHUNK_SIZE = 16 * 1024;
 /** One such piece may wait to be taken: then zlib waits, too. */
 const STREAM = { flush: constants.Z_SYNC_FLUSH, chunkSize: CHUNK_SIZE, readableHighWaterMark: 1 };
 
+/** A stream remembers in whose `AsyncLocalStorage` it was made. It is to be everybody's. */
+const nobody = new AsyncResource('WebSocketZlibStream');
+
 export class ZlibStream {
   user: ZlibUser | undefined = undefined;
   /** The memory that it pins, in bytes. */
   readonly memory: number;
   private readonly stream: InflateRaw | DeflateRaw;
   private before = 0;
+  /** Where what is at work came from: the user is called as from there. */
+  private origin = nobody;
   private readonly written: (error?: Error | null) => void;
 
-  constructor(stream: InflateRaw | DeflateRaw, memory: number) {
+  constructor(create: () => InflateRaw | DeflateRaw, memory: number) {
+    const stream = nobody.runInAsyncScope(create);
     this.stream = stream;
     this.memory = memory + CHUNK_SIZE;
     this.written = (error) => {
-      if (!error) this.user?.onDone(stream.bytesWritten - this.before);
+      if (!error) this.call((user) => user.onDone(stream.bytesWritten - this.before));
     };
-    stream.on('data', (bytes: Buffer) => this.user?.onOutput(bytes));
-    stream.on('error', (error) => this.user?.onFailed(error));
+    stream.on('data', (bytes: Buffer) => this.call((user) => user.onOutput(bytes)));
+    stream.on('error', (error) => this.call((user) => user.onFailed(error)));
   }
 
   /** Not while it is at work. The input must stay as it is until it is done. */
   write(input: Buffer): void {
     this.before = this.stream.bytesWritten;
+    this.origin = new AsyncResource('WebSocketZlibJob');
     this.stream.write(input, this.written);
   }
 
@@ -65,6 +73,7 @@ export class ZlibStream {
 
   /** Forgets all that it was given: as if it were new. */
   reset(): void {
+    this.origin = nobody;
     this.stream.reset();
   }
 
@@ -72,17 +81,22 @@ export class ZlibStream {
     this.user = undefined;
     this.stream.destroy();
   }
+
+  private call(run: (user: ZlibUser) => void): void {
+    const { user } = this;
+    if (user !== undefined) this.origin.runInAsyncScope(run, undefined, user);
+  }
 }
 
 /** What zlib allocates for it, as `zlib.h` of version 1.2 says: a window, and some 7 KiB of tables. */
 const INFLATE_TABLES = 7 * 1024;
 
 export function createInflater(windowBits: number): ZlibStream {
-  return new ZlibStream(createInflateRaw({ ...STREAM, windowBits }), (1 << windowBits) + INFLATE_TABLES);
+  return new ZlibStream(() => createInflateRaw({ ...STREAM, windowBits }), (1 << windowBits) + INFLATE_TABLES);
 }
 
 /** `zlib.h`: "(1 << (windowBits+2)) + (1 << (memLevel+9))". */
 export function createDeflater({ windowBits, level, memLevel }: DeflateSettings): ZlibStream {
   const memory = (1 << (windowBits + 2)) + (1 << (memLevel + 9));
-  return new ZlibStream(createDeflateRaw({ ...STREAM, windowBits, level, memLevel }), memory);
+  return new ZlibStream(() => createDeflateRaw({ ...STREAM, windowBits, level, memLevel }), memory);
 }

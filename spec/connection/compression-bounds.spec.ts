@@ -1,4 +1,5 @@
 /** What compressed messages may cost, what is wrong with some, and what becomes of them when their connection ends. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
 import { setClock } from '../../lib/connection/clock.js';
@@ -320,6 +321,36 @@ describe("zlib's turns", () => {
     expect(delivered).toBeLessThan(256 * MIB);
     for (const { client } of greedy) client.socket.destroy();
     await expectNothingLeft();
+  });
+
+  it("tell nobody of what is in others' AsyncLocalStorage", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const stores: unknown[] = [];
+    const hooks = {
+      onRead(data: string | Buffer) {
+        stores.push([data, storage.getStore()]);
+        // What is done then belongs to this connection.
+        storage.enterWith(String(data));
+      },
+    };
+    const { openOne } = await serveCompressed(hooks);
+    const [one, other] = [await openOne(), await openOne()];
+    const release = hogTurns(1);
+    storage.run('secret', () => one.handler.write(Buffer.alloc(4 * MIB), { flush: true }));
+    await sendAndSettle(other, packed('other'));
+    expect(zlibJobs().waiting).toBe(1);
+    await roundTrip(other.client, ping());
+    release();
+    for (const { client } of [other, one, other]) {
+      client.send(packed('later'));
+      await roundTrip(client, ping());
+    }
+    expect(stores).toEqual([
+      ['other', undefined],
+      ['later', undefined],
+      ['later', undefined],
+      ['later', undefined],
+    ]);
   });
 
   it('are forgotten by connections that have gone', async () => {

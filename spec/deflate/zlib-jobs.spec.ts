@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { enter, forget, leave, MAX_JOBS, type ZlibJob, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 
 /** Notes its turns, and does nothing more until it is told to leave. */
@@ -89,5 +90,18 @@ describe('the turns of zlib', () => {
     leave();
     expect(turns.join('')).toBe('abcdefghyz');
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
+  });
+
+  it('are taken as from where they were asked for, and not from where they were left', () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: (string | undefined)[] = [];
+    const job = { onTurn: () => void seen.push(storage.getStore()) };
+    storage.run('at once', () => enter(job));
+    enterAll('abcdefg');
+    storage.run('later', () => enter({ ...job }));
+    enter({ ...job });
+    storage.run('somebody', () => leave());
+    storage.run('somebody', () => leave());
+    expect(seen).toEqual(['at once', 'later', undefined]);
   });
 });

@@ -1,7 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { createDeflater, createInflater, type ZlibStream, type ZlibUser } from '../../lib/deflate/zlib-stream.js';
 import { turns } from '../connection/open.js';
+import { pinned } from '../security/memory.js';
 import { Happenings } from '../support/happenings.js';
 import { ZlibWatch } from './zlib-watch.js';
 
@@ -189,5 +191,48 @@ describe('an inflater', () => {
     [8, 0.25 + 23],
   ])('with %i window bits pins %p KiB', (windowBits, kib) => {
     expect(used(createInflater(windowBits)).stream.memory).toBe(kib * KIB);
+  });
+});
+
+describe('what AsyncLocalStorage holds for its users', () => {
+  it('is that of whoever wrote, and not that of whoever made the stream, or resumes it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const made = storage.run('maker', () => used(createInflater(15)));
+    const { stream, user } = made;
+    const seen: unknown[] = [];
+    user.whenOutput = () => {
+      seen.push(storage.getStore());
+      if (seen.length === 1) stream.pause();
+    };
+    const onDone = user.onDone.bind(user);
+    user.onDone = (consumed) => {
+      seen.push(storage.getStore());
+      onDone(consumed);
+    };
+    storage.run('first', () => stream.write(flushed(Buffer.alloc(40 * KIB))));
+    while (seen.length === 0) await turns();
+    storage.run('somebody', () => stream.resume());
+    await user.ends.next();
+    expect(new Set(seen)).toEqual(new Set(['first']));
+    seen.push('second');
+    storage.run('second', () => stream.write(Buffer.from('ffff', 'hex')));
+    user.onFailed = () => user.ends.push(String(storage.getStore()));
+    expect(await user.ends.next()).toBe('second');
+  });
+
+  it('is not held by a stream that is as new', async () => {
+    const storage = new AsyncLocalStorage<object>();
+    let held: object | undefined = { large: 'request' };
+    const left = new WeakRef(held);
+    const { stream, user } = storage.run(held, () => {
+      const made = used(createInflater(15));
+      made.stream.write(flushed('hello'));
+      return made;
+    });
+    await user.ends.next();
+    stream.reset();
+    held = undefined;
+    await pinned();
+    expect(left.deref()).toBeUndefined();
   });
 });
