@@ -1,0 +1,74 @@
+/** What `Limits` counts is what is really pinned: the cost of each part, whatever a peer does to have much pinned for little. */
+import { frame, more } from '../support/frames.js';
+import type { RawClient } from '../support/raw-client.js';
+import { deflated, MEBIBYTE, type Measuring, OFFER, Server, SIZE, SLAB, STATE, settle } from './pinning.js';
+
+/** So much may be pinned for each byte that is counted: the objects around it. */
+const TIMES = 1.25;
+
+let server: Server;
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterEach(() => server.part());
+afterAll(() => server.stop());
+
+const oneByteFrames = (count: number): Buffer =>
+  Buffer.concat([frame({ opcode: 1, payload: 'x', fin: false }), ...Array.from({ length: count }, () => more('x'))]);
+const isSettled = (): boolean => true;
+
+const cases: [what: string, path: string, act: (client: RawClient) => unknown, how?: Measuring][] = [
+  ['half a message', '/read/EntireMessage/free', (client) => settle(client, oneByteFrames(SIZE - 1))],
+  ['a few bytes of one', '/read/EntireMessage/free', (client) => settle(client, oneByteFrames(10))],
+  [
+    'half a compressed message',
+    '/read/EntireMessage/free',
+    (client) => settle(client, frame({ opcode: 1, rsv: 4, payload: deflated('x'.repeat(4000)), fin: false })),
+    { headers: OFFER },
+  ],
+  [
+    'an inflater',
+    '/keep/EntireMessage/free',
+    (client) => settle(client, frame({ opcode: 1, rsv: 4, payload: deflated('x') })),
+    { headers: OFFER },
+  ],
+  [
+    'what waits for a hook',
+    '/read/EntireMessage/pending',
+    (client) =>
+      client.send(Buffer.concat(Array.from({ length: 2000 }, () => frame({ opcode: 2, payload: 'x'.repeat(500) })))),
+    { isSettled },
+  ],
+  [
+    'what waits for a hook, in one message',
+    '/read/null/pending',
+    (client) => client.send(frame({ opcode: 2, payload: Buffer.alloc(MEBIBYTE) })),
+    { isSettled },
+  ],
+  [
+    'what waits for messages()',
+    '/read/number/messages',
+    (client) => client.send(frame({ opcode: 2, payload: Buffer.alloc(MEBIBYTE) })),
+    { isSettled },
+  ],
+];
+
+it.each(cases)('%s', async (_what, path, act, how = {}) => {
+  const { each, counted } = await server.pinned(path, act, { count: 8, ...how });
+  console.log(_what, each, counted);
+  expect(each).toBeLessThan(TIMES * counted + STATE);
+});
+
+describe('for a peer that does not read', () => {
+  const written: [what: string, headers: Record<string, string>, beside: number][] = [
+    ['letter', {}, SLAB],
+    ['sentence', OFFER, SLAB],
+    ['page', {}, SLAB],
+    ['file', {}, 0],
+  ];
+  it.each(written)('%s %j', async (what, headers, beside) => {
+    const { each, counted } = await server.unread('/write', what, headers);
+    console.log(what, each, counted);
+    expect(each).toBeLessThan(TIMES * counted + beside + STATE);
+  });
+});

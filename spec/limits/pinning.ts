@@ -1,0 +1,199 @@
+/** What peers pin in a server, in bytes of memory: `server.mjs`, and clients that do what no client should. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { constants, deflateRawSync } from 'node:zlib';
+import { type Built, build } from '../support/built.js';
+import { frame } from '../support/frames.js';
+import { RawClient } from '../support/raw-client.js';
+
+/** The `bufferSize` of `/read`: just above a power of two, where a buffer that grows by doubling has most room to spare. */
+export const SIZE = 4 * 1024 + 1;
+/** What the state of a connection may cost beside what it holds, in bytes: objects of the parser, of Node's stream. */
+export const STATE = 1024;
+/** What Node reads from a socket at a time. */
+export const CHUNK = 64 * 1024;
+/** What small frames are cut from, for all: the one that was being sent when a peer fell behind is kept for it. */
+export const SLAB = 64 * 1024;
+export const MEBIBYTE = 1024 * 1024;
+
+export const OFFER = { 'Sec-WebSocket-Extensions': 'permessage-deflate' };
+
+export interface Figures {
+  /** All that is in use, after a garbage collection. */
+  memory: number;
+  bytesRead: number;
+  /** What `Limits` has counted: now, and at the most at the end of a turn. */
+  bufferedBytes: number;
+  mostBuffered: number;
+  evicted: number;
+  closes: Record<string, number>;
+  /** Handlers that write, and for whom nothing more is sent. */
+  full: number;
+  /** Calls of `onRead`. */
+  units: number;
+  /** Sockets; one is that by which this was asked. */
+  open: number;
+  /** Handlers whose `onClose` has not been called. */
+  unclosed: number;
+}
+
+export interface Pinned {
+  /** Of each connection, in bytes. */
+  each: number;
+  /** What `Limits` counts for each. */
+  counted: number;
+  clients: RawClient[];
+  figures: Figures;
+}
+
+/** As RFC 7692 section 7.2.1 has it. */
+export function deflated(text: string | Buffer): Buffer {
+  return deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+}
+
+const ping = frame({ opcode: 9, payload: 'all?' });
+
+/** Sends bytes; all of them have been handled when the ping behind them is answered. */
+export async function settle(client: RawClient, ...bytes: Buffer[]): Promise<void> {
+  client.send(...bytes, ping);
+  while ((await client.next()).opcode !== 10);
+}
+
+let built: Built;
+beforeAll(async () => {
+  built = await build();
+  await copyFile(join(__dirname, 'server.mjs'), join(built.folder, 'server.mjs'));
+  await writeFile(join(built.folder, 'file'), Buffer.alloc(4 * 1024 * 1024));
+});
+afterAll(() => built.remove());
+
+let started = 0;
+
+/** The server, for as many tests as like. */
+export class Server {
+  private readonly address: string;
+  private readonly process: ChildProcess;
+  private errors = '';
+  private clients: RawClient[] = [];
+
+  private constructor(address: string, process: ChildProcess) {
+    this.address = address;
+    this.process = process;
+    process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.errors += chunk;
+    });
+  }
+
+  /** @param budget what all connections together may pin, in bytes */
+  static async start(budget = Infinity): Promise<Server> {
+    const { folder } = built;
+    const address = join(folder, `socket-${++started}`);
+    const args = [join(folder, 'server.mjs'), address, String(budget), join(folder, 'file')];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const server = new Server(address, child);
+    // It says that it listens; or it ends, and says why.
+    await Promise.race([once(child.stdout, 'data'), once(child, 'close').then(() => Promise.reject(server.errors))]);
+    return server;
+  }
+
+  /** Ends all connections. What the server has said is a fault. */
+  async part(): Promise<void> {
+    for (const { socket } of this.clients.splice(0)) socket.destroy();
+    // A server that waits for a handler of its own does not hear that the peer has gone.
+    await this.figures('/part');
+    await this.until(({ open, unclosed }) => open === 1 && unclosed === 0);
+    expect(this.errors).toBe('');
+  }
+
+  async stop(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await once(this.process, 'close');
+  }
+
+  async open(path: string, headers: Record<string, string> = {}): Promise<RawClient> {
+    const socket = connect(this.address);
+    await once(socket, 'connect');
+    const client = new RawClient(socket);
+    this.clients.push(client);
+    const { status, body } = await client.handshake(path, headers);
+    if (status !== 101) throw new Error(`${status}: ${body}`);
+    return client;
+  }
+
+  figures(path = '/figures'): Promise<Figures> {
+    return new Promise((resolve, reject) => {
+      const request = get({ socketPath: this.address, path, agent: false }, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve(JSON.parse(body) as Figures));
+      });
+      request.on('error', reject);
+    });
+  }
+
+  /** Waits until the server has read and done all that it will. */
+  async settled(isSettled: (figures: Figures) => boolean = () => true): Promise<void> {
+    let before = await this.figures('/state');
+    for (let isQuiet = false; !isQuiet; ) {
+      const now = await this.figures('/state');
+      // Its own requests are among what it reads.
+      isQuiet = now.bytesRead - before.bytesRead < 200 && now.units === before.units && isSettled(now);
+      before = now;
+    }
+  }
+
+  async until(isReached: (figures: Figures) => boolean): Promise<void> {
+    while (!isReached(await this.figures('/state')));
+  }
+
+  /** What each of so many connections pins, by what it does. */
+  async pinned(path: string, act: Act, { count = 16, headers = {}, isSettled }: Measuring = {}): Promise<Pinned> {
+    // What is made once for all is made before.
+    await this.measure(path, act, { count: 1, headers, isSettled });
+    await this.part();
+    return this.measure(path, act, { count, headers, isSettled });
+  }
+
+  /** What each of some connections pins that are written to by `/write`, until nothing more is sent, and do not read. */
+  async unread(path: string, what: string, headers: Measuring['headers'] = {}): Promise<Pinned> {
+    let { full } = await this.figures('/state');
+    const act = (client: RawClient): void => {
+      client.socket.pause();
+      client.send(frame({ opcode: 1, payload: what }));
+      full++;
+    };
+    return this.pinned(path, act, { count: 5, headers, isSettled: (now) => now.full === full });
+  }
+
+  private async measure(path: string, act: Act, how: Measuring & { count: number }): Promise<Pinned> {
+    const { count, headers, isSettled } = how;
+    const clients = await Promise.all(Array.from({ length: count }, () => this.open(path, headers)));
+    // What comes with the first frame of each is not counted.
+    await Promise.all(clients.map((client) => settle(client)));
+    const before = await this.figures();
+    await Promise.all(clients.map(act));
+    if (isSettled !== undefined) await this.settled((now) => isSettled(now, count));
+    const figures = await this.figures();
+    return {
+      each: (figures.memory - before.memory) / count,
+      counted: (figures.bufferedBytes - before.bufferedBytes) / count,
+      clients,
+      figures,
+    };
+  }
+}
+
+export type Act = (client: RawClient) => unknown;
+
+export interface Measuring {
+  count?: number;
+  headers?: Record<string, string> | undefined;
+  /** Whether what is measured has come about, where `act` does not wait for that. */
+  isSettled?: ((now: Figures, count: number) => boolean) | undefined;
+}
