@@ -75,7 +75,7 @@ describe('the house', () => {
 
   it.each([
     ['framing', []],
-    ['deflate', ['node:zlib']],
+    ['deflate', ['node:async_hooks', 'node:zlib']],
     ['struct', []],
     ['dispatch', []],
   ])('lets no socket into %s', (room, more) => {
