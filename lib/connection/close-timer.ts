@@ -9,6 +9,8 @@ import { type Timed, wheelOf } from './timer-wheel.js';
 /** Who writes to the socket: while it is busy with a file, something is owed to the peer also when the socket has nothing. */
 export interface Debtor {
   readonly busy: boolean;
+  /** Something is owed to the peer, and it waits for us. */
+  readonly preparing: boolean;
 }
 
 /** @returns to be stopped when the socket is gone */
@@ -45,6 +47,10 @@ export class CloseTimer implements Timed {
     if (socket === undefined) return 0;
     const left = this.since + this.timeout - now;
     if (left > 0) return left;
+    if (this.debtor?.preparing) {
+      this.since = now;
+      return this.timeout;
+    }
     // Where nothing waits, it is the kernel that has taken the last of it (our close frame, say), and not the peer.
     const waits = this.waits(socket);
     const after = waits || this.before !== undefined ? progress(socket) : undefined;

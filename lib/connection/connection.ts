@@ -267,8 +267,9 @@ export class Connection
   // What liveness calls.
 
   get activeAt(): number {
-    const { isHandling, meter } = this.intake;
-    return isHandling || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
+    const { isHandling, isInflating, meter } = this.intake;
+    const isAtWork = isHandling || isInflating || this.writer.preparing;
+    return isAtWork || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
   }
 
   takeSignsOfLife(): boolean {
@@ -510,6 +511,7 @@ export class Connection
 
   /** 7.1.7, _Fail the WebSocket Connection_: the one place where an error becomes a close code. */
   private fail(error: unknown): void {
+    if (this.state === State.CLOSED) this.intake.stop();
     if (this.state === State.ENDING || this.state === State.CLOSED) return;
     const known = error instanceof ProtocolError;
     if (!known) report(`${this.settings.name} failed`, error);

@@ -87,6 +87,11 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     return this.isInflating || !this.takesMore;
   }
 
+  /** Whether a compressed message waits to be inflated, or to be wanted. */
+  get isInflating(): boolean {
+    return this.inflation?.isBusy === true;
+  }
+
   /** Whether nothing makes what was read wait for its delivery. */
   get takesMore(): boolean {
     return !(this.backedUp || this.isBetween || this.isHeldByHandler);
@@ -307,10 +312,6 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
       this.parser.resume();
       this.inflation?.start();
     });
-  }
-
-  private get isInflating(): boolean {
-    return this.inflation?.isBusy === true;
   }
 
   private get isHeldByHandler(): boolean {

@@ -98,9 +98,14 @@ export class Writer implements Flushable {
     return this.job?.ownsSocket === true;
   }
 
-  /** Whether a file has nothing to send yet: what it reads from (a disk, a pipe) is slow, and not the peer. */
+  /** Whether a job has nothing to send yet: what it waits for (a disk, a pipe, zlib) is slow, and not the peer. */
   get starved(): boolean {
-    return this.busy && this.socket.writableLength === 0;
+    return this.job !== undefined && this.socket.writableLength === 0;
+  }
+
+  /** Whether a message is being compressed: that will be done, whatever the peer does. */
+  get preparing(): boolean {
+    return this.job?.ownsSocket === false;
   }
 
   /** Whether something waits for `flush`, for the peer, or for a job to be done. */
@@ -207,6 +212,8 @@ export class Writer implements Flushable {
   }
 
   private send(): void {
+    // It takes nothing any more, and says at once that it has nothing.
+    if (this.socket.destroyed) return;
     if (this.queue !== undefined) this.flushQueue(this.queue);
     else if (this.from < this.to) this.socket.write(this.leaveRun());
     this.watch();

@@ -65,6 +65,12 @@ export class Deflation implements ZlibJob, ZlibUser {
     this.hasTurn = true;
     const { message } = this;
     if (message === undefined) return;
+    if (message.length === 0) {
+      // It was not when it was given: its memory has been transferred, and nothing of it is left to be sent.
+      this.leaveTurn();
+      this.finish(undefined);
+      return;
+    }
     try {
       this.stream ??= this.openStream();
       this.stream.write(message);

@@ -139,6 +139,23 @@ describe.each([
   });
 });
 
+describe.each([
+  ['a socket', false],
+  ['TLS', true],
+])('what was not flushed when a connection is cut, over %s', (_name, tls) => {
+  it('is not said to have been taken', async () => {
+    const said: string[] = [];
+    const { closes, handler } = await openSlow({ onWrite: () => said.push('onWrite') }, {}, { tls });
+    handler.write('in this turn');
+    const waiting = handler.drained();
+    handler.terminate();
+    await expect(waiting).rejects.toThrow(InvalidStateError);
+    expect(await closes.next()).toEqual([1006, '', false]);
+    await turns(2);
+    expect(said).toEqual([]);
+  });
+});
+
 describe('a peer that has sent FIN while its handler was at work', () => {
   it.each([
     ['a socket', false],

@@ -24,6 +24,13 @@ describe('a message that is to be compressed', () => {
     expect(job.ownsSocket).toBe(false);
   });
 
+  it('weighs the same when its memory has been transferred: it was counted so when it was written', () => {
+    const memory = new ArrayBuffer(100_000);
+    const job = new DeflateJob(new Deflation(SETTINGS, SETTINGS), Opcode.Binary, Buffer.from(memory));
+    structuredClone(memory, { transfer: [memory] });
+    expect(job.size).toBe(100_000);
+  });
+
   it('becomes a frame when it is run, and not before', async () => {
     const job = new DeflateJob(new Deflation(SETTINGS, SETTINGS), Opcode.Binary, message);
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });

@@ -219,3 +219,17 @@ describe('when zlib cannot be had', () => {
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
   });
 });
+
+describe('a message whose memory was transferred before its turn', () => {
+  it('is not there any more, and keeps nobody waiting', async () => {
+    for (let i = 0; i < 8; i++) enter({ onTurn() {} });
+    const memory = new ArrayBuffer(100_000);
+    const deflation = deflating();
+    const frame = deflation.frame(Opcode.Binary, Buffer.from(memory));
+    structuredClone(memory, { transfer: [memory] });
+    for (let i = 0; i < 8; i++) leave();
+    expect(await frame).toBeUndefined();
+    expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
+    expect((await framed(deflation, JSON_TEXT)).rsv).toBe(4);
+  });
+});
