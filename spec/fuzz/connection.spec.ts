@@ -87,7 +87,7 @@ describe('a connection', () => {
         }
         if (bytes.length < 300) check(await play(setup, cut(bytes, [1])), expected);
       }),
-      timesOverSockets(100),
+      timesOverSockets(50),
     );
     // Otherwise nothing was tried.
     expect([...ends]).toEqual(expect.arrayContaining([1002, undefined]));

@@ -32,7 +32,7 @@ describe('what is delivered of any frames', () => {
         expect(failures.every((code) => CODES.includes(code))).toBe(true);
         expect(failures.length).toBeLessThanOrEqual(1);
       }),
-      times(1500),
+      times(1000),
     );
   });
 });

@@ -107,6 +107,7 @@ export async function play({ options, slowEvery }: Setup, chunks: readonly Buffe
 /** Whether one list is the beginning of the other: the last piece of a stream may be the beginning of the other's. */
 export function isBeginning(one: readonly unknown[], other: readonly unknown[]): boolean {
   const [short, long] = one.length <= other.length ? [one, other] : [other, one];
+  if (short.length === 0) return true;
   const last = short.at(-1);
   const same = long[short.length - 1];
   if (!isDeepStrictEqual(short.slice(0, -1), long.slice(0, short.length - 1))) return false;

@@ -10,7 +10,7 @@ import { times } from './settings.js';
 import { sizes, stream } from './streams.js';
 import { readByWs } from './ws-receiver.js';
 
-const RUNS = 1200;
+const RUNS = 600;
 
 /** What we make of it. Of a message that is not complete ws says nothing. */
 async function readByUs(bytes: Buffer): Promise<Outcome> {

@@ -12,7 +12,7 @@ import { mutated, sizes, stream } from './streams.js';
 const modeOf = (compress: Mode['compress']): fc.Arbitrary<Mode> =>
   fc.record({ compress: fc.constant(compress), limit: fc.constantFrom(100, 1 << 24, 1 << 24), sizes });
 
-const parameters = timesOverSockets(120);
+const parameters = timesOverSockets(60);
 
 describe('our server and that of ws', () => {
   it.each(differences)('differ in that $name', async ({ name, example, mode, codes }) => {
