@@ -5,7 +5,7 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import { frame, more } from '../support/frames.js';
 import type { RawClient } from '../support/raw-client.js';
-import { CHUNK, MEBIBYTE, OFFER, type Pinned, Server, SIZE, STATE, settle } from './pinning.js';
+import { CHUNK, deflated, MEBIBYTE, OFFER, type Pinned, Server, SIZE, STATE, settle } from './pinning.js';
 
 /** What is held stands in one buffer, which grows by doubling. */
 const HELD = 2;
@@ -59,23 +59,24 @@ describe('one-byte frames', () => {
   it.each(UNFINISHED)(`of %s, %s, opcode %d, pin at most ${HELD} times bufferSize`, async (...of) => {
     const [delimiter, how, opcode, payload] = of;
     const bytes = fragments(opcode, payload);
-    const { each } = await server.pinned(`/read/${delimiter}/${how}`, (client) => settle(client, bytes), { count: 8 });
-    expect(each).toBeGreaterThan(payload.length);
-    expect(each).toBeLessThan(HELD * SIZE + STATE);
+    const [least, most] = [payload.length, HELD * SIZE + STATE];
+    await server.expectPinned(`/read/${delimiter}/${how}`, (client) => settle(client, bytes), {
+      least,
+      most,
+      count: 8,
+    });
   });
 
   it('of null pin nothing', async () => {
     const bytes = fragments(1, x);
-    const { each } = await server.pinned('/read/null/free', (client) => settle(client, bytes), { count: 8 });
-    expect(each).toBeLessThan(STATE);
+    await server.expectPinned('/read/null/free', (client) => settle(client, bytes), { most: STATE, count: 8 });
   });
 
   it(`of a compressed message pin at most ${HELD} times bufferSize, and one inflater`, async () => {
     const bytes = fragments(1, deflateRawSync(x, { level: 0, finishFlush: constants.Z_SYNC_FLUSH }));
     bytes[0]! |= 0x40;
-    const { each } = await server.pinned('/read/string/free', (client) => settle(client, bytes), { headers: OFFER });
-    expect(each).toBeGreaterThan(SIZE);
-    expect(each).toBeLessThan(HELD * SIZE + INFLATER + STATE);
+    const expected = { least: SIZE, most: HELD * SIZE + INFLATER + STATE, headers: OFFER };
+    await server.expectPinned('/read/string/free', (client) => settle(client, bytes), expected);
   });
 });
 
@@ -90,29 +91,28 @@ describe('a byte here and there', () => {
   // Not a whole piece of the memory that Node's pool cuts small buffers from, 8 KiB, which the application uses as well.
   it.each(cases)('%s pins what its objects take', async (_what, bytes) => {
     let before: Promise<unknown> = Promise.resolve();
-    const { each } = await server.pinned('/read/EntireMessage/free', (client) => {
+    const act = (client: RawClient): Promise<unknown> => {
       // One after the other.
       before = before.then(() => client.send(bytes)).then(() => server.figures('/pool'));
       return before;
-    });
-    expect(each).toBeLessThan(STATE);
+    };
+    await server.expectPinned('/read/EntireMessage/free', act, { most: STATE });
   });
 });
 
-describe('10,000 empty fragments', () => {
-  const bytes = emptyFragments(10_000);
+describe('5,000 empty fragments', () => {
+  const bytes = emptyFragments(5000);
 
   it.each(['EntireMessage', 'string', 'number', 'RegExp', 'null'])('of %s pin nothing', async (delimiter) => {
-    const { each } = await server.pinned(`/read/${delimiter}/free`, (client) => settle(client, bytes), { count: 4 });
-    expect(each).toBeLessThan(STATE);
+    const act = (client: RawClient): Promise<void> => settle(client, bytes);
+    await server.expectPinned(`/read/${delimiter}/free`, act, { most: STATE, count: 8 });
   });
 
   it('of a compressed message pin nothing but an inflater', async () => {
     const compressed = Buffer.from(bytes);
     compressed[0]! |= 0x40;
-    const act = { count: 4, headers: OFFER };
-    const { each } = await server.pinned('/read/string/free', (client) => settle(client, compressed), act);
-    expect(each).toBeLessThan(INFLATER + STATE);
+    const expected = { most: INFLATER + STATE, count: 4, headers: OFFER };
+    await server.expectPinned('/read/string/free', (client) => settle(client, compressed), expected);
   });
 });
 
@@ -128,9 +128,8 @@ describe('one-byte TCP writes', () => {
       await client.trickle(second);
       await client.next();
     };
-    const { each } = await server.pinned(`/read/${delimiter}/free`, act, { count: 3 });
-    expect(each).toBeGreaterThan(SIZE);
-    expect(each).toBeLessThan(HELD * SIZE + STATE);
+    const expected = { least: SIZE, most: HELD * SIZE + STATE, count: 3 };
+    await server.expectPinned(`/read/${delimiter}/free`, act, expected);
   });
 });
 
@@ -150,18 +149,14 @@ describe('a message that never ends', () => {
 
   it.each(refused)('is refused by %s, %s, with 1009, and what still comes pins nothing', async (...of) => {
     const [delimiter, how, endless] = of;
-    const { each, codes } = await refusal(`/read/${delimiter}/${how}`, endless);
-    expect(codes).toEqual(new Set([1009]));
-    expect(each).toBeLessThan(STATE);
+    await expectRefused(1009, `/read/${delimiter}/${how}`, endless);
   });
 
   it.each(['EntireMessage', 'string', 'RegExp'])('and is compressed is refused by %s as well', async (delimiter) => {
-    const deflated = deflateRawSync(Buffer.alloc(MEBIBYTE, 'x'));
-    const first = frame({ opcode: 1, rsv: 4, payload: deflated.subarray(0, 100), fin: false });
-    const rest = Array.from({ length: 10 }, () => more(deflated.subarray(100)));
-    const { each, codes } = await refusal(`/read/${delimiter}/free`, Buffer.concat([first, ...rest]), OFFER);
-    expect(codes).toEqual(new Set([1009]));
-    expect(each).toBeLessThan(STATE);
+    const bomb = deflated(Buffer.alloc(MEBIBYTE, 'x'));
+    const first = frame({ opcode: 1, rsv: 4, payload: bomb.subarray(0, 100), fin: false });
+    const rest = Array.from({ length: 10 }, () => more(bomb.subarray(100)));
+    await expectRefused(1009, `/read/${delimiter}/free`, Buffer.concat([first, ...rest]), OFFER);
   });
 
   const delivered: [delimiter: string, multiple: number][] = [
@@ -170,9 +165,9 @@ describe('a message that never ends', () => {
     ['Struct', HELD],
   ];
   it.each(delivered)('is delivered by %s, and pins at most %d times a unit', async (delimiter, multiple) => {
-    const { each, figures } = await server.pinned(`/read/${delimiter}/free`, (client) => settle(client, bytes));
+    const act = (client: RawClient): Promise<void> => settle(client, bytes);
+    const { figures } = await server.expectPinned(`/read/${delimiter}/free`, act, { most: multiple * SIZE + STATE });
     expect(figures.units).toBeGreaterThan(50);
-    expect(each).toBeLessThan(multiple * SIZE + STATE);
   });
 });
 
@@ -192,67 +187,51 @@ describe('a length that announces', () => {
 
   it.each(announced)('%s, to %s, pins nothing', async (_what, delimiter, length, code) => {
     const path = `/read/${delimiter}/free`;
-    if (code === undefined) {
-      // Nothing can follow but its payload, so no ping can tell that it has come.
-      const begun = frame({ opcode: 1, payload: 'four', length });
-      const act = (client: RawClient): void => client.send(begun);
-      const { each, figures } = await server.pinned(path, act, { count: 16, isSettled: () => true });
-      expect([each < STATE, figures.open]).toEqual([true, 17]);
-    } else {
-      const { each, codes } = await refusal(path, frame({ opcode: 1, length }));
-      expect([each < STATE, codes]).toEqual([true, new Set([code])]);
+    if (code !== undefined) {
+      await expectRefused(code, path, frame({ opcode: 1, length }));
+      return;
     }
+    const begun = frame({ opcode: 1, payload: 'four', length });
+    // Nothing can follow but its payload, so no ping can tell that it has come.
+    const expected = { most: STATE, count: 16, isSettled: () => true };
+    const { figures } = await server.expectPinned(path, (client) => client.send(begun), expected);
+    expect(figures.open).toBe(17);
   });
 
   it('a string of 2^32 - 1 bytes, to a NetStruct, pins nothing', async () => {
-    const { each, codes } = await refusal(
-      '/read/NetStruct/free',
-      frame({ opcode: 2, payload: record(2 ** 32 - 1, 0) }),
-    );
-    expect([each < STATE, codes]).toEqual([true, new Set([1009])]);
+    await expectRefused(1009, '/read/NetStruct/free', frame({ opcode: 2, payload: record(2 ** 32 - 1, 0) }));
   });
 });
 
-/** What is pinned where the server refuses what it is sent, and the peer takes no notice. */
-async function refusal(
-  path: string,
-  bytes: Buffer,
-  headers: Record<string, string> = {},
-): Promise<Pinned & { codes: Set<number> }> {
+/** The server closes with this code, and pins nothing, although the peer takes no notice of it. */
+async function expectRefused(code: number, path: string, bytes: Buffer, headers = {}): Promise<void> {
   const codes = new Set<number>();
-  const pinned = await server.pinned(
-    path,
-    async (client) => {
-      client.send(bytes);
-      codes.add((await client.nextClose()).code);
-    },
-    { headers, isSettled: () => true },
-  );
-  return { ...pinned, codes };
+  const act = async (client: RawClient): Promise<void> => {
+    client.send(bytes);
+    codes.add((await client.nextClose()).code);
+  };
+  await server.expectPinned(path, act, { most: STATE, headers, isSettled: () => true });
+  expect(codes).toEqual(new Set([code]));
 }
 
 describe('thousands of pings between fragments', () => {
   it(`are answered in order, the last of them for certain, and the message pins at most ${HELD} times bufferSize`, async () => {
-    const pings = Array.from({ length: 4000 }, (_, i) => frame({ opcode: 9, payload: String(i).padEnd(125) }));
-    const message = Array.from({ length: 4000 }, (_, i) =>
+    const pings = Array.from({ length: 3000 }, (_, i) => frame({ opcode: 9, payload: String(i).padEnd(125) }));
+    const message = Array.from({ length: 3000 }, (_, i) =>
       frame({ opcode: i === 0 ? 1 : 0, payload: 'x', fin: false }),
     );
     const bytes = Buffer.concat(message.flatMap((fragment, i) => [fragment, pings[i]!]));
-    const { each } = await server.pinned(
-      '/read/EntireMessage/free',
-      async (client) => {
-        client.send(bytes);
-        for (let last = -1; last < 3999; ) {
-          const { opcode, payload } = await client.next();
-          // One that does not read them in time misses some.
-          if (opcode !== 10 || Number(payload) <= last) throw new Error(`after ${last} ${opcode} ${payload} came`);
-          last = Number(payload);
-        }
-      },
-      { count: 5 },
-    );
-    expect(each).toBeGreaterThan(4000);
-    expect(each).toBeLessThan(HELD * SIZE + STATE);
+    const act = async (client: RawClient): Promise<void> => {
+      client.send(bytes);
+      for (let last = -1; last < pings.length - 1; ) {
+        const { opcode, payload } = await client.next();
+        // One that does not read them in time misses some.
+        if (opcode !== 10 || Number(payload) <= last) throw new Error(`after ${last} ${opcode} ${payload} came`);
+        last = Number(payload);
+      }
+    };
+    const expected = { least: message.length, most: HELD * SIZE + STATE };
+    await server.expectPinned('/read/EntireMessage/free', act, expected);
   });
 });
 
@@ -269,8 +248,10 @@ describe('what comes while a handler is busy', () => {
       large: frame({ opcode, payload: Buffer.concat(many), fin: false }),
     };
   }
-  const stuck = async (path: string, bytes: Buffer): Promise<Pinned> =>
-    server.pinned(path, (client) => client.send(bytes), { count: 6, isSettled: () => true });
+  const expectStuck = (path: string, bytes: Buffer, chunks: number): Promise<Pinned> => {
+    const expected = { least: CHUNK / 2, most: chunks * CHUNK + HELD * SIZE + 2 * STATE };
+    return server.expectPinned(path, (client) => client.send(bytes), { ...expected, count: 6, isSettled: () => true });
+  };
 
   const hooks: [delimiter: string, how: 'small' | 'large'][] = [
     ['EntireMessage', 'small'],
@@ -286,9 +267,7 @@ describe('what comes while a handler is busy', () => {
   ];
   const ofAHook = `${CHUNKS_OF_A_HOOK} chunks and ${HELD} times bufferSize`;
   it.each(hooks)(`under %s, in %s messages, pins at most ${ofAHook}`, async (delimiter, how) => {
-    const { each } = await stuck(`/read/${delimiter}/pending`, units(delimiter)[how]);
-    expect(each).toBeGreaterThan(CHUNK / 2);
-    expect(each).toBeLessThan(CHUNKS_OF_A_HOOK * CHUNK + HELD * SIZE + 2 * STATE);
+    await expectStuck(`/read/${delimiter}/pending`, units(delimiter)[how], CHUNKS_OF_A_HOOK);
   });
 
   const pulled: [delimiter: string, how: 'small' | 'large', asked: 'messages' | 'asked'][] = [
@@ -305,9 +284,7 @@ describe('what comes while a handler is busy', () => {
     `because nobody asks messages() for more, under %s, in %s messages, by %s, pins at most ${ofMessages}`,
     async (...of) => {
       const [delimiter, how, asked] = of;
-      const { each } = await stuck(`/read/${delimiter}/${asked}`, units(delimiter)[how]);
-      expect(each).toBeGreaterThan(CHUNK / 2);
-      expect(each).toBeLessThan(CHUNKS_OF_MESSAGES * CHUNK + HELD * SIZE + 2 * STATE);
+      await expectStuck(`/read/${delimiter}/${asked}`, units(delimiter)[how], CHUNKS_OF_MESSAGES);
     },
   );
 });

@@ -63,6 +63,9 @@ export async function settle(client: RawClient, ...bytes: Buffer[]): Promise<voi
   while ((await client.next()).opcode !== 10);
 }
 
+// Where others use the processors as well, a thousand handshakes take their time.
+jest.setTimeout(60_000);
+
 let built: Built;
 beforeAll(async () => {
   built = await build();
@@ -140,10 +143,11 @@ export class Server {
   /** Waits until the server has read and done all that it will. */
   async settled(isSettled: (figures: Figures) => boolean = () => true): Promise<void> {
     let before = await this.figures('/state');
-    for (let isQuiet = false; !isQuiet; ) {
+    for (let quiet = 0; quiet < 3; ) {
       const now = await this.figures('/state');
       // Its own requests are among what it reads.
-      isQuiet = now.bytesRead - before.bytesRead < 200 && now.units === before.units && isSettled(now);
+      const isQuiet = now.bytesRead - before.bytesRead < 200 && now.units === before.units && isSettled(now);
+      quiet = isQuiet ? quiet + 1 : 0;
       before = now;
     }
   }
@@ -152,48 +156,72 @@ export class Server {
     while (!isReached(await this.figures('/state')));
   }
 
-  /** What each of so many connections pins, by what it does. */
-  async pinned(path: string, act: Act, { count = 16, headers = {}, isSettled }: Measuring = {}): Promise<Pinned> {
+  /** Measures what each of so many connections pins, by what it does. */
+  async expectPinned(path: string, act: Act, { least = -Infinity, most, ...how }: Expected): Promise<Pinned> {
+    const mostOf = ({ counted }: Pinned): number => (typeof most === 'number' ? most : most(counted));
     // What is made once for all is made before.
-    await this.measure(path, act, { count: 1, headers, isSettled });
+    await this.perform(await this.openSome(path, { ...how, count: 1 }), act, how);
     await this.part();
-    return this.measure(path, act, { count, headers, isSettled });
+    let pinned = await this.measure(path, act, how);
+    // Code that had never run before, and was compiled just now, is pinned by nobody.
+    if (pinned.each >= mostOf(pinned)) {
+      await this.part();
+      pinned = await this.measure(path, act, how);
+    }
+    expect(pinned.each).toBeGreaterThan(least);
+    expect(pinned.each).toBeLessThan(mostOf(pinned));
+    return pinned;
   }
 
-  /** What each of some connections pins that are written to by `/write`, until nothing more is sent, and do not read. */
-  async unread(path: string, what: string, headers: Measuring['headers'] = {}): Promise<Pinned> {
+  /** The same for peers that `/write` writes to, until nothing more is sent, and that do not read. */
+  async expectUnread(path: string, what: string, expected: Expected): Promise<Pinned> {
     let { full } = await this.figures('/state');
     const act = (client: RawClient): void => {
       client.socket.pause();
       client.send(frame({ opcode: 1, payload: what }));
       full++;
     };
-    return this.pinned(path, act, { count: 5, headers, isSettled: (now) => now.full === full });
+    return this.expectPinned(path, act, { count: 5, ...expected, isSettled: (now) => now.full === full });
   }
 
-  private async measure(path: string, act: Act, how: Measuring & { count: number }): Promise<Pinned> {
-    const { count, headers, isSettled } = how;
-    const clients = await Promise.all(Array.from({ length: count }, () => this.open(path, headers)));
-    // What comes with the first frame of each is not counted.
-    await Promise.all(clients.map((client) => settle(client)));
+  private async measure(path: string, act: Act, how: Measuring): Promise<Pinned> {
+    const clients = await this.openSome(path, how);
     const before = await this.figures();
-    await Promise.all(clients.map(act));
-    if (isSettled !== undefined) await this.settled((now) => isSettled(now, count));
+    await this.perform(clients, act, how);
     const figures = await this.figures();
     return {
-      each: (figures.memory - before.memory) / count,
-      counted: (figures.bufferedBytes - before.bufferedBytes) / count,
+      each: (figures.memory - before.memory) / clients.length,
+      counted: (figures.bufferedBytes - before.bufferedBytes) / clients.length,
       clients,
       figures,
     };
+  }
+
+  private async openSome(path: string, { count = 16, headers }: Measuring): Promise<RawClient[]> {
+    const clients = await Promise.all(Array.from({ length: count }, () => this.open(path, headers)));
+    // What comes with the first frame of each is not counted.
+    await Promise.all(clients.map((client) => settle(client)));
+    return clients;
+  }
+
+  private async perform(clients: readonly RawClient[], act: Act, { isSettled }: Measuring): Promise<void> {
+    await Promise.all(clients.map(act));
+    if (isSettled !== undefined) await this.settled(isSettled);
   }
 }
 
 export type Act = (client: RawClient) => unknown;
 
-export interface Measuring {
+interface Measuring {
   count?: number;
-  headers?: Record<string, string> | undefined;
+  headers?: Record<string, string>;
   /** Whether what is measured has come about, where `act` does not wait for that. */
-  isSettled?: ((now: Figures, count: number) => boolean) | undefined;
+  isSettled?: (now: Figures) => boolean;
+}
+
+export interface Expected extends Measuring {
+  /** In bytes for each connection. */
+  least?: number;
+  /** The same; may depend on what `Limits` counts for it. */
+  most: number | ((counted: number) => number);
 }

@@ -17,6 +17,8 @@ const HEADERS: readonly [name: string, headers: (text: string) => Headers][] = [
   ['Upgrade', (text) => ({ Upgrade: text })],
   ['Upgrade before a good one', (text) => ({ Upgrade: `${text}, websocket` })],
   ['Connection', (text) => ({ Connection: `${text}, Upgrade` })],
+  // Without the letters around it: what is blank around an element is looked for from its ends.
+  ['Connection between commas', (text) => ({ Connection: `close,${text.slice(1, -1)},Upgrade` })],
   ['Sec-WebSocket-Version', (text) => ({ 'Sec-WebSocket-Version': text })],
   ['Sec-WebSocket-Key', (text) => ({ 'Sec-WebSocket-Key': text })],
   ['Sec-WebSocket-Protocol', (text) => ({ 'Sec-WebSocket-Protocol': text })],

@@ -46,7 +46,7 @@ describe('Issue 2331 (ws): fragments were counted, and not what they pin', () =>
     const { open } = await serveHooks({ onOverflowError: (error) => overflows(error.size, error.limit) });
     const { client } = await open();
     client.send(text('', false), EMPTY, repeated(more('a'), LIMIT), frame({ opcode: 9, payload: 'still open' }));
-    expect(await client.next()).toMatchObject({ opcode: 10, payload: Buffer.from('still open') });
+    expect((await client.next()).payload.toString()).toBe('still open');
     client.send(more('a'));
     expect((await client.nextClose()).code).toBe(1009);
     expect(overflows.mock.calls).toEqual([[LIMIT + 1, LIMIT]]);

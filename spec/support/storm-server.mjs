@@ -118,13 +118,21 @@ function tallyOf(names) {
   return tally;
 }
 
+/** Timers that wait, also those that do not keep the process. */
+const { constructor: Timeout } = setTimeout(() => {}, 0);
+
 /** How many there are, when what nobody has any more has been collected. */
 const countOf = (kind) => queryObjects(kind, { format: 'count' });
+
+function memory() {
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  return { arrayBuffers, heapUsed };
+}
 
 async function figures() {
   await later(20);
   const { open, bufferedAmount } = metrics();
-  const objects = [WebSocketHandler, Socket, IncomingMessage, ServerResponse];
+  const objects = [WebSocketHandler, Socket, IncomingMessage, ServerResponse, Timeout];
   return {
     // What must be as it was.
     held: {
@@ -143,10 +151,7 @@ async function figures() {
     },
     zlibs: countOf(InflateRaw) + countOf(DeflateRaw),
     // All has been collected by those who counted.
-    heapUsed: process.memoryUsage().heapUsed,
-    arrayBuffers: process.memoryUsage().arrayBuffers,
-    external: process.memoryUsage().external,
-    cpu: process.cpuUsage(),
+    ...memory(),
     connects,
   };
 }
@@ -154,10 +159,11 @@ async function figures() {
 const isOver = async () => (await connections()) === witnesses && connects === closes;
 let before;
 process.on('SIGUSR2', async () => {
-  while (!(await isOver())) await later(20);
+  // What stays too long is told as it is.
+  for (let i = 0; i < 1000 && !(await isOver()); i++) await later(20);
   let now = await figures();
-  // Timers that nobody waits for any more have yet to pass by. What stays too long is told as it is.
-  for (let i = 0; i < 20 && before !== undefined && JSON.stringify(now.held) !== before; i++) now = await figures();
+  // Timers that nobody waits for any more have yet to pass by.
+  for (let i = 0; i < 50 && before !== undefined && JSON.stringify(now.held) !== before; i++) now = await figures();
   before ??= JSON.stringify(now.held);
   console.log(JSON.stringify(now));
 });
