@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const VERSIONS = ['20', '22', '24', '26'];
-const SPECS = ['spec/upgrade', 'spec/clients', 'spec/testing', 'spec/telemetry/http-durations.spec.ts', 'spec/deflate', 'spec/conformance/rfc7692'];
+const SPECS = [
+  'spec/upgrade',
+  'spec/clients',
+  'spec/testing',
+  'spec/telemetry/http-durations.spec.ts',
+  'spec/deflate',
+  'spec/conformance/rfc7692',
+];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
