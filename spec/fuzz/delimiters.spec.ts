@@ -3,7 +3,7 @@
  * they are cut and however long handlers take; and fails, if it does, with the same close code.
  */
 import fc from 'fast-check';
-import { binaryScenario, play, textScenario } from './scenarios.js';
+import { binaryScenario, play, textScenario } from '../dispatch/scenarios.js';
 import { expectSame, times } from './settings.js';
 import { cut, fragments, framesOf, mutated, sizes } from './streams.js';
 
