@@ -16,4 +16,6 @@ export default {
     '^websocket-route/(.*)$': '<rootDir>/lib/$1/index.ts',
   },
   testTimeout: 20_000,
+  // Most specs wait more than they work: by default one processor would be left out.
+  maxWorkers: '100%',
 };

@@ -511,7 +511,8 @@ export class Connection
 
   /** 7.1.7, _Fail the WebSocket Connection_: the one place where an error becomes a close code. */
   private fail(error: unknown): void {
-    if (this.state === State.CLOSED) this.intake.stop();
+    // What had been sent before it has been delivered, and nothing behind it is.
+    if (this.state === State.CLOSED) this.finish();
     if (this.state === State.ENDING || this.state === State.CLOSED) return;
     const known = error instanceof ProtocolError;
     if (!known) report(`${this.settings.name} failed`, error);
