@@ -5,6 +5,8 @@ import type { Job } from './writer.js';
 
 export class DeflateJob implements Job {
   readonly ownsSocket = false;
+  /** As it was written: its memory may be transferred meanwhile. */
+  readonly size: number;
   private readonly deflation: Deflation;
   private readonly kind: MessageKind;
   private readonly message: Buffer;
@@ -14,10 +16,7 @@ export class DeflateJob implements Job {
     this.deflation = deflation;
     this.kind = kind;
     this.message = message;
-  }
-
-  get size(): number {
-    return this.message.length;
+    this.size = message.length;
   }
 
   run(): Promise<Buffer | undefined> {

@@ -27,7 +27,8 @@ export class PingAnswers {
 
   holdBack(payload: Buffer): void {
     // A copy: the payload is only valid while its ping is being handled.
-    this.latest = Buffer.from(payload);
+    this.latest = Buffer.allocUnsafeSlow(payload.length);
+    payload.copy(this.latest);
     this.watch();
   }
 

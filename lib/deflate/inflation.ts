@@ -63,6 +63,8 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   private consumed: number | undefined = undefined;
   /** What comes out is not wanted for now. */
   private isPaused = false;
+  /** What was found behind that: it takes effect when what came before it has been delivered. */
+  private mistake: unknown = undefined;
   private isOver = false;
   private readonly keepsContext: boolean;
   private readonly windowBits: number;
@@ -104,7 +106,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     const length = this.length + end - start;
     // With room for the tail.
     if (length + TAIL.length > this.input.length) {
-      const grown = Buffer.allocUnsafe(Math.max(length + TAIL.length, this.length * 2));
+      const grown = Buffer.allocUnsafeSlow(Math.max(length + TAIL.length, this.length * 2));
       this.input.copy(grown, 0, 0, this.length);
       this.input = grown;
     }
@@ -135,6 +137,10 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   resume(): void {
     if (!this.isPaused || !this.owner.takesMore) return;
     this.isPaused = false;
+    if (this.mistake !== undefined) {
+      this.fail(this.mistake);
+      return;
+    }
     if (!this.hasTurn && (this.consumed === undefined || this.stream?.hasOutput)) {
       enter(this);
       return;
@@ -151,8 +157,8 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.length = 0;
     this.piece = undefined;
     this.gate = undefined;
-    if (!forget(this)) this.leaveTurn();
-    this.closeStream();
+    this.mistake = undefined;
+    this.release();
   }
 
   // What the queue of jobs calls.
@@ -178,10 +184,15 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
 
   onOutput(bytes: Buffer): void {
     this.owner.receive(() => {
-      if (this.gate === undefined) this.sink.data(this.kind, bytes, 0, bytes.length);
-      else this.gate.write(bytes, 0, bytes.length, this.sink);
+      try {
+        if (this.gate === undefined) this.sink.data(this.kind, bytes, 0, bytes.length);
+        else this.gate.write(bytes, 0, bytes.length, this.sink);
+      } catch (error) {
+        if (this.isOver || this.owner.takesMore) throw error;
+        this.postpone(error);
+      }
     });
-    if (this.isOver) return;
+    if (this.isOver || this.mistake !== undefined) return;
     this.pieces++;
     const hasHadItsTurn = this.pieces >= PIECES_A_TURN && isAnybodyWaiting();
     if (this.owner.takesMore && !hasHadItsTurn) {
@@ -200,7 +211,9 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
 
   onFailed(_error: Error): void {
     // 7.2.2 says nothing of data that cannot be inflated: it is not what its type says, as text that is no UTF-8.
-    this.fail(new ProtocolError('a compressed message cannot be inflated', CloseCode.INVALID_FRAME_PAYLOAD_DATA));
+    const error = new ProtocolError('a compressed message cannot be inflated', CloseCode.INVALID_FRAME_PAYLOAD_DATA);
+    if (this.isPaused && !this.owner.takesMore) this.postpone(error);
+    else this.fail(error);
   }
 
   // How it works.
@@ -263,6 +276,12 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     });
   }
 
+  private postpone(error: unknown): void {
+    this.isPaused = true;
+    this.mistake = error;
+    this.release();
+  }
+
   private fail(error: unknown): void {
     this.stop();
     this.owner.receive(() => {
@@ -282,6 +301,12 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     if (this.keepsContext || stream === undefined) return;
     this.stream = undefined;
     inflaters.give(stream);
+  }
+
+  /** Neither its turn nor zlib is needed any more. */
+  private release(): void {
+    if (!forget(this)) this.leaveTurn();
+    this.closeStream();
   }
 
   private closeStream(): void {

@@ -1,7 +1,7 @@
 /**
  * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one that
  * sends them all at once. Grows by doubling, drops what was taken from its front when it would have to grow, and holds no
- * memory at all while it is empty.
+ * memory at all while it is empty. None of it is of Node's pool, of which a byte would keep the 8 KiB that it is cut from.
  */
 import type { MessageKind } from '../framing/opcode.js';
 
@@ -24,7 +24,7 @@ export class ReadBuffer {
     if (this.end + more > this.bytes.length) {
       const needed = length + more;
       const roomy = needed * 2 <= this.bytes.length;
-      const target = roomy ? this.bytes : Buffer.allocUnsafe(length === 0 ? needed : Math.max(needed, length * 2));
+      const target = roomy ? this.bytes : Buffer.allocUnsafeSlow(length === 0 ? needed : Math.max(needed, length * 2));
       this.bytes.copy(target, 0, this.start, this.end);
       this.bytes = target;
       this.start = 0;

@@ -121,7 +121,7 @@ export class FrameParser extends HaltingParser {
         return at + length;
       }
     }
-    this.partial ??= Buffer.allocUnsafe(14);
+    this.partial ??= Buffer.allocUnsafeSlow(14);
     const header = this.partial;
     while (at < end) {
       header[this.partialLength++] = chunk[at++]!;
@@ -217,7 +217,7 @@ export class FrameParser extends HaltingParser {
       this.closeFrame(chunk, start, end);
       return;
     }
-    this.partial ??= Buffer.allocUnsafe(125);
+    this.partial ??= Buffer.allocUnsafeSlow(125);
     this.partialLength += chunk.copy(this.partial, this.partialLength, start, end);
     if (this.remaining === 0) {
       const payload = this.partial;

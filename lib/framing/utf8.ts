@@ -86,7 +86,7 @@ export interface TextSink {
 /** Passes on the text of one message as whole characters, however it was cut. */
 export class Utf8Gate {
   /** The character that is not whole yet. */
-  private readonly tail = Buffer.allocUnsafe(4);
+  private readonly tail = Buffer.allocUnsafeSlow(4);
   private tailLength = 0;
 
   write(bytes: Buffer, start: number, end: number, sink: TextSink): void {

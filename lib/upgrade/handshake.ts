@@ -217,5 +217,9 @@ function isVersionNumber(version: string): boolean {
  * be any: in RFC 6455's own example, `AQIDBAUGBwgJCgsMDQ4PEC==`, they are not zero.
  */
 function isKey(key: string): boolean {
-  return /^[A-Za-z0-9+/]{22}==$/.test(key);
+  if (key.length !== 24 || !key.endsWith('==')) return false;
+  for (let i = 0; i < 22; i++) if (!BASE64.includes(key.charAt(i))) return false;
+  return true;
 }
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
