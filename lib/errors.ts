@@ -97,6 +97,12 @@ export function invalidArgument(name: string, value: unknown, rule: string): Typ
 
 /** One line of bounded length, whatever the value. */
 export function inspectValue(value: unknown): string {
-  const text = inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
+  let text: string;
+  try {
+    text = inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
+  } catch {
+    // A view of memory that was transferred, or something with a getter that throws.
+    text = Object.prototype.toString.call(value);
+  }
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }

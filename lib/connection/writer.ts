@@ -51,6 +51,8 @@ export class Writer implements Flushable {
   /** Bytes that were written and not flushed. */
   private pending = 0;
   private queue: (Buffer | Job)[] | undefined = undefined;
+  /** How long the large payloads in the queue were when their frames were begun. */
+  private announced: Map<Buffer, number> | undefined = undefined;
   /** Jobs in the queue. */
   jobs = 0;
   /** The last of the queue, if there is room in it: piece[0, pieceEnd) is in use. */
@@ -226,13 +228,22 @@ export class Writer implements Flushable {
     this.socket.cork();
     let entry = queue.shift();
     while (entry !== undefined && Buffer.isBuffer(entry)) {
-      this.pending -= entry.length;
+      const length = this.announced?.get(entry) ?? entry.length;
+      this.pending -= length;
+      if (entry.length !== length) {
+        // Its memory was transferred or made smaller: what comes next would be taken for it.
+        this.socket.destroy();
+        break;
+      }
       this.socket.write(entry);
       entry = queue.shift();
     }
     this.socket.uncork();
-    if (queue.length === 0) this.queue = undefined;
-    if (entry !== undefined) this.start(entry);
+    if (queue.length === 0) {
+      this.queue = undefined;
+      this.announced = undefined;
+    }
+    if (entry !== undefined && !Buffer.isBuffer(entry)) this.start(entry);
   }
 
   private start(job: Job): void {
@@ -304,8 +315,11 @@ export class Writer implements Flushable {
 
   private refer(payload: Uint8Array): void {
     this.seal();
-    this.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
-    this.pending += payload.byteLength;
+    const entry = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    this.push(entry);
+    this.announced ??= new Map();
+    this.announced.set(entry, entry.length);
+    this.pending += entry.length;
   }
 
   private push(entry: Buffer | Job): void {

@@ -1,12 +1,28 @@
 import { Buffer } from 'node:buffer';
 import { invalidArgument } from '../errors.js';
 
-/** The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. */
+/**
+ * The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. Nor has what
+ * was transferred to somebody else.
+ */
 export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (value instanceof Uint8Array) return value.byteLength === 0 && isTransferred(value.buffer) ? undefined : value;
+  if (ArrayBuffer.isView(value)) {
+    return isTransferred(value.buffer) ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  if (value instanceof ArrayBuffer) return isTransferred(value) ? undefined : new Uint8Array(value);
   return undefined;
+}
+
+/** Node 20 has no `ArrayBuffer.prototype.detached`; but nobody can look at such memory. */
+function isTransferred(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /**
