@@ -143,6 +143,26 @@ describe('a message that inflates to 64 MiB', () => {
   });
 });
 
+describe('what is sent behind a message that waits to be inflated', () => {
+  it('is not read: TCP holds it, and the connection pins no more than the chunk at hand', async () => {
+    const limits = new Limits();
+    let reads = 0;
+    const opened = await openCompressed({ onRead: () => void reads++ }, { limits });
+    const { client, socket } = opened;
+    const release = hogTurns();
+    await sendAndSettle(opened, packed('first'));
+    const message = text('x'.repeat(16 * KIB));
+    const before = socket.bytesRead;
+    for (let i = 0; i < 512; i++) client.send(message);
+    await turns(100);
+    expect(socket.bytesRead - before).toBeLessThanOrEqual(128 * KIB);
+    expect(limits.bufferedBytes).toBeLessThanOrEqual(256 * KIB);
+    release();
+    await roundTrip(client, ping());
+    expect(reads).toBe(513);
+  });
+});
+
 describe('the limit of a message', () => {
   it.each([
     [65_536, undefined],

@@ -347,6 +347,20 @@ describe('a block with BFINAL set, RFC 7692 sections 7.2.1 and 7.2.3.5', () => {
     }
   });
 
+  it('is followed by nothing that is not looked at, however it is cut', async () => {
+    // The beginning of a block of no known type.
+    const [last, wrong] = [ended('a'), Buffer.of(6)];
+    for (const pieces of [
+      [Buffer.concat([last, wrong])],
+      [last, wrong],
+      [Buffer.concat([last, wrong]), Buffer.alloc(0)],
+    ]) {
+      const side = new Side();
+      await side.message(Text, ...pieces);
+      expect(side.code).toBe(1007);
+    }
+  });
+
   it('ends what later blocks may refer to', async () => {
     const side = new Side(KEEPS_CONTEXT);
     const deflater = new Deflater(15, true);

@@ -1,0 +1,46 @@
+/** What the fuzzing of this directory has found, in its shortest form. */
+import { constants, deflateRawSync } from 'node:zlib';
+import { open } from '../connection/open.js';
+import { frame, text } from '../support/frames.js';
+import { play } from './play.js';
+
+/** A compressed text message of these bytes. */
+function compressed(bytes: Buffer): Buffer {
+  const payload = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+  return frame({ opcode: 1, rsv: 4, payload });
+}
+
+it('a mistake in a compressed message waits for the handler that what came before it waits for', async () => {
+  const bytes = Buffer.from('abcdef\xff', 'latin1');
+  for (const slowEvery of [0, 1]) {
+    const setup = { options: { compress: true, readDelimiter: 3 }, slowEvery };
+    const { units, code } = await play(setup, [compressed(bytes)]);
+    expect({ units, code }).toEqual({ units: [['abc'], ['def']], code: 1007 });
+  }
+});
+
+it('one byte behind a final block is as wrong in one piece as in several', async () => {
+  // An empty block that is final, and 0x7e, which begins no block.
+  const payload = Buffer.from('010000ffff7e', 'hex');
+  const whole = frame({ opcode: 2, rsv: 4, payload });
+  const cut = [
+    frame({ opcode: 2, rsv: 4, payload: payload.subarray(0, 5), fin: false }),
+    frame({ opcode: 0, payload: payload.subarray(5) }),
+  ];
+  for (const chunks of [[whole], cut]) {
+    expect((await play({ options: { compress: true }, slowEvery: 0 }, chunks)).code).toBe(1007);
+  }
+});
+
+it('a pong that was held back does not come after that of a later ping', async () => {
+  const { client } = await open({
+    onRead(data) {
+      if (data === 'write') this.write(Buffer.alloc(20 * 1024));
+      else this.flush();
+    },
+  });
+  client.send(text('write'), frame({ opcode: 9, payload: '1' }), text('flush'), frame({ opcode: 9, payload: '2' }));
+  expect((await client.next()).opcode).toBe(2);
+  const pongs = [await client.next(), await client.next()];
+  expect(pongs.map(({ payload }) => String(payload))).toEqual(['1', '2']);
+});
