@@ -6,13 +6,25 @@ import { invalidArgument } from '../errors.js';
  * was transferred to somebody else.
  */
 export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value.byteLength === 0 && isTransferred(value.buffer) ? undefined : value;
+  if (value instanceof Uint8Array) return value.byteLength === 0 && isGone(value) ? undefined : value;
   if (ArrayBuffer.isView(value)) {
     return isTransferred(value.buffer) ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
   if (value instanceof ArrayBuffer) return isTransferred(value) ? undefined : new Uint8Array(value);
   return undefined;
 }
+
+/** Also where its memory was made smaller, and it reaches beyond. */
+function isGone(empty: Uint8Array): boolean {
+  try {
+    NOTHING.set(empty);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 /** Node 20 has no `ArrayBuffer.prototype.detached`; but nobody can look at such memory. */
 function isTransferred(buffer: ArrayBufferLike): boolean {
