@@ -80,12 +80,13 @@ describe('a connection', () => {
         const expected = await play({ ...setup, slowEvery: 0 }, bytes.length === 0 ? [] : [bytes]);
         expectSane(expected, bytes);
         ends.add(expected.code);
-        for (const way of [[bytes.length || 1], lengths]) {
-          const played = await play(setup, cut(bytes, way));
+        // A turn of the event loop for each byte of the longest ones would take too long.
+        const isShort = bytes.length < 2000 && expected.units.length < 500;
+        for (const way of isShort ? [[1], [bytes.length || 1], lengths] : [lengths]) {
+          const played = await play(isShort ? setup : { ...setup, slowEvery: 0 }, cut(bytes, way));
           expectSane(played, bytes);
           check(played, expected);
         }
-        if (bytes.length < 300) check(await play(setup, cut(bytes, [1])), expected);
       }),
       timesOverSockets(50),
     );

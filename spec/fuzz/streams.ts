@@ -107,7 +107,7 @@ export const control: fc.Arbitrary<SentFrame> = fc.record({
 
 const closeCode = fc.oneof(
   { arbitrary: fc.constantFrom(1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999), weight: 4 },
-  { arbitrary: fc.constantFrom(0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535), weight: 1 },
+  { arbitrary: fc.constantFrom(0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535), weight: 4 },
 );
 
 export const close: fc.Arbitrary<SentFrame> = fc.record({
@@ -209,7 +209,7 @@ const frameMutation: fc.Arbitrary<FrameMutation> = fc.oneof(
   fc
     .oneof(
       fc.record<Partial<SentFrame>>({ opcode: fc.nat(15) }),
-      fc.record<Partial<SentFrame>>({ rsv: fc.nat(7) }),
+      fc.record<Partial<SentFrame>>({ rsv: fc.constantFrom(4, 4, 4, 0, 1, 2, 7) }),
       fc.record<Partial<SentFrame>>({ fin: fc.boolean() }),
       fc.constant<Partial<SentFrame>>({ mask: false }),
       fc.record<Partial<SentFrame>>({ lengthBits: fc.constantFrom(16, 64) }),
