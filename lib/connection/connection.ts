@@ -338,13 +338,17 @@ export class Connection
   }
 
   evict(): void {
+    const isAgain = this.state === State.ENDING;
     // Also where it ends already, or its handler has not finished after it has.
     this.intake.stop();
     this.fail(new ProtocolError('the server is short of memory', CloseCode.TRY_AGAIN_LATER));
-    // What it is owed it does not read: it would stay for as long as closing may take.
-    if (this.writer.bufferedAmount <= MAX_COPIED) return;
+    // What zlib knows of earlier messages: there are no later ones.
+    if (!this.writer.waiting) this.deflation?.stop();
+    // What it is owed it does not read, or zlib is at work for it: it would stay for as long as closing may take.
+    if (!isAgain && this.pinnedBytes <= MAX_COPIED) return;
     this.socket.destroy();
     this.writer.close();
+    this.deflation?.stop();
   }
 
   // What the user calls, by way of the handler.

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -166,14 +167,23 @@ describe('what is in a slab', () => {
 describe('three hundred peers that stop reading, one after the other', () => {
   const owner = { onFlush() {}, onHeld() {} };
   const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const ends: Socket[] = [];
+  const peers: Socket[] = [];
+  const server = createServer((socket) => ends.push(socket));
+  afterAll(() => {
+    cutAll();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function cutAll(): void {
+    for (const socket of [...ends, ...peers]) socket.destroy();
+  }
 
   it('pin 4 MiB of slabs, and what they are owed', async () => {
     // Without a handshake, so that no peer has ever read anything: what it had read would be in the same memory.
-    const ends: Socket[] = [];
-    const server = createServer((socket) => ends.push(socket));
     await new Promise<void>((resolve) => server.listen(join(folder, 'socket'), resolve));
-    const peers = Array.from({ length: 300 }, () => connect(join(folder, 'socket')).pause());
+    while (peers.length < 300) peers.push(connect(join(folder, 'socket')).pause());
     while (ends.length < peers.length) await turns();
     const { client: reader, server: busy } = MemorySocket.pair();
     reader.resume();
@@ -207,13 +217,13 @@ describe('three hundred peers that stop reading, one after the other', () => {
     const slabs = (await bytesOfBuffers()) - before - 300 * KIBIBYTE;
     expect(slabs / KIBIBYTE).toBeLessThan(4096 + 512);
     // 64, and the one at hand: the others were used in vain, and are garbage.
-    expect(used.size).toBeGreaterThan(300);
+    expect(used.size).toBeGreaterThanOrEqual(300);
     expect([...used].filter((slab) => slab.deref() !== undefined).length).toBeLessThanOrEqual(65);
     expect(mayLend()).toBe(false);
     for (const writer of writers) writer.close();
     expect(mayLend()).toBe(true);
-    for (const socket of [...ends, ...peers]) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
+    cutAll();
+    for (const socket of ends) if (!socket.closed) await once(socket, 'close');
     expect(((await bytesOfBuffers()) - before) / KIBIBYTE).toBeLessThan(512);
   });
 });
