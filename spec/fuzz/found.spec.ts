@@ -1,5 +1,7 @@
 /** What the fuzzing of this directory has found, in its shortest form. */
+import type { IncomingMessage } from 'node:http';
 import { constants, deflateRawSync } from 'node:zlib';
+import { compileOrigins } from '../../lib/upgrade/origins.js';
 import { open } from '../connection/open.js';
 import { frame, text } from '../support/frames.js';
 import { play } from './play.js';
@@ -30,6 +32,15 @@ it('one byte behind a final block is as wrong in one piece as in several', async
   for (const chunks of [[whole], cut]) {
     expect((await play({ options: { compress: true }, slowEvery: 0 }, chunks)).code).toBe(1007);
   }
+});
+
+it('a host that is no URL is judged, also by code that was optimized: Node has two ways to do that', () => {
+  const check = compileOrigins();
+  // A letter by UTF-8; by Latin-1, as Node has headers, no host.
+  const context = { secure: false, host: '\xc3\x80', request: {} as IncomingMessage };
+  let allowed = 0;
+  for (let i = 0; i < 20_000; i++) if (check('http://example.com', context)) allowed++;
+  expect(allowed).toBe(0);
 });
 
 it('a pong that was held back does not come after that of a later ping', async () => {
