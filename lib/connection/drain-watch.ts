@@ -29,7 +29,7 @@ export class DrainWatch {
 
   /** To be called after each flush. */
   watch(): void {
-    if (this.waiting || this.over || this.writer.waiting || this.socket.writableEnded) return;
+    if (this.waiting || this.over || this.writer.waiting) return;
     this.waiting = true;
     // Whoever waits now has nothing unflushed any more: when this has been taken, so has all that they wait for.
     const due = this.waiters.length;

@@ -2,9 +2,10 @@ import { Duplex } from 'node:stream';
 import { DrainWatch } from '../../lib/connection/drain-watch.js';
 import { Writer } from '../../lib/connection/writer.js';
 import { InvalidStateError } from '../../lib/index.js';
-import { frame, text } from '../support/frames.js';
+import { closeBody, frame, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { deferred, open, turns } from './open.js';
+import { openSlow, stall } from './slow.js';
 
 /** More than the kernel takes for a peer that does not read. */
 const LARGE = Buffer.alloc(16 << 20, 1);
@@ -61,6 +62,24 @@ describe('drained', () => {
     await waiting;
     await closes.next();
     await expect(handler.drained()).rejects.toThrow(InvalidStateError);
+  });
+
+  it.each([
+    ['a socket', false],
+    ['TLS', true],
+  ])('says so also when FIN was written meanwhile, over %s', async (_name, tls) => {
+    const slow = await openSlow({}, {}, { tls });
+    await stall(slow);
+    const { handler, client } = slow;
+    const first = handler.drained();
+    for (let i = 0; i < 100; i++) handler.write(Buffer.alloc(8000), { flush: true });
+    const second = handler.drained();
+    client.send(frame({ opcode: 8, payload: closeBody(1000) }));
+    await turns(3);
+    client.socket.resume();
+    await client.ended;
+    client.socket.end();
+    await Promise.all([first, second]);
   });
 
   it('bothers nobody who does not catch it', async () => {
