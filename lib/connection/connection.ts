@@ -275,6 +275,8 @@ export class Connection
   takeSignsOfLife(): boolean {
     const { heard } = this;
     this.heard = false;
+    // Of what the stream has read ahead meanwhile nobody tells.
+    this.account();
     return heard;
   }
 
@@ -334,7 +336,10 @@ export class Connection
   // What the budget of the process calls.
 
   get pinnedBytes(): number {
-    return this.intake.pinned + this.writer.pinned + (this.deflation?.pinned ?? 0);
+    const { deflation, intake, socket, writer } = this;
+    // A stream that is paused takes one more chunk, and tells nobody: as long as it may, it is looked after.
+    const ahead = intake.isHeld && !socket.destroyed ? Math.max(1, socket.readableLength) : 0;
+    return intake.pinned + ahead + writer.pinned + (deflation?.pinned ?? 0);
   }
 
   evict(): void {
@@ -419,9 +424,12 @@ export class Connection
   sendPing(data: Buffer | undefined): void {
     this.demandOpen('ping');
     this.demandFrames('ping');
+    if (this.backlog?.refuses()) return;
     this.pings ??= new Pings(clockOf(this.socket));
     this.writer.binary(Opcode.Ping, this.pings.sent(data));
     this.send(false);
+    const { bufferedAmount } = this.writer;
+    if (bufferedAmount > this.settings.highWaterMark) this.backUp(bufferedAmount);
   }
 
   flush(): void {
@@ -507,6 +515,9 @@ export class Connection
       this.pingAnswers.holdBack(payload);
       return;
     }
+    // What was held back may still wait to be let go: it comes first.
+    const before = this.pingAnswers?.take();
+    if (before !== undefined) this.writer.binary(Opcode.Pong, before);
     this.writer.binary(Opcode.Pong, payload);
     this.send(false);
   }
@@ -523,7 +534,6 @@ export class Connection
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
     this.intake.stop();
-    this.writer.cancelWaitingFiles();
     const canSay = canSend(this.state) && !this.writer.busy && this.version !== 0;
     const closing = this.beginClosing();
     closing.code = code;

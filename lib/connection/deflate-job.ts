@@ -5,6 +5,7 @@ import type { Job } from './writer.js';
 
 export class DeflateJob implements Job {
   readonly ownsSocket = false;
+  readonly memory = 0;
   /** As it was written: its memory may be transferred meanwhile. */
   readonly size: number;
   private readonly deflation: Deflation;

@@ -23,6 +23,8 @@ export type FileSource = string | URL | Buffer | FileHandle;
 
 export class FileJob implements Job {
   readonly size = 0;
+  /** One of its two buffers; the other one is the socket's. */
+  memory = 0;
   readonly ownsSocket = true;
   /** Fulfilled when the file has been sent, rejected with the reason why not. */
   readonly done: Promise<void>;
@@ -77,6 +79,7 @@ export class FileJob implements Job {
     await this.write(socket, header);
     let buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_SIZE, length));
     let spare = Buffer.allocUnsafeSlow(buffer.length);
+    this.memory = spare.length;
     let written = Promise.resolve();
     for (let sent = 0; sent < length; ) {
       const { bytesRead } = await file

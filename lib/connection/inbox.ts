@@ -108,7 +108,9 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
 const DONE: IteratorResult<never> = { done: true, value: undefined };
 
 function sizeOf(value: unknown): number {
-  if (typeof value === 'string' || value instanceof Uint8Array) return value.length;
+  if (typeof value === 'string') return value.length;
+  // What it was cut from is pinned as a whole.
+  if (value instanceof Uint8Array) return value.buffer.byteLength;
   // Values of a struct, groups of a match.
   return Array.isArray(value) ? value.reduce<number>((sum, member) => sum + VALUE + sizeOf(member), 0) : 0;
 }

@@ -42,10 +42,16 @@ export class PingAnswers {
     this.writer.whenTaken(() => this.release());
   }
 
+  /** What is held back, and is so no more. */
+  take(): Buffer | undefined {
+    const { latest } = this;
+    this.latest = undefined;
+    return latest;
+  }
+
   private release(): void {
     this.waiting = false;
-    const payload = this.latest;
-    this.latest = undefined;
+    const payload = this.take();
     if (payload !== undefined) this.retry(payload);
   }
 }

@@ -20,6 +20,8 @@ import { MAX_COPIED, mayLend, type Slab, slabFor } from './slab.js';
 export interface Job {
   /** The bytes that wait in it. */
   readonly size: number;
+  /** The memory that it pins beside them and what it has given to the socket. */
+  readonly memory: number;
   /** Whether it writes to the socket by itself, a frame that cannot be ended early. */
   readonly ownsSocket: boolean;
   /**
@@ -90,9 +92,9 @@ export class Writer implements Flushable {
 
   /** The memory that is pinned by it, in bytes. */
   get pinned(): number {
-    if (this.closed || (this.pending === 0 && this.socket.writableLength === 0)) return 0;
+    if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
-    return this.bufferedAmount + room + this.jobs * JOB_COST;
+    return this.bufferedAmount + room + this.jobs * JOB_COST + (this.job?.memory ?? 0);
   }
 
   /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
@@ -179,6 +181,10 @@ export class Writer implements Flushable {
 
   /** Calls back when the kernel has taken what was flushed; never, if the connection goes away before. */
   whenTaken(callback: () => void): void {
+    if (this.socket.writableEnded) {
+      this.socket.once('finish', callback);
+      return;
+    }
     this.socket.write(NOTHING, (error) => {
       if (!error) callback();
     });

@@ -245,9 +245,32 @@ describe('what is wrong with a compressed message', () => {
     expect(reads).toEqual(['one', 'two']);
   });
 
+  it('waits for a handler that is at work on what came before it in the same message', async () => {
+    const reads: unknown[] = [];
+    const pending = [deferred(), deferred()];
+    const hooks = {
+      onRead(data: string | Buffer) {
+        reads.push(data);
+        return pending[reads.length - 1]?.promise;
+      },
+    };
+    const { client, handler } = await openCompressed(hooks, { readDelimiter: '\n' });
+    client.send(compressedFrames(1, deflated(Buffer.concat([Buffer.from('good\nmore\n'), Buffer.of(0xff)]))));
+    for (const [i, one] of pending.entries()) {
+      while (reads.length === i && handler.readyState === 1) await turns();
+      await zlibIdle();
+      await turns(20);
+      expect(handler.readyState).toBe(1);
+      expect(reads).toEqual(['good', 'more'].slice(0, i + 1));
+      one.resolve();
+    }
+    expect(await client.nextClose()).toMatchObject({ code: 1007 });
+    expect(reads).toEqual(['good', 'more']);
+  });
+
   it('is the mistake that counts, where another stands behind it', async () => {
     const { client } = await openCompressed();
-    client.send(packed(Buffer.of(0xff)).fill(0xc1, 0, 1), frame({ opcode: 3 }));
+    client.send(compressedFrames(1, deflated(Buffer.of(0xff))), frame({ opcode: 3 }));
     expect(await client.nextClose()).toMatchObject({ code: 1007 });
   });
 

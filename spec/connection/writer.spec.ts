@@ -303,6 +303,7 @@ describe('what is written behind a job', () => {
   /** Done when the test says so. */
   class Waiting implements Job {
     readonly size = 3;
+    readonly memory = 0;
     readonly ownsSocket = false;
     readonly done = deferred<Buffer | undefined>();
 

@@ -26,7 +26,7 @@ export interface Figures {
   /** All that is in use, after a garbage collection. */
   memory: number;
   bytesRead: number;
-  /** What `Limits` has counted: now, and at the most at the end of a turn. */
+  /** What `Limits` has counted: now, where that is asked, and, where it is watched, at the most when a turn was over. */
   bufferedBytes: number;
   mostBuffered: number;
   evicted: number;
@@ -91,11 +91,14 @@ export class Server {
     });
   }
 
-  /** @param budget what all connections together may pin, in bytes */
-  static async start(budget = Infinity): Promise<Server> {
+  /**
+   * @param budget what all connections together may pin, in bytes
+   * @param watches whether it asks in each turn what is counted: then that is counted anew, which it would not be otherwise
+   */
+  static async start(budget = Infinity, watches = false): Promise<Server> {
     const { folder } = built;
     const address = join(folder, `socket-${++started}`);
-    const args = [join(folder, 'server.mjs'), address, String(budget), join(folder, 'file')];
+    const args = [join(folder, 'server.mjs'), address, String(budget), join(folder, 'file'), String(watches)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const server = new Server(address, child);
     // It says that it listens; or it ends, and says why.
@@ -127,6 +130,7 @@ export class Server {
     return client;
   }
 
+  /** What it holds. At `/state` nothing is collected before, and `Limits` is not asked. */
   figures(path = '/figures'): Promise<Figures> {
     return new Promise((resolve, reject) => {
       const request = get({ socketPath: this.address, path, agent: false }, (response) => {
@@ -152,8 +156,8 @@ export class Server {
     }
   }
 
-  async until(isReached: (figures: Figures) => boolean): Promise<void> {
-    while (!isReached(await this.figures('/state')));
+  async until(isReached: (figures: Figures) => boolean, path = '/state'): Promise<void> {
+    while (!isReached(await this.figures(path)));
   }
 
   /** Measures what each of so many connections pins, by what it does. */

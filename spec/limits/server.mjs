@@ -1,6 +1,7 @@
 /**
  * A server for the specs of this folder, in a process of its own so that what it pins is pinned by the library. Arguments: where
- * it listens, and the budget of all its connections, in bytes. It listens on a Unix domain socket: what the kernel takes there for a
+ * it listens, and the budget of all its connections, in bytes; a file to send; and whether to ask in each turn what is
+ * counted. It listens on a Unix domain socket: what the kernel takes there for a
  * peer that does not read is fixed, some 200 KiB, and on TCP it grows to many megabytes.
  *
  *     /read/:delimiter/:how    reads, and does nothing about it
@@ -23,7 +24,7 @@ const collectGarbage = runInNewContext('gc');
 const { BinaryPattern, EntireMessage, Limits, NetStruct, ReadyState, Struct, WebSocketHandler, websocketRoute } =
   await import('websocket-route');
 
-const [, , address, budget, file] = process.argv;
+const [, , address, budget, file, watches] = process.argv;
 const limits = new Limits({ maxBufferedBytes: Number(budget) });
 
 /** What one turn of the event loop leaves, at the most. */
@@ -144,6 +145,7 @@ const echo = {
 const routes = [
   websocketRoute('/read/:delimiter/:how', Reading, { ...read, compress: true }),
   websocketRoute('/large/:delimiter/:how', Reading, { ...read, bufferSize: 1024 * 1024, compress: true }),
+  websocketRoute('/busy/:delimiter/:how', Reading, { ...read, pingInterval: 200, pongTimeout: 60_000 }),
   websocketRoute('/keep/:delimiter/:how', Reading, { ...read, compress: keep }),
   websocketRoute('/write', Writing, { ...write, compress: { threshold: 0 } }),
   websocketRoute('/write/keep', Writing, { ...write, compress: { threshold: 0, ...keep } }),
@@ -159,11 +161,13 @@ async function collect() {
   }
 }
 
-function figures() {
+/** @param asks whether to ask what is counted, which is then counted anew */
+function figures(asks) {
   const { heapUsed, external } = process.memoryUsage();
   let total = bytesRead;
   for (const socket of sockets) total += socket.bytesRead;
-  const { bufferedBytes, evicted } = limits;
+  const { evicted } = limits;
+  const bufferedBytes = asks ? limits.bufferedBytes : undefined;
   // Node's `external` has what it calls `arrayBuffers` in it.
   const memory = heapUsed + external;
   return {
@@ -187,8 +191,9 @@ const server = createServer((request, response) => {
   // Small buffers that nobody keeps, as any application has.
   if (request.url === '/pool') for (let i = 0; i < 4; i++) Buffer.from('x'.repeat(3000));
   if (['/pool', '/state', '/figures', '/part'].includes(request.url)) {
-    const ready = request.url === '/figures' ? collect() : nextTurn();
-    ready.then(() => response.end(JSON.stringify(figures())));
+    const asks = request.url === '/figures';
+    const ready = asks ? collect() : nextTurn();
+    ready.then(() => response.end(JSON.stringify(figures(asks))));
     return;
   }
   const tryNext = (index) => routes[index](request, response, () => tryNext(index + 1));
@@ -201,9 +206,10 @@ server.on('connection', (socket) => {
     bytesRead += socket.bytesRead;
   });
 });
+/** As the budget of a process is looked at when a turn is over: then. */
 const watch = () => {
   mostBuffered = Math.max(mostBuffered, limits.bufferedBytes);
   setImmediate(watch);
 };
-if (Number(budget) !== Infinity) watch();
+if (watches === 'true') watch();
 server.listen(address, () => console.log('listening'));
