@@ -516,6 +516,38 @@ describe('what is not wanted for now', () => {
   );
 });
 
+describe('a mistake that stands behind what is not wanted yet', () => {
+  it.each([
+    ['no UTF-8, in the same piece', Text, deflated(Buffer.concat([Buffer.from('good'), Buffer.of(0xff)]))],
+    [
+      'no UTF-8, in the next piece',
+      Text,
+      deflated(Buffer.concat([Buffer.alloc(17 * KIB, 'a'), Buffer.of(0xff), randomBytes(40 * KIB)])),
+    ],
+    [
+      'no deflate stream',
+      Binary,
+      Buffer.concat([deflateRawSync(randomBytes(20 * KIB), { finishFlush: constants.Z_SYNC_FLUSH }), INVALID]),
+    ],
+    [
+      'too many final blocks',
+      Binary,
+      Buffer.concat([ended(randomBytes(100)), ...Array.from({ length: 17 }, () => ended(''))]),
+    ],
+  ])('takes effect when that has been taken: %s', async (_what, kind, payload) => {
+    const side = new Side();
+    await side.pausedIn(kind, payload);
+    while (watch.atWork > 0 || zlibJobs().atWork > 0) await turns();
+    await turns(20);
+    expect(side.code).toBeUndefined();
+    const before = side.length;
+    await side.resume();
+    expect([1007, 1008]).toContain(side.code);
+    expect(before).toBeGreaterThan(0);
+    expect(side.happened.map(([name]) => name)).toEqual(['data']);
+  });
+});
+
 describe('turns', () => {
   it('are waited for, and come in the order in which the messages came', async () => {
     const release = hog();

@@ -151,12 +151,14 @@ interface SentMessage {
   readonly start: number;
   readonly isCompressed: boolean;
   readonly payload: Buffer;
+  /** What its frames say, whether it is there or not. */
+  readonly length: number;
   readonly isWhole: boolean;
 }
 
 function messagesIn(bytes: Buffer): SentMessage[] {
   const messages: SentMessage[] = [];
-  for (const { start, payload, end, opcode } of framesIn(bytes)) {
+  for (const { start, payload, end, opcode, length } of framesIn(bytes)) {
     if (opcode >= 8) continue;
     const body = unmasked(bytes, payload, end);
     const isWhole = bytes[start]! >= 0x80 && end <= bytes.length;
@@ -166,6 +168,7 @@ function messagesIn(bytes: Buffer): SentMessage[] {
       start: open?.start ?? start,
       isCompressed,
       payload: Buffer.concat([open?.payload ?? NOTHING, body]),
+      length: (open?.length ?? 0) + length,
       isWhole,
     });
   }
@@ -321,7 +324,7 @@ export const differences: readonly Difference[] = [
     async explains(bytes, outcomes, readers) {
       if (outcomes.ws.code !== 1009) return false;
       const message = await messageApart(bytes, outcomes, readers);
-      return message?.isCompressed === true && message.payload.length > readers.mode.limit;
+      return message?.isCompressed === true && message.length > readers.mode.limit;
     },
   },
   {

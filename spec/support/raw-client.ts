@@ -72,6 +72,8 @@ export class RawClient {
   async trickle(bytes: Uint8Array, size = 1): Promise<void> {
     for (let at = 0; at < bytes.length; at += size) {
       await new Promise((resolve) => this.socket.write(bytes.subarray(at, at + size), resolve));
+      // The kernel has it. A server in this process is given a turn to read it before the next one comes.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
