@@ -2,7 +2,7 @@
  * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
  * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
  */
-import { AsyncResource } from 'node:async_hooks';
+import { Origin } from './origin.js';
 
 /** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
 export const MAX_JOBS = 8;
@@ -17,12 +17,12 @@ let atWork = 0;
  * In the order in which they came, each with where it came from: whoever makes room for it is somebody else, of whose
  * `AsyncLocalStorage` it must not know.
  */
-const waiting = new Map<ZlibJob, AsyncResource>();
+const waiting = new Map<ZlibJob, Origin>();
 
 /** Begins now, or when one of those before it is done. */
 export function enter(job: ZlibJob): void {
   if (atWork === MAX_JOBS) {
-    waiting.set(job, new AsyncResource('WebSocketZlibJob'));
+    waiting.set(job, new Origin('WebSocketZlibJob'));
     return;
   }
   atWork++;

@@ -3,8 +3,8 @@
  * comes out whole, since it is flushed by `Z_SYNC_FLUSH` ("all pending output is flushed to the output buffer and the output
  * is aligned on a byte boundary", as RFC 7692 section 7.2.1 wants it).
  */
-import { AsyncResource } from 'node:async_hooks';
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
+import { Origin } from './origin.js';
 
 export interface ZlibUser {
   onOutput(bytes: Buffer): void;
@@ -27,7 +27,7 @@ const CHUNK_SIZE = 16 * 1024;
 const STREAM = { flush: constants.Z_SYNC_FLUSH, chunkSize: CHUNK_SIZE, readableHighWaterMark: 1 };
 
 /** A stream remembers in whose `AsyncLocalStorage` it was made. It is to be everybody's. */
-const nobody = new AsyncResource('WebSocketZlibStream');
+const nobody = new Origin('WebSocketZlibStream');
 
 export class ZlibStream {
   user: ZlibUser | undefined = undefined;
@@ -53,7 +53,7 @@ export class ZlibStream {
   /** Not while it is at work. The input must stay as it is until it is done. */
   write(input: Buffer): void {
     this.before = this.stream.bytesWritten;
-    this.origin = new AsyncResource('WebSocketZlibJob');
+    this.origin = new Origin('WebSocketZlibJob');
     this.stream.write(input, this.written);
   }
 
