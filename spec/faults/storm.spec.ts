@@ -282,6 +282,7 @@ class Witness {
 
 interface Figures {
   held: object;
+  timers: number;
   zlibs: number;
   heapUsed: number;
   arrayBuffers: number;
@@ -327,6 +328,7 @@ it(`${VICTIMS} victims of a storm leave nothing, and harm nobody (SEED=${SEED})`
   const after = await pass(WARM_UP, WARM_UP + VICTIMS);
 
   expect(after.held).toEqual(before.held);
+  expect(after.timers).toBeLessThan(before.timers + 5);
   expect(witnesses.flatMap(({ faults }) => faults)).toEqual([]);
   expect(program.errors()).toBe('');
   expect([program.process.exitCode, program.process.signalCode]).toEqual([null, null]);
