@@ -5,27 +5,40 @@
 import { MAX_JOBS } from './zlib-jobs.js';
 import { createDeflater, createInflater, type DeflateSettings, type ZlibStream } from './zlib-stream.js';
 
+/** So many idle streams are kept, of all settings together: as many as can be at work at a time. The one that is idle for longest goes first. */
+class Shelf {
+  private readonly idle: { stream: ZlibStream; pool: ZlibPool }[] = [];
+
+  /** The one of that pool that was at work last. */
+  take(pool: ZlibPool): ZlibStream | undefined {
+    const at = this.idle.findLastIndex((entry) => entry.pool === pool);
+    return at < 0 ? undefined : this.idle.splice(at, 1)[0]?.stream;
+  }
+
+  put(stream: ZlibStream, pool: ZlibPool): void {
+    if (this.idle.length >= MAX_JOBS) this.idle.shift()?.stream.close();
+    this.idle.push({ stream, pool });
+  }
+}
+
 export class ZlibPool {
-  private readonly idle: ZlibStream[] = [];
+  private readonly shelf: Shelf;
   private readonly create: () => ZlibStream;
 
-  constructor(create: () => ZlibStream) {
+  constructor(create: () => ZlibStream, shelf = new Shelf()) {
     this.create = create;
+    this.shelf = shelf;
   }
 
   take(): ZlibStream {
-    return this.idle.pop() ?? this.create();
+    return this.shelf.take(this) ?? this.create();
   }
 
-  /** Gives back one that is not at work. Of more than can be at work at a time the rest is closed. */
+  /** Gives back one that is not at work. */
   give(stream: ZlibStream): void {
     stream.user = undefined;
-    if (this.idle.length >= MAX_JOBS) {
-      stream.close();
-      return;
-    }
     stream.reset();
-    this.idle.push(stream);
+    this.shelf.put(stream, this);
   }
 }
 
@@ -33,6 +46,8 @@ export class ZlibPool {
 export const inflaters = new ZlibPool(() => createInflater(15));
 
 const deflaters = new Map<string, ZlibPool>();
+/** Clients choose the window bits: were it one for each, they would choose how much is kept. */
+const deflatersShelf = new Shelf();
 
 /** One pool for all who compress alike. There are few: settings are the user's, and window bits are seven numbers. */
 export function deflatersFor(settings: DeflateSettings): ZlibPool {
@@ -40,7 +55,7 @@ export function deflatersFor(settings: DeflateSettings): ZlibPool {
   const key = `${windowBits} ${level} ${memLevel}`;
   let pool = deflaters.get(key);
   if (pool === undefined) {
-    pool = new ZlibPool(() => createDeflater(settings));
+    pool = new ZlibPool(() => createDeflater(settings), deflatersShelf);
     deflaters.set(key, pool);
   }
   return pool;

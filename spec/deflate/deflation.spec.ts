@@ -142,7 +142,7 @@ describe('without context takeover', () => {
     const connections = Array.from({ length: 50 }, () => deflating({ memLevel: 6 }));
     const frames = await Promise.all(connections.map((deflation) => framed(deflation, JSON_TEXT.repeat(10))));
     for (const frame of frames) expect(frame).toEqual(frames[0]);
-    expect(watch).toMatchObject({ made: 8, more: 8, mostAtWork: 8 });
+    expect(watch).toMatchObject({ made: 8, mostAtWork: 8 });
   });
 });
 
@@ -191,8 +191,9 @@ describe('when its connection has gone', () => {
       deflation.stop();
       expect(await frame).toBeUndefined();
       expect(await next).toBeDefined();
-      // What has been lent to the other is idle.
-      expect(watch).toMatchObject({ made: 2, more: 1 });
+      // What has been lent to the other is idle, perhaps in the place of an older one.
+      expect(watch.made).toBe(2);
+      expect(watch.more).toBeLessThanOrEqual(1);
     },
   );
 

@@ -69,6 +69,21 @@ describe('a pool of streams', () => {
 });
 
 describe('the pools of the process', () => {
+  it('keep no more idle deflaters than may be at work, whatever window bits clients ask for', () => {
+    const settings = [9, 10, 11, 12, 13, 14, 15].map((windowBits) => ({ ...SETTINGS, level: 1, windowBits }));
+    const lent = settings.flatMap((one) =>
+      Array.from({ length: MAX_JOBS }, () => ({ one, stream: deflatersFor(one).take() })),
+    );
+    const all = watch.more;
+    for (const { one, stream } of lent) deflatersFor(one).give(stream);
+    expect(watch.more).toBe(all - lent.length + MAX_JOBS);
+    // Those that were at work last.
+    const last = deflatersFor(settings.at(-1)!);
+    const kept = Array.from({ length: MAX_JOBS }, () => last.take());
+    expect(kept.every((stream) => lent.some((entry) => entry.stream === stream))).toBe(true);
+    for (const stream of kept) stream.close();
+  });
+
   it('have deflaters for each way to compress', () => {
     const pool = deflatersFor(SETTINGS);
     expect(deflatersFor({ ...SETTINGS })).toBe(pool);
