@@ -668,7 +668,7 @@ export class Connection
 }
 
 const NOTHING = Buffer.alloc(0);
-/** How many messages of any size may wait to be compressed: half a megabyte of objects. */
+/** From so many waiting jobs on, small messages go as they are: half a megabyte of objects. */
 const MAX_SMALL_JOBS = 1024;
 
 function isMessage(opcode: Opcode): opcode is MessageKind {

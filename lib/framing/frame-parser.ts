@@ -110,7 +110,7 @@ export class FrameParser extends HaltingParser {
     }
   }
 
-  /** Reads a header, or as much of it as the chunk has. Each octet is judged as soon as it is there. */
+  /** Reads a header, or as much of it as the chunk has. Its first two octets are judged as soon as they are there, a length with the last. */
   private readHeader(chunk: Buffer, at: number, end: number): number {
     if (this.partialLength === 0 && end - at >= 2) {
       const length = maskedHeaderLength(chunk[at + 1]!);
@@ -288,7 +288,7 @@ function payloadLength(header: Buffer, at: number): number {
   const length = high * 0x1_0000_0000 + header.readUInt32BE(at + 6);
   if (length < 65536) throw protocolError('a length is not encoded minimally');
   if (length > Number.MAX_SAFE_INTEGER) {
-    throw new ProtocolError('a frame of more than 2^53 bytes', CloseCode.MESSAGE_TOO_BIG);
+    throw new ProtocolError('a frame of 2^53 bytes or more', CloseCode.MESSAGE_TOO_BIG);
   }
   return length;
 }

@@ -78,6 +78,9 @@ async function soak([name, compress, perMessageDeflate]) {
   print(name, rows, seconds);
 }
 
+/** So much of what was in use in the middle may be in use in the end. */
+const MOST = 1.05;
+
 const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
 
 function print(name, rows, seconds) {
@@ -89,7 +92,12 @@ function print(name, rows, seconds) {
   }
   // By the middle V8 and the system's allocator have set aside what they want for such a load.
   const [middle, last] = [rows[MESSAGES / EACH / 2], rows.at(-2)];
-  const growth = (member) => `${(100 * (last[1][member] / middle[1][member] - 1)).toFixed(1)} %`;
+  const ratio = (member) => last[1][member] / middle[1][member];
+  const growth = (member) => `${(100 * (ratio(member) - 1)).toFixed(1)} %`;
+  if (ratio('rss') > MOST || ratio('heapUsed') > MOST) {
+    console.error(`\n${name}: memory has grown by more than ${(100 * (MOST - 1)).toFixed()} %.`);
+    process.exitCode = 1;
+  }
   console.log(`\nFrom ${middle[0]} to ${last[0]} messages: RSS ${growth('rss')}, heap ${growth('heapUsed')}.`);
   console.log(
     `${Math.round(MESSAGES / seconds).toLocaleString('en')} messages a second, with the clients on the same machine.`,

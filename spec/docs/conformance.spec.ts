@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FAMILIES, IDS } from '../conformance/families.js';
+import { differences } from '../fuzz/differences.js';
 import { ROOT, readPage } from './blocks.js';
 
 const PAGE = readPage('docs/conformance.md');
@@ -19,6 +20,12 @@ describe('docs/conformance.md', () => {
   it('names every spec file there is', () => {
     const files = readdirSync(join(ROOT, 'spec/conformance')).filter((file) => file.endsWith('.spec.ts'));
     expect(files.filter((file) => !PAGE.includes(`\`${file}\``))).toEqual([]);
+  });
+
+  it('explains each difference to ws that the fuzzer excuses, and no other', () => {
+    const [, table = ''] = /what fuzzing has found[^|]*\n((?:\|.*\n)+)/.exec(PAGE) ?? [];
+    const named = Array.from(table.matchAll(/^\| ([^|]+) \|/gm), ([, name]) => name).slice(1);
+    expect(named).toEqual(differences.map(({ name }) => name));
   });
 
   it('names no case that there is not', () => {

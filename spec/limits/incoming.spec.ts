@@ -2,6 +2,7 @@
  * What peers send: however little of it in however many pieces, what it pins is bounded by `bufferSize`, for every delimiter.
  * Each test measures memory, in a server of its own, and says by which multiple of which limit it is bounded.
  */
+import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
 import { frame, more } from '../support/frames.js';
 import type { RawClient } from '../support/raw-client.js';
@@ -121,14 +122,20 @@ function emptyFragments(count: number): Buffer {
 }
 
 describe('one-byte TCP writes', () => {
-  it.each(['EntireMessage', 'string'])(`of %s pin at most ${HELD} times bufferSize`, async (delimiter) => {
-    const [first, second] = [frame({ opcode: 1, payload: x, fin: false }), frame({ opcode: 9 })];
+  const whole: [delimiter: string, opcode: number, payload: Buffer][] = [
+    ['EntireMessage', 1, x],
+    ['string', 1, x],
+    ['RegExp', 1, x],
+    ['NetStruct', 2, record(SIZE - 4, SIZE - 5)],
+  ];
+  it.each(whole)(`of %s pin at most ${HELD} times bufferSize`, async (delimiter, opcode, payload) => {
+    const [first, second] = [frame({ opcode, payload, fin: false }), frame({ opcode: 9 })];
     const act = async (client: RawClient): Promise<void> => {
       await client.trickle(first);
       await client.trickle(second);
       await client.next();
     };
-    const expected = { least: SIZE, most: HELD * SIZE + STATE, count: 3 };
+    const expected = { least: payload.length - 1, most: HELD * SIZE + STATE, count: 3 };
     await server.expectPinned(`/read/${delimiter}/free`, act, expected);
   });
 });
@@ -248,9 +255,10 @@ describe('what comes while a handler is busy', () => {
       large: frame({ opcode, payload: Buffer.concat(many), fin: false }),
     };
   }
-  const expectStuck = (path: string, bytes: Buffer, chunks: number): Promise<Pinned> => {
-    const expected = { least: CHUNK / 2, most: chunks * CHUNK + HELD * SIZE + 2 * STATE };
-    return server.expectPinned(path, (client) => client.send(bytes), { ...expected, count: 6, isSettled: () => true });
+  const expectStuck = (path: string, bytes: Buffer, chunks: number, headers = {}, beside = 0): Promise<Pinned> => {
+    const expected = { least: CHUNK / 2, most: chunks * CHUNK + HELD * SIZE + 2 * STATE + beside };
+    const act = (client: RawClient): void => client.send(bytes);
+    return server.expectPinned(path, act, { ...expected, headers, count: 6, isSettled: () => true });
   };
 
   const hooks: [delimiter: string, how: 'small' | 'large'][] = [
@@ -268,6 +276,21 @@ describe('what comes while a handler is busy', () => {
   const ofAHook = `${CHUNKS_OF_A_HOOK} chunks and ${HELD} times bufferSize`;
   it.each(hooks)(`under %s, in %s messages, pins at most ${ofAHook}`, async (delimiter, how) => {
     await expectStuck(`/read/${delimiter}/pending`, units(delimiter)[how], CHUNKS_OF_A_HOOK);
+  });
+
+  const compressed: [delimiter: string, bytes: Buffer][] = [
+    ['null', frame({ opcode: 2, rsv: 4, payload: deflated(randomBytes(MEBIBYTE)) })],
+    [
+      'EntireMessage',
+      Buffer.concat(
+        Array.from({ length: 1024 }, () => frame({ opcode: 2, rsv: 4, payload: deflated(randomBytes(1000)) })),
+      ),
+    ],
+  ];
+  const ofZlib = `${ofAHook}, ${HELD} chunks for zlib, and an inflater`;
+  it.each(compressed)(`under %s, compressed, pins at most ${ofZlib}`, async (delimiter, bytes) => {
+    const beside = HELD * CHUNK + INFLATER;
+    await expectStuck(`/read/${delimiter}/pending`, bytes, CHUNKS_OF_A_HOOK, OFFER, beside);
   });
 
   const pulled: [delimiter: string, how: 'small' | 'large', asked: 'messages' | 'asked'][] = [

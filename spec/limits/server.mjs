@@ -148,7 +148,6 @@ const routes = [
   websocketRoute('/busy/:delimiter/:how', Reading, { ...read, pingInterval: 200, pongTimeout: 60_000 }),
   websocketRoute('/keep/:delimiter/:how', Reading, { ...read, compress: keep }),
   websocketRoute('/write', Writing, { ...write, compress: { threshold: 0 } }),
-  websocketRoute('/write/keep', Writing, { ...write, compress: { threshold: 0, ...keep } }),
   websocketRoute('/write/large', Writing, { ...write, maxBufferedAmount: 1024 * 1024 }),
   websocketRoute('/write/close', Writing, { ...write, slowConsumer: 'close' }),
   websocketRoute('/echo', echo, write),

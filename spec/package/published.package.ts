@@ -56,12 +56,16 @@ describe('the packed package', () => {
   it('contains the compiled library, its types and the texts, and nothing else', async () => {
     const listing = await output('tar', ['-tzf', tarball], folder);
     const files = listing.split('\n').map((line) => line.replace(/^package\//, ''));
-    expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']));
+    expect(files).toEqual(
+      expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md']),
+    );
     expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']));
     expect(
       files.filter(
         (file) =>
-          !/^(dist\/.*\.(js|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file),
+          !/^(dist\/.*\.(js|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(
+            file,
+          ),
       ),
     ).toEqual([]);
   });
