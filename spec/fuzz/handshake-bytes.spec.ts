@@ -77,8 +77,15 @@ const requestBytes = fc
     return mutateBytes(hasBody ? Buffer.concat([head, body]) : head, mutations);
   });
 
-/** An answer without what depends on when it was given. */
-const timeless = (answer: Buffer): string => answer.toString('latin1').replaceAll(/\r\nDate: [^\r]*/gi, '');
+/**
+ * The head of an answer, without what depends on when it was given. Not what follows: at the request door Node drops frames that come
+ * in one piece with the request, which no client may send (RFC 6455 section 4.1).
+ */
+function headOf(answer: Buffer): string {
+  const text = answer.toString('latin1');
+  const end = text.indexOf('\r\n\r\n');
+  return (end < 0 ? text : text.slice(0, end)).replaceAll(/\r\nDate: [^\r]*/gi, '');
+}
 
 /** All that comes back for these bytes, until the connection is over. */
 async function answerTo({ port }: Running, bytes: Buffer, lengths: readonly number[]): Promise<Buffer> {
@@ -146,8 +153,9 @@ describe.each([
         expect(blamed).toEqual([]);
         const whole = await answerTo(server, bytes, [bytes.length]);
         expect(blamed).toEqual([]);
-        expect(timeless(answer)).toBe(timeless(whole));
         if (answer.length === 0) return;
+        // A reset may overtake what was said before it.
+        if (whole.length > 0) expect(headOf(answer)).toBe(headOf(whole));
         const head = answer.toString('latin1', 0, answer.indexOf('\r\n\r\n'));
         const status = Number(/^HTTP\/1\.1 ([1-5][0-9]{2}) /.exec(head)?.[1]);
         expect([100, 101, 400, 403, 404, 405, 408, 417, 426, 431]).toContain(status);
