@@ -48,7 +48,7 @@ import { report } from './report.js';
 import { MAX_COPIED } from './slab.js';
 import { listen, type SocketListener } from './socket-events.js';
 import { bytesReceived, bytesSent } from './traffic.js';
-import { Writer, type WriterOwner } from './writer.js';
+import { Writer, type WriterOwner, withoutMore } from './writer.js';
 
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
@@ -312,6 +312,8 @@ export class Connection
     this.account();
     if (canSend(this.state)) this.pingAnswers?.watch();
     if (this.closing !== undefined) this.endIfDone();
+    // Where there is always something to compress, the drain watch never comes to its end.
+    if (this.intake.isBackedUp) setImmediate(() => this.readOnIfTaken());
     if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
     this.watchDrain();
   }
@@ -324,7 +326,7 @@ export class Connection
 
   onTaken(): void {
     // Not only when nothing is left: to a peer that is written to all the time, something always is.
-    if (this.writer.bufferedAmount <= this.settings.maxBufferedAmount / 2) this.intake.ebb();
+    this.readOnIfTaken();
   }
 
   onDrained(): void {
@@ -418,6 +420,7 @@ export class Connection
     const job = new FileJob(source, options, () => this.terminate());
     this.writer.enqueue(job);
     this.wroteData(flush);
+    if (this.writer.files >= MAX_FILES) this.backUpReading();
     return job.done;
   }
 
@@ -606,7 +609,7 @@ export class Connection
       return;
     }
     // As without compression: small ones are taken as they are, large ones must stay as they are.
-    const bytes = isText ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, length);
+    const bytes = isText ? Buffer.from(data) : withoutMore(data);
     writer.enqueue(new DeflateJob(deflation, kind, isText || !isSmall ? bytes : Buffer.from(bytes)));
   }
 
@@ -634,9 +637,17 @@ export class Connection
       this.backlog ??= new Backlog(this.writer, this);
       this.backlog.exceeded();
     }
-    if (bufferedAmount <= maxBufferedAmount / 2) return;
+    if (bufferedAmount > maxBufferedAmount / 2) this.backUpReading();
+  }
+
+  private backUpReading(): void {
     this.intake.backUp();
     this.watchDrain();
+  }
+
+  private readOnIfTaken(): void {
+    const { files, bufferedAmount } = this.writer;
+    if (bufferedAmount <= this.settings.maxBufferedAmount / 2 && files < MAX_FILES / 2) this.intake.ebb();
   }
 
   private send(flush: boolean): void {
@@ -668,6 +679,8 @@ export class Connection
 }
 
 const NOTHING = Buffer.alloc(0);
+/** From so many waiting files on nothing more is read from whoever asks for them: their objects count in no `bufferedAmount`. */
+const MAX_FILES = 64;
 /** From so many waiting jobs on, small messages go as they are: half a megabyte of objects. */
 const MAX_SMALL_JOBS = 1024;
 

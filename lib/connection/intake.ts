@@ -87,6 +87,11 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     return this.isInflating || !this.takesMore;
   }
 
+  /** Whether reading waits for the peer to take what it was sent. */
+  get isBackedUp(): boolean {
+    return this.backedUp;
+  }
+
   /** Whether a compressed message waits to be inflated, or to be wanted. */
   get isInflating(): boolean {
     return this.inflation?.isBusy === true;

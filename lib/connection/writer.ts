@@ -46,8 +46,8 @@ const NOTHING = Buffer.alloc(0);
 const PIECE = 64 * 1024;
 /** And of at least so many: fewer would not be worth the object. */
 const LEAST_PIECE = 1024;
-/** About what the objects of one job cost, in bytes. */
-const JOB_COST = 512;
+/** About what the objects of one job cost, in bytes: those of a file. */
+const JOB_COST = 1536;
 
 export class Writer implements Flushable {
   /** Bytes that were written and not flushed. */
@@ -57,6 +57,8 @@ export class Writer implements Flushable {
   private announced: Map<Buffer, number> | undefined = undefined;
   /** Jobs in the queue. */
   jobs = 0;
+  /** Those of them that are files. */
+  files = 0;
   /** The last of the queue, if there is room in it: piece[0, pieceEnd) is in use. */
   private piece: Buffer | undefined = undefined;
   private pieceEnd = 0;
@@ -156,6 +158,7 @@ export class Writer implements Flushable {
     this.seal();
     this.push(job);
     this.jobs++;
+    if (job.ownsSocket) this.files++;
     this.pending += job.size;
   }
 
@@ -202,6 +205,7 @@ export class Writer implements Flushable {
     this.job?.cancel();
     this.drop(() => true);
     this.queue = undefined;
+    this.announced = undefined;
     this.piece = undefined;
     this.leaveSlab();
     this.releaseOthers();
@@ -212,6 +216,7 @@ export class Writer implements Flushable {
     const kept = this.queue?.filter((entry) => {
       if (Buffer.isBuffer(entry) || !isDropped(entry)) return true;
       this.jobs--;
+      if (entry.ownsSocket) this.files--;
       this.pending -= entry.size;
       entry.cancel();
       return false;
@@ -235,6 +240,7 @@ export class Writer implements Flushable {
     let entry = queue.shift();
     while (entry !== undefined && Buffer.isBuffer(entry)) {
       const length = this.announced?.get(entry) ?? entry.length;
+      this.announced?.delete(entry);
       this.pending -= length;
       if (entry.length !== length) {
         // Its memory was transferred or made smaller: what comes next would be taken for it.
@@ -254,6 +260,7 @@ export class Writer implements Flushable {
 
   private start(job: Job): void {
     this.jobs--;
+    if (job.ownsSocket) this.files--;
     this.job = job;
     void job.run(this.socket).then((frame) => {
       if (this.closed) return;
@@ -321,7 +328,7 @@ export class Writer implements Flushable {
 
   private refer(payload: Uint8Array): void {
     this.seal();
-    const entry = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const entry = withoutMore(payload);
     this.push(entry);
     this.announced ??= new Map();
     this.announced.set(entry, entry.length);
@@ -419,4 +426,15 @@ export class Writer implements Flushable {
     for (const slab of this.others) slab.release();
     this.others = undefined;
   }
+}
+
+/** A copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */
+export function withoutMore(payload: Uint8Array): Buffer {
+  const { buffer, byteLength, byteOffset } = payload;
+  const view = Buffer.from(buffer, byteOffset, byteLength);
+  // Of a message that many share one copy for each would be worse: they are given all of their memory.
+  if (byteLength * 2 > buffer.byteLength) return view;
+  const copy = Buffer.allocUnsafeSlow(byteLength);
+  copy.set(view);
+  return copy;
 }

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { metrics, type WebSocketHandler } from '../../lib/index.js';
-import { binary, text } from '../support/frames.js';
+import { binary, frame, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
-import { type Opened, open, serveHooks, turns } from './open.js';
+import { deferred, type Opened, open, serveHooks, turns } from './open.js';
+import { openSlow, stall } from './slow.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -185,5 +187,49 @@ describe('a peer that does not take its answers', () => {
     expect(last).toMatchObject({ opcode: 8, payload: Buffer.from([0x0f, 0xa0]) });
     client.send(text('dropped'), Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x0f, 0xa0]));
     expect(await closes.next()).toEqual([4000, '', true]);
+  });
+});
+
+describe('files that nobody waits for', () => {
+  it('are not asked for without end by a peer that does not read', async () => {
+    let asked = 0;
+    const hooks = {
+      onRead(this: WebSocketHandler) {
+        asked++;
+        this.writeFile(__filename).catch(() => {});
+      },
+    };
+    const slow = await openSlow(hooks);
+    await stall(slow);
+    slow.client.send(...Array.from({ length: 5000 }, () => frame({ opcode: 1, payload: 'x' })));
+    await turns(50);
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(100);
+    // They come all the same, once it reads.
+    slow.client.socket.resume();
+    while (asked < 5000) await turns();
+  });
+});
+
+describe('a connection for which there is always something to compress', () => {
+  it('reads on when what waits is little enough', async () => {
+    const pending = deferred();
+    const hooks = {
+      onRead: () => pending.resolve(),
+    };
+    const headers = { 'Sec-WebSocket-Extensions': 'permessage-deflate' };
+    const slow = await openSlow(hooks, { compress: { threshold: 0 }, maxBufferedAmount: 1 << 20 }, { headers });
+    const { handler, client } = slow;
+    const message = randomBytes(20_000);
+    while (handler.bufferedAmount < 900_000) handler.write(message);
+    let isDone = false;
+    const pump = (): void => {
+      while (!isDone && handler.bufferedAmount < 300_000) handler.write(message);
+      if (!isDone) setImmediate(pump);
+    };
+    pump();
+    client.send(frame({ opcode: 1, payload: 'read this' }));
+    await pending.promise;
+    isDone = true;
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
-import { type Job, Writer } from '../../lib/connection/writer.js';
+import { type Job, Writer, withoutMore } from '../../lib/connection/writer.js';
 import { Opcode, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { memorySocket } from '../../lib/testing/connect.js';
 import { MemorySocket } from '../../lib/testing/memory-socket.js';
@@ -416,5 +416,15 @@ describe('what is written to a socket in memory', () => {
     expect(received.slice(1)).toEqual(Array.from({ length: 5000 }, (_, i) => `waits ${i}`));
     client.close();
     await once(client, 'close');
+  });
+});
+
+describe('a payload that is sent from where it is', () => {
+  it('is copied where it is a small part of its memory, which would be pinned with it', () => {
+    const chunk = Buffer.alloc(64 * 1024, 'chunk');
+    const small = withoutMore(chunk.subarray(100, 9000));
+    expect(small.buffer.byteLength).toBe(8900);
+    expect(small.equals(chunk.subarray(100, 9000))).toBe(true);
+    expect(withoutMore(chunk).buffer).toBe(chunk.buffer);
   });
 });
