@@ -430,9 +430,7 @@ export class Connection
     if (this.backlog?.refuses()) return;
     this.pings ??= new Pings(clockOf(this.socket));
     this.writer.binary(Opcode.Ping, this.pings.sent(data));
-    this.send(false);
-    const { bufferedAmount } = this.writer;
-    if (bufferedAmount > this.settings.highWaterMark) this.backUp(bufferedAmount);
+    this.sendOrBackUp(false);
   }
 
   flush(): void {
@@ -609,8 +607,8 @@ export class Connection
       return;
     }
     // As without compression: small ones are taken as they are, large ones must stay as they are.
-    const bytes = isText ? Buffer.from(data) : withoutMore(data);
-    writer.enqueue(new DeflateJob(deflation, kind, isText || !isSmall ? bytes : Buffer.from(bytes)));
+    const bytes = isText ? Buffer.from(data) : isSmall ? Buffer.from(data) : withoutMore(data);
+    writer.enqueue(new DeflateJob(deflation, kind, bytes));
   }
 
   /** Tells the budget of the process what is pinned now. */
@@ -623,21 +621,25 @@ export class Connection
     this.wrote = true;
     this.messagesSent++;
     this.intake.meter?.wrote();
-    this.send(flush);
-    const { bufferedAmount } = this.writer;
-    if (bufferedAmount <= this.settings.highWaterMark) return true;
-    this.backUp(bufferedAmount);
-    return false;
+    return this.sendOrBackUp(flush);
   }
 
-  /** More is on its way than the peer should be sent at a time. One that does not take its answers is asked nothing more. */
-  private backUp(bufferedAmount: number): void {
-    const { maxBufferedAmount } = this.settings;
+  /**
+   * One that does not take its answers is asked nothing more.
+   *
+   * @returns false when more is on its way than the peer should be sent at a time
+   */
+  private sendOrBackUp(flush: boolean): boolean {
+    this.send(flush);
+    const { bufferedAmount } = this.writer;
+    const { highWaterMark, maxBufferedAmount } = this.settings;
+    if (bufferedAmount <= highWaterMark) return true;
     if (bufferedAmount > maxBufferedAmount) {
       this.backlog ??= new Backlog(this.writer, this);
       this.backlog.exceeded();
     }
     if (bufferedAmount > maxBufferedAmount / 2) this.backUpReading();
+    return false;
   }
 
   private backUpReading(): void {

@@ -46,8 +46,9 @@ const NOTHING = Buffer.alloc(0);
 const PIECE = 64 * 1024;
 /** And of at least so many: fewer would not be worth the object. */
 const LEAST_PIECE = 1024;
-/** About what the objects of one job cost, in bytes: those of a file. */
-const JOB_COST = 1536;
+/** About what the objects of one job cost, in bytes, and those of a file beyond that. */
+const JOB_COST = 512;
+const FILE_COST = 1024;
 
 export class Writer implements Flushable {
   /** Bytes that were written and not flushed. */
@@ -96,7 +97,8 @@ export class Writer implements Flushable {
   get pinned(): number {
     if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
-    return this.bufferedAmount + room + this.jobs * JOB_COST + (this.job?.memory ?? 0);
+    const objects = this.jobs * JOB_COST + this.files * FILE_COST;
+    return this.bufferedAmount + room + objects + (this.job?.memory ?? 0);
   }
 
   /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
@@ -328,7 +330,8 @@ export class Writer implements Flushable {
 
   private refer(payload: Uint8Array): void {
     this.seal();
-    const entry = withoutMore(payload);
+    // What leaves with this turn pins its chunk no longer than that, and a copy would cost as much as reading it did.
+    const entry = this.mustWait ? withoutMore(payload) : viewOf(payload);
     this.push(entry);
     this.announced ??= new Map();
     this.announced.set(entry, entry.length);
@@ -428,13 +431,16 @@ export class Writer implements Flushable {
   }
 }
 
-/** A copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** For what waits: a copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */
 export function withoutMore(payload: Uint8Array): Buffer {
-  const { buffer, byteLength, byteOffset } = payload;
-  const view = Buffer.from(buffer, byteOffset, byteLength);
+  const { buffer, byteLength } = payload;
   // Of a message that many share one copy for each would be worse: they are given all of their memory.
-  if (byteLength * 2 > buffer.byteLength) return view;
+  if (byteLength * 2 > buffer.byteLength) return viewOf(payload);
   const copy = Buffer.allocUnsafeSlow(byteLength);
-  copy.set(view);
+  copy.set(payload);
   return copy;
 }

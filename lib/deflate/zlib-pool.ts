@@ -5,7 +5,7 @@
 import { MAX_JOBS } from './zlib-jobs.js';
 import { createDeflater, createInflater, type DeflateSettings, type ZlibStream } from './zlib-stream.js';
 
-/** So many idle streams are kept, of all settings together: as many as can be at work at a time. The one that is idle for longest goes first. */
+/** Idle streams, as many of all its pools together as can be at work at a time. The one that is idle for longest goes first. */
 class Shelf {
   private readonly idle: { stream: ZlibStream; pool: ZlibPool }[] = [];
 

@@ -110,7 +110,10 @@ export class FrameParser extends HaltingParser {
     }
   }
 
-  /** Reads a header, or as much of it as the chunk has. Its first two octets are judged as soon as they are there, a length with the last. */
+  /**
+   * Reads a header, or as much of it as the chunk has. Its first two octets are judged as soon as they are there, a length with the
+   * last.
+   */
   private readHeader(chunk: Buffer, at: number, end: number): number {
     if (this.partialLength === 0 && end - at >= 2) {
       const length = maskedHeaderLength(chunk[at + 1]!);

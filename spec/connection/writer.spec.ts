@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { type Job, Writer, withoutMore } from '../../lib/connection/writer.js';
 import { Opcode, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { memorySocket } from '../../lib/testing/connect.js';
 import { MemorySocket } from '../../lib/testing/memory-socket.js';
+import { pinned } from '../security/memory.js';
 import { closeBody, frame } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { countWrites, deferred, open, roundTrip, serveHooks, turns } from './open.js';
@@ -18,18 +18,6 @@ const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
 const file = join(folder, 'file');
 writeFileSync(file, 'FILE');
 afterAll(() => rmSync(folder, { recursive: true }));
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-async function memoryInUse(): Promise<number> {
-  for (let i = 0; i < 3; i++) {
-    await turns();
-    collectGarbage();
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 describe('what one turn of the event loop writes', () => {
   it('leaves in one system call, and arrives in order', async () => {
@@ -244,11 +232,11 @@ describe.each([
     const slow = await openSlow({}, {}, { tls });
     await stall(slow);
     const { handler } = slow;
-    const [memory, buffered] = [await memoryInUse(), handler.bufferedAmount];
+    const [memory, buffered] = [await pinned(), handler.bufferedAmount];
     for (let i = 0; i < 200_000; i++) handler.write('a few bytes', { flush: true });
     const owed = handler.bufferedAmount - buffered;
     expect(owed).toBe(200_000 * 13);
-    expect(((await memoryInUse()) - memory) / owed).toBeLessThan(1.25);
+    expect(((await pinned()) - memory) / owed).toBeLessThan(1.25);
   });
 
   it('keeps its order, with payloads that are not copied, pings and files in between', async () => {
@@ -299,23 +287,23 @@ describe.each([
   });
 });
 
-describe('what is written behind a job', () => {
-  /** Done when the test says so. */
-  class Waiting implements Job {
-    readonly size = 3;
-    readonly memory = 0;
-    readonly ownsSocket = false;
-    readonly done = deferred<Buffer | undefined>();
+/** Done when the test says so. */
+class Waiting implements Job {
+  readonly size = 3;
+  readonly memory = 0;
+  readonly ownsSocket = false;
+  readonly done = deferred<Buffer | undefined>();
 
-    run(): Promise<Buffer | undefined> {
-      return this.done.promise;
-    }
-
-    cancel(): void {}
+  run(): Promise<Buffer | undefined> {
+    return this.done.promise;
   }
 
-  const owner = { onFlush() {}, onHeld() {} };
+  cancel(): void {}
+}
 
+const owner = { onFlush() {}, onHeld() {} };
+
+describe('what is written behind a job', () => {
   /** A writer, and what has come out of it. */
   function written(): { writer: Writer; came: () => Promise<string> } {
     const { client, server } = MemorySocket.pair();
@@ -420,6 +408,37 @@ describe('what is written to a socket in memory', () => {
 });
 
 describe('a payload that is sent from where it is', () => {
+  it('is forgotten once the socket has it, also while jobs wait behind it', async () => {
+    const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    const writer = new Writer(socket, owner);
+    const first = new Waiting();
+    const write = (): WeakRef<ArrayBufferLike> => {
+      const payload = Buffer.alloc(100_000);
+      writer.binary(Opcode.Binary, payload);
+      return new WeakRef(payload.buffer);
+    };
+    writer.enqueue(first);
+    const memory = write();
+    for (let i = 0; i < 2; i++) writer.enqueue(new Waiting());
+    writer.flush();
+    first.done.resolve(undefined);
+    await turns(5);
+    await pinned();
+    expect(memory.deref()).toBeUndefined();
+  });
+
+  it('waits as a copy where it is a small part of its memory', async () => {
+    const slow = await openSlow();
+    await stall(slow);
+    const chunk = Buffer.alloc(64 * 1024, 'chunk');
+    slow.handler.write(chunk.subarray(100, 9000), { flush: true });
+    const written = Buffer.from(chunk.subarray(100, 9000));
+    chunk.fill(0);
+    slow.client.socket.resume();
+    await slow.client.next();
+    expect((await slow.client.next()).payload.equals(written)).toBe(true);
+  });
+
   it('is copied where it is a small part of its memory, which would be pinned with it', () => {
     const chunk = Buffer.alloc(64 * 1024, 'chunk');
     const small = withoutMore(chunk.subarray(100, 9000));

@@ -82,9 +82,7 @@ const requestBytes = fc
  * in one piece with the request, which no client may send (RFC 6455 section 4.1).
  */
 function headOf(answer: Buffer): string {
-  const text = answer.toString('latin1');
-  const end = text.indexOf('\r\n\r\n');
-  return (end < 0 ? text : text.slice(0, end)).replaceAll(/\r\nDate: [^\r]*/gi, '');
+  return answer.toString('latin1', 0, answer.indexOf('\r\n\r\n')).replaceAll(/\r\nDate: [^\r]*/gi, '');
 }
 
 /** All that comes back for these bytes, until the connection is over. */
@@ -155,8 +153,8 @@ describe.each([
         expect(blamed).toEqual([]);
         if (answer.length === 0) return;
         // A reset may overtake what was said before it.
-        if (whole.length > 0) expect(headOf(answer)).toBe(headOf(whole));
-        const head = answer.toString('latin1', 0, answer.indexOf('\r\n\r\n'));
+        const head = headOf(answer);
+        if (whole.length > 0) expect(head).toBe(headOf(whole));
         const status = Number(/^HTTP\/1\.1 ([1-5][0-9]{2}) /.exec(head)?.[1]);
         expect([100, 101, 400, 403, 404, 405, 408, 417, 426, 431]).toContain(status);
         statuses.add(status);
