@@ -98,7 +98,8 @@ export class Writer implements Flushable {
     if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
     const objects = this.jobs * JOB_COST + this.files * FILE_COST;
-    return this.bufferedAmount + room + objects + (this.job?.memory ?? 0);
+    // The socket keeps all of a write until the last of it has gone.
+    return this.pending + this.socket.writableLength + room + objects + (this.job?.memory ?? 0);
   }
 
   /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
