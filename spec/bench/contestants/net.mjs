@@ -1,0 +1,43 @@
+/**
+ * What Node's sockets can do: the handshake is answered, and then the same bytes go back, without framing, or nowhere. Under
+ * `/bare` an upgraded socket of `http` with one listener.
+ */
+import { createHash } from 'node:crypto';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:net';
+import { announce } from './announce.mjs';
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const answer = (key) =>
+  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ' +
+  `${createHash('sha1')
+    .update(key + GUID)
+    .digest('base64')}\r\n\r\n`;
+
+if (process.argv[2] === 'bare') {
+  const server = createHttpServer();
+  server.on('upgrade', (request, socket) => {
+    socket.on('data', (chunk) => socket.write(chunk));
+    socket.on('error', () => {});
+    socket.write(answer(request.headers['sec-websocket-key']));
+  });
+  announce(server.listen(0, '127.0.0.1'));
+} else {
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    socket.on('error', () => {});
+    socket.once('data', (request) => {
+      const text = request.toString('latin1');
+      const path = text.split(' ', 2)[1];
+      socket.write(answer(/sec-websocket-key: (.*)\r/i.exec(text)[1]));
+      if (path === '/sink') {
+        let bytes = 0;
+        socket.on('data', (chunk) => {
+          bytes += chunk.length;
+          if (chunk[chunk.length - 1] === 0xff) socket.write(String(bytes));
+        });
+      } else socket.on('data', (chunk) => socket.write(chunk));
+    });
+  });
+  announce(server.listen(0, '127.0.0.1'));
+}

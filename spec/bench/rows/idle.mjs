@@ -1,0 +1,64 @@
+/** What a connection costs that has spoken once. */
+import { Contestant } from '../contestant.mjs';
+import { frame, openMany } from '../load.mjs';
+import { later, textOf } from './common.mjs';
+
+const COUNT = 10_000;
+const SOME = 200;
+
+async function memory(contestant) {
+  await later(300);
+  return contestant.ask('memory');
+}
+
+async function speakOnce(clients) {
+  const one = frame(1, textOf(32));
+  await Promise.all(
+    clients.map(
+      (client) =>
+        new Promise((resolve) => {
+          client.onBytes = resolve;
+          client.write(one);
+        }),
+    ),
+  );
+}
+
+async function idle([server, what, ...args]) {
+  const contestant = await Contestant.start(server, ...args);
+  // What is made once for all is made before.
+  await speakOnce(await openMany(SOME, contestant.port, '/idle'));
+  const before = await memory(contestant);
+  await speakOnce(await openMany(COUNT, contestant.port, '/idle'));
+  const after = await memory(contestant);
+  await contestant.stop();
+  return { value: (after[what] - before[what]) / COUNT };
+}
+
+export const idleRows = [
+  {
+    name: 'idle: heap and buffers of a connection, of 10,000',
+    unit: 'bytes',
+    contestants: {
+      'websocket-route': ['route', 'used'],
+      ws: ['ws', 'used'],
+      'express-ws': ['express-ws', 'used'],
+      'bare upgraded socket': ['net', 'used', 'bare'],
+      net: ['net', 'used'],
+    },
+    targets: { 'bare upgraded socket': -1.08 },
+    run: idle,
+  },
+  {
+    name: 'idle: resident memory of a connection, of 10,000',
+    unit: 'bytes',
+    contestants: {
+      'websocket-route': ['route', 'rss'],
+      ws: ['ws', 'rss'],
+      'express-ws': ['express-ws', 'rss'],
+      bun: ['bun', 'rss'],
+      'bare upgraded socket': ['net', 'rss', 'bare'],
+    },
+    run: idle,
+  },
+];
