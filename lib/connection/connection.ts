@@ -135,8 +135,8 @@ export class Connection
     if (socket.readableEnded) this.onEnd();
   }
 
-  onData(chunk: Buffer): void {
-    if (!canReceive(this.state)) return;
+  onData(chunk: Buffer): boolean {
+    if (!canReceive(this.state)) return true;
     this.heard = true;
     this.receiving = true;
     try {
@@ -146,6 +146,7 @@ export class Connection
     }
     this.receiving = false;
     this.writer.flush();
+    return !this.intake.isFull;
   }
 
   onEnd(): void {

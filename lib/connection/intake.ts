@@ -24,6 +24,7 @@ import { clockOf } from './clock.js';
 import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { Meter, type MeterOwner } from './meter.js';
+import { pauseReading } from './socket-events.js';
 
 export interface IntakeOwner extends ControlSink {
   readonly socket: Duplex;
@@ -122,6 +123,11 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     this.parser.feed(chunk);
     this.inflation?.start();
     this.meter?.arrived(chunk.length);
+  }
+
+  /** Whether as much has come ahead as may. */
+  get isFull(): boolean {
+    return this.parser.isFull;
   }
 
   /** Calls `onConnect` or `onRead`: reading waits while it is pending. */
@@ -226,7 +232,7 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
 
   onInflating(): void {
     this.parser.halt();
-    this.owner.socket.pause();
+    pauseReading(this.owner.socket);
   }
 
   onInflated(): void {
@@ -297,7 +303,7 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   private halt(): void {
     this.parser.halt();
     this.dispatcher.pause();
-    this.owner.socket.pause();
+    pauseReading(this.owner.socket);
   }
 
   private proceed(): void {

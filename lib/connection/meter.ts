@@ -43,8 +43,8 @@ export class Meter implements MessageSink {
     return this.exceededSince !== undefined;
   }
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
-    this.sink.message(kind, bytes, start, end);
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
+    this.sink.message(kind, bytes, start, end, text);
     this.activeAt = this.now();
     this.passed();
   }

@@ -2,15 +2,21 @@
  * Ties a socket's events to its connection. The listeners are the same functions for all connections, found through one
  * property of the socket: ten thousand idle connections cost no closure.
  */
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
+import { lend } from '../framing/burst.js';
+import { readsTogether, readTogether } from './shared-reads.js';
 
 export interface SocketListener {
-  onData(chunk: Buffer): void;
+  /** @returns whether more may come now; a stream of the usual kind is paused besides */
+  onData(chunk: Buffer): boolean;
   /** The peer has sent its last byte. */
   onEnd(): void;
   /** The socket is gone, whatever the reason. */
   onGone(): void;
 }
+
+/** A socket's own `pause` would stop reading at once. */
+const { pause: pauseStream } = Readable.prototype;
 
 const kListener = Symbol('websocket-route');
 
@@ -20,14 +26,29 @@ interface Listened extends Duplex {
 
 export function listen(socket: Listened, listener: SocketListener): void {
   socket[kListener] = listener;
+  // Also where it is never called: it makes the stream flow.
   socket.on('data', onData);
+  readTogether(socket, onShared);
   socket.on('end', onEnd);
   socket.on('close', onClose);
   socket.on('error', onError);
 }
 
+/**
+ * Nothing more is wanted until `socket.resume()`. A little is read ahead nevertheless, so that it is heard when the peer has gone:
+ * by the stream, or else by who is given it and says when it is enough.
+ */
+export function pauseReading(socket: Duplex): void {
+  if (readsTogether(socket)) pauseStream.call(socket);
+  else socket.pause();
+}
+
 function onData(this: Listened, chunk: Buffer): void {
   this[kListener]?.onData(chunk);
+}
+
+function onShared(this: Listened, length: number): boolean {
+  return this[kListener]?.onData(lend(length)) ?? true;
 }
 
 function onEnd(this: Listened): void {

@@ -42,6 +42,8 @@ export interface WriterOwner {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** In characters: three octets for each still have a header of two. */
+const SHORT_TEXT = 41;
 /** What waits is put together in pieces of at most so many bytes. */
 const PIECE = 64 * 1024;
 /** And of at least so many: fewer would not be worth the object. */
@@ -123,6 +125,10 @@ export class Writer implements Flushable {
   }
 
   text(opcode: number, text: string): void {
+    if (text.length <= SHORT_TEXT) {
+      this.shortText(opcode, text);
+      return;
+    }
     const length = Buffer.byteLength(text);
     if (length > MAX_COPIED) {
       this.binary(opcode, Buffer.from(text));
@@ -131,6 +137,18 @@ export class Writer implements Flushable {
     const at = this.open(headerLength(length) + length);
     const { bytes } = this.slab!;
     bytes.write(text, writeHeader(bytes, at, opcode, length));
+  }
+
+  /** Room is taken for as many octets as there may be, and what is over is given back: counting them costs as much as writing. */
+  private shortText(opcode: number, text: string): void {
+    const most = text.length * 3;
+    const at = this.open(2 + most);
+    const slab = this.slab!;
+    const length = slab.bytes.write(text, at + 2);
+    writeHeader(slab.bytes, at, opcode, length);
+    slab.at -= most - length;
+    this.to -= most - length;
+    this.pending -= most - length;
   }
 
   /** A payload over `MAX_COPIED` must stay as it is until it is flushed, as with Node's streams. */

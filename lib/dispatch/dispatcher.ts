@@ -10,6 +10,7 @@
  * reading pauses because `onRead` is asynchronous.
  */
 import { OverflowError, ProtocolError } from '../errors.js';
+import { isLent } from '../framing/burst.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { MessageSink } from '../framing/sink.js';
@@ -59,6 +60,8 @@ export class Dispatcher implements MessageSink, Outlet {
   private untouched = true;
   /** How much of what is held had arrived before that message began. */
   private before = 0;
+  /** What is still to come of the frame at hand, in bytes. */
+  private coming = 0;
   private paused = false;
   /** An empty message that waits for what is held before it. */
   private owed: MessageKind | undefined = undefined;
@@ -162,9 +165,15 @@ export class Dispatcher implements MessageSink, Outlet {
 
   // What the parser calls.
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
     if (this.muted) return;
     this.messages++;
+    if (this.reader === entireReader && !this.paused && end - start <= this.limit && !this.held?.length) {
+      // What most messages are, by the shortest way: the same as below.
+      this.overflowing = false;
+      this.consumer.onUnit(text ?? this.take(kind, bytes, start, end));
+      return;
+    }
     this.untouched = true;
     this.before = this.held?.length ?? 0;
     if (start === end) this.endMessage(kind);
@@ -178,11 +187,13 @@ export class Dispatcher implements MessageSink, Outlet {
       this.untouched = true;
       this.before = this.held?.length ?? 0;
     }
+    this.coming = length;
     this.admit(length);
   }
 
   data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
     if (this.muted) return;
+    this.coming = Math.max(0, this.coming - (end - start));
     this.arrive(kind, bytes, start, end);
   }
 
@@ -197,6 +208,11 @@ export class Dispatcher implements MessageSink, Outlet {
 
   take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer {
     if (kind === Opcode.Text) return bytes.toString('utf8', start, end);
+    if (isLent(bytes)) {
+      const copy = Buffer.allocUnsafe(end - start);
+      bytes.copy(copy, 0, start, end);
+      return copy;
+    }
     const held = this.held;
     if (held === undefined || bytes !== held.bytes) return bytes.subarray(start, end);
     if (start !== held.start || end !== held.end) return Buffer.from(bytes.subarray(start, end));
@@ -246,12 +262,12 @@ export class Dispatcher implements MessageSink, Outlet {
       this.decoded = undefined;
       if (start === end || this.muted) return;
       this.held ??= new ReadBuffer();
-      this.held.append(kind, bytes, start, end);
+      this.held.append(kind, bytes, start, end, this.coming);
       return;
     }
     // The seed: closed "if there is an existing string still in the buffer when the client sends another of a different type".
     if (kind !== this.held.kind) throw mixed(kind);
-    this.held.append(kind, bytes, start, end);
+    this.held.append(kind, bytes, start, end, this.coming);
     this.dispatchHeld();
   }
 

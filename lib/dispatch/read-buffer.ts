@@ -1,7 +1,8 @@
 /**
  * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one that
- * sends them all at once. Grows by doubling, drops what was taken from its front when it would have to grow, and holds no
- * memory at all while it is empty. None of it is of Node's pool, of which a byte would keep the 8 KiB that it is cut from.
+ * sends them all at once. Grows by doubling, or to the size of a frame of which more than half has come, drops what was taken from
+ * its front when it would have to grow, and holds no memory at all while it is empty. None of it is of Node's pool, of which a byte
+ * would keep the 8 KiB that it is cut from.
  */
 import type { MessageKind } from '../framing/opcode.js';
 
@@ -18,13 +19,14 @@ export class ReadBuffer {
     return this.end - this.start;
   }
 
-  append(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+  /** @param rest so many bytes are announced to come behind these */
+  append(kind: MessageKind, bytes: Buffer, start: number, end: number, rest = 0): void {
     const length = this.length;
     const more = end - start;
     if (this.end + more > this.bytes.length) {
       const needed = length + more;
       const roomy = needed * 2 <= this.bytes.length;
-      const target = roomy ? this.bytes : Buffer.allocUnsafeSlow(length === 0 ? needed : Math.max(needed, length * 2));
+      const target = roomy ? this.bytes : Buffer.allocUnsafeSlow(sizeFor(length, needed, rest));
       this.bytes.copy(target, 0, this.start, this.end);
       this.bytes = target;
       this.start = 0;
@@ -47,4 +49,11 @@ export class ReadBuffer {
     this.start = 0;
     this.end = 0;
   }
+}
+
+/** An announcement costs nothing: it is believed as far as it is no more than what has come. */
+function sizeFor(length: number, needed: number, rest: number): number {
+  const wanted = Math.min(needed + rest, needed * 2);
+  // By less than a half it never grows: each byte would be copied again and again.
+  return wanted * 2 >= length * 3 ? wanted : length * 2;
 }

@@ -28,7 +28,7 @@ export class Draft76Parser extends HaltingParser {
         continue;
       }
       if (this.halted) {
-        this.keep(chunk.subarray(at));
+        this.keep(chunk, at);
         return;
       }
       this.readType(chunk[at++]!);

@@ -1,16 +1,23 @@
 /**
  * What the parsers have in common: they can be halted between two frames, because a handler is asynchronous and its next
- * message must wait. The rest of the chunk is kept meanwhile (one chunk: the socket is paused), and a mistake of the peer
- * that was found in the frame at hand takes effect only when what came before it has been delivered.
+ * message must wait. The rest of the chunk is kept meanwhile, with what is read ahead, which is as little as with any stream
+ * that is paused; and a mistake of the peer that was found in the frame at hand takes effect only when what came before it has
+ * been delivered.
  */
+import { isLent } from './burst.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
+
+/** As much as a stream reads ahead, and in as few pieces as not to cost much more than that. */
+const MAX_LATE = 16 * 1024;
+const MAX_LATE_CHUNKS = 16;
 
 export abstract class HaltingParser implements Parser {
   halted = false;
   protected stopped = false;
   private rest: Buffer | undefined = undefined;
-  /** What a stream has still emitted since it was paused, of which a socket does none. */
+  /** What has come since. */
   private late: Buffer[] | undefined = undefined;
+  private lateBytes = 0;
   private mistake: unknown = undefined;
   protected readonly messages: MessageSink;
   protected readonly controls: ControlSink;
@@ -18,6 +25,10 @@ export abstract class HaltingParser implements Parser {
   constructor(messages: MessageSink, controls: ControlSink) {
     this.messages = messages;
     this.controls = controls;
+  }
+
+  get isFull(): boolean {
+    return this.late !== undefined && (this.lateBytes >= MAX_LATE || this.late.length >= MAX_LATE_CHUNKS);
   }
 
   get pinned(): number {
@@ -37,7 +48,8 @@ export abstract class HaltingParser implements Parser {
     if (this.stopped) return;
     if (this.halted) {
       this.late ??= [];
-      this.late.push(chunk);
+      this.late.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
+      this.lateBytes += chunk.length;
       return;
     }
     try {
@@ -58,6 +70,7 @@ export abstract class HaltingParser implements Parser {
     const { rest, late } = this;
     this.rest = undefined;
     this.late = undefined;
+    this.lateBytes = 0;
     if (rest !== undefined) this.feed(rest);
     // Halted again on the way, they are late once more.
     if (late !== undefined) for (const chunk of late) this.feed(chunk);
@@ -70,7 +83,14 @@ export abstract class HaltingParser implements Parser {
     this.mistake = undefined;
   }
 
-  protected keep(rest: Buffer): void {
-    this.rest = rest;
+  protected keep(chunk: Buffer, at: number): void {
+    this.rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
   }
+}
+
+/** Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from. */
+function copyOf(chunk: Buffer, start: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(chunk.length - start);
+  chunk.copy(copy, 0, start);
+  return copy;
 }

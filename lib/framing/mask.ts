@@ -3,11 +3,10 @@
  * 32-bit words where the payload is long enough to pay for a word view of it.
  */
 
+import { BURST, isLent, LITTLE_ENDIAN } from './burst.js';
+
 /** Below this many bytes, creating the view costs more than it saves. */
 const WORDWISE = 192;
-
-/** The host's byte order decides how four key octets look as one word of a view. */
-const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /**
  * Unmasks bytes[start, end) in place.
@@ -16,6 +15,11 @@ const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
  * @returns the key as due at `end`, for the rest of a payload that came in parts
  */
 export function unmask(bytes: Buffer, start: number, end: number, key: number): number {
+  if (BURST !== undefined && isLent(bytes)) {
+    BURST.unmask(start, end, swapBytes(key));
+    const turn = ((end - start) & 3) << 3;
+    return (key << turn) | (key >>> (32 - turn));
+  }
   let at = start;
   if (end - start >= WORDWISE) {
     for (; ((bytes.byteOffset + at) & 3) !== 0; at++) {

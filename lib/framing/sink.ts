@@ -1,13 +1,18 @@
 /**
  * How the engine is called back: one method per event and no event objects, because a server that handles millions of
  * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in place;
- * [start, end) is the part that is meant. Binary data may be kept as a view: the engine never writes there again.
+ * [start, end) is the part that is meant. It may be lent (`burst.ts`): then all of it that is kept has to be copied. Where it is
+ * not, binary data may be kept as a view: the engine never writes there again.
  */
 import type { MessageKind } from './opcode.js';
 
 export interface MessageSink {
-  /** A whole message that stood in one frame and one chunk. Text is valid UTF-8. */
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
+  /**
+   * A whole message that stood in one frame and one chunk. Text is valid UTF-8.
+   *
+   * @param text the same, decoded, where that is known already
+   */
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void;
   /** A frame of any other message begins, `length` bytes long: the place to refuse it before anything is buffered. */
   frame(kind: MessageKind, length: number): void;
   /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character; its bytes must not be kept. */
@@ -46,6 +51,8 @@ export interface Parser {
   /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
   halt(): void;
   readonly halted: boolean;
+  /** What has come since then is enough. */
+  readonly isFull: boolean;
   /** The memory of what is kept, in bytes. */
   readonly pinned: number;
   /** Goes on after `halt`, with what was kept. Throws like `feed`. */

@@ -43,6 +43,36 @@ describe('the read buffer', () => {
     expect(allocated).toBeLessThan(4 * 100_000);
   });
 
+  it('takes no more than twice what it holds either where much is announced', () => {
+    for (const size of [1000, 65_536, 100_000]) {
+      for (const piece of [1, 100, 40_000]) {
+        const buffer = new ReadBuffer();
+        const chunk = Buffer.alloc(piece, 'x');
+        for (let at = 0; at < size; at += piece) {
+          const more = Math.min(piece, size - at);
+          buffer.append(2, chunk, 0, more, size - at - more);
+          expect(buffer.bytes.length).toBeLessThanOrEqual(2 * (at + more));
+        }
+        expect(content(buffer)).toBe('x'.repeat(size));
+      }
+    }
+  });
+
+  it('takes what a message needs and no more where it comes in two parts', () => {
+    const buffer = new ReadBuffer();
+    buffer.append(2, Buffer.alloc(30_000), 0, 30_000, 35_536);
+    buffer.append(2, Buffer.alloc(35_536), 0, 35_536);
+    expect(buffer.bytes).toHaveLength(65_536);
+  });
+
+  it('copies a message once of which more than half comes at once', () => {
+    const buffer = new ReadBuffer();
+    buffer.append(2, Buffer.alloc(40_000), 0, 40_000, 25_000);
+    const { bytes } = buffer;
+    buffer.append(2, Buffer.alloc(25_000), 0, 25_000);
+    expect(buffer.bytes).toBe(bytes);
+  });
+
   it('does not grow while as much is dropped as is appended', () => {
     const buffer = new ReadBuffer();
     const chunk = Buffer.alloc(100, 'x');

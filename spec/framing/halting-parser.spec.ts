@@ -1,13 +1,26 @@
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import { closeBody, frame, more, text } from '../support/frames.js';
-import { byteByByte, type Cut, failure, type Happened, RecordingSink, whole } from './recording-sink.js';
+import {
+  byteByByte,
+  type Cut,
+  failure,
+  type Give,
+  type Happened,
+  lent,
+  own,
+  RecordingSink,
+  whole,
+} from './recording-sink.js';
 
 /** Halts after each message or piece of one, and notes where it went on. */
 class Halting {
   readonly sink = new RecordingSink();
   readonly parser = new FrameParser(this.sink, this.sink);
 
-  constructor(halts: (name: Happened[0]) => boolean = (name) => name === 'end') {
+  private readonly give: Give;
+
+  constructor(halts: (name: Happened[0]) => boolean = (name) => name === 'end', give = own) {
+    this.give = give;
     this.sink.afterwards = (name) => {
       if (halts(name)) this.parser.halt();
     };
@@ -20,7 +33,7 @@ class Halting {
   feed(bytes: Buffer, cut: Cut = whole): void {
     let at = 0;
     for (const length of cut(bytes.length)) {
-      this.parser.feed(Buffer.from(bytes.subarray(at, at + length)));
+      this.parser.feed(this.give(bytes.subarray(at, at + length)));
       at += length;
     }
   }
@@ -30,11 +43,13 @@ const close = frame({ opcode: 8, payload: closeBody(1001) });
 const wrong = frame({ opcode: 3 });
 
 describe.each([
-  ['whole', whole],
-  ['byte by byte', byteByByte],
-])('a halted parser, fed %s', (_name, cut) => {
+  ['whole', whole, own],
+  ['byte by byte', byteByByte, own],
+  ['whole, in memory that is lent', whole, lent],
+  ['byte by byte, in memory that is lent', byteByByte, lent],
+])('a halted parser, fed %s', (_name, cut, give) => {
   it('stops in front of the next frame, and goes on in order', () => {
-    const halting = new Halting();
+    const halting = new Halting(undefined, give);
     const bytes = Buffer.concat([
       text('a'),
       frame({ opcode: 9, payload: '1' }),
@@ -64,7 +79,7 @@ describe.each([
   });
 
   it('keeps what is fed meanwhile', () => {
-    const halting = new Halting();
+    const halting = new Halting(undefined, give);
     halting.feed(text('a'), cut);
     halting.feed(text('b'), cut);
     halting.feed(text('c'), cut);
@@ -83,7 +98,7 @@ describe.each([
   });
 
   it('defers a mistake that stands behind what was delivered', () => {
-    const halting = new Halting();
+    const halting = new Halting(undefined, give);
     halting.feed(Buffer.concat([text('a'), wrong, text('b')]), cut);
     expect(halting.happened).toEqual([
       ['data', 1, 'a'],
@@ -94,7 +109,7 @@ describe.each([
   });
 
   it('says nothing after it was stopped', () => {
-    const halting = new Halting();
+    const halting = new Halting(undefined, give);
     halting.feed(Buffer.concat([text('a'), text('b'), wrong]), cut);
     halting.parser.stop();
     halting.parser.resume();
@@ -106,9 +121,12 @@ describe.each([
   });
 });
 
-describe('a parser that is halted inside a frame', () => {
+describe.each([
+  ['', own],
+  [', in memory that is lent', lent],
+])('a parser that is halted inside a frame%s', (_name, give) => {
   it('finishes that frame', () => {
-    const halting = new Halting((name) => name === 'data');
+    const halting = new Halting((name) => name === 'data', give);
     halting.feed(Buffer.concat([text('a', false), more('b', true), text('c')]));
     expect(halting.happened).toEqual([['data', 1, 'a']]);
     halting.parser.resume();
@@ -124,7 +142,7 @@ describe('a parser that is halted inside a frame', () => {
   });
 
   it('defers the mistake it finds in the rest of it until what came before is delivered', () => {
-    const halting = new Halting((name) => name === 'data');
+    const halting = new Halting((name) => name === 'data', give);
     const payload = Buffer.concat([Buffer.from('good'), Buffer.from([0xff])]);
     halting.feed(Buffer.concat([frame({ opcode: 1, payload }), text('never')]));
     expect(halting.happened).toEqual([['data', 1, 'good']]);

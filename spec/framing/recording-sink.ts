@@ -1,5 +1,6 @@
 /** A sink that writes down what a parser calls, in a form that does not show how the bytes were cut. */
 import { ProtocolError } from '../../lib/errors.js';
+import { lend, MEMORY } from '../../lib/framing/burst.js';
 import type { MessageKind } from '../../lib/framing/opcode.js';
 import type { ControlSink, MessageSink, Parser } from '../../lib/framing/sink.js';
 
@@ -17,7 +18,8 @@ export class RecordingSink implements MessageSink, ControlSink {
   /** Called after each event that reaches a user. */
   afterwards: (name: Happened[0]) => void = () => {};
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
+    if (text !== undefined && text !== bytes.toString('utf8', start, end)) throw new Error('the text is another one');
     if (start < end) this.add(kind, bytes.toString('latin1', start, end));
     this.happened.push(['end', kind]);
     this.afterwards('end');
@@ -68,19 +70,38 @@ export type Cut = (total: number) => number[];
 export const whole: Cut = (total) => [total];
 export const byteByByte: Cut = (total) => new Array<number>(total).fill(1);
 
-/** What becomes of `bytes` when they arrive in these pieces. The parser unmasks in place, so it gets a copy. */
+/** How a piece reaches the parser, which unmasks in place: as memory of its own, or as memory that is lent. */
+export type Give = (piece: Uint8Array) => Buffer;
+
+export const own: Give = (piece) => Buffer.from(piece);
+
+/** At most 64 KiB. What is kept of it afterwards is seen to be wrong: the next piece takes its place. */
+export const lent: Give = (piece) => {
+  MEMORY.fill(0xee);
+  MEMORY.set(piece);
+  return lend(piece.length);
+};
+
+/** What becomes of `bytes` when they arrive in these pieces: the same, whoever the memory belongs to. */
 export function parse(make: MakeParser, bytes: Uint8Array, cut: Cut = whole): Happened[] {
+  const happened = parseGiven(make, bytes, cut, own);
+  expect(parseGiven(make, bytes, cut, lent)).toEqual(happened);
+  return happened;
+}
+
+function parseGiven(make: MakeParser, bytes: Uint8Array, cut: Cut, give: Give): Happened[] {
   const sink = new RecordingSink();
   const parser = make(sink, sink);
   let at = 0;
   for (const length of [...cut(bytes.length), bytes.length]) {
-    const piece = Buffer.from(bytes.subarray(at, at + length));
-    at += piece.length;
-    if (piece.length === 0) continue;
-    const code = failure(() => parser.feed(piece));
-    if (code === undefined) continue;
-    sink.happened.push(['fail', code]);
-    break;
+    const stop = Math.min(bytes.length, at + length);
+    for (; at < stop; at = Math.min(stop, at + MEMORY.length)) {
+      const piece = give(bytes.subarray(at, Math.min(stop, at + MEMORY.length)));
+      const code = failure(() => parser.feed(piece));
+      if (code === undefined) continue;
+      sink.happened.push(['fail', code]);
+      return sink.happened;
+    }
   }
   return sink.happened;
 }

@@ -1,0 +1,41 @@
+/**
+ * One piece of memory that all sockets of the process read into. Node gives each read 64 KiB of its own and cuts off what was
+ * not needed, which costs more than a small message does otherwise. What is read is handled before the event loop goes on to
+ * the next socket, so one such piece is enough; who keeps any of it copies it (`framing/burst.ts`).
+ *
+ * Node has this as the option `onread` of `net.connect`, and has no way to ask it of a socket that a server has accepted. What
+ * the option does is done here to such a socket. Where any of it is not as it is known, `data` events do the same.
+ */
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { MEMORY } from '../framing/burst.js';
+
+const symbols = new Map(Object.getOwnPropertySymbols(new Socket()).map((symbol) => [symbol.description, symbol]));
+const kBuffer = symbols.get('kBuffer');
+const kBufferCb = symbols.get('kBufferCb');
+
+/**
+ * From now on what the socket reads is given to `onRead`, and no `data` is emitted.
+ *
+ * @param onRead called with the socket as `this`: so many bytes stand in `MEMORY`, until it returns; false ends reading until
+ * `socket.resume()`
+ * @returns false where that cannot be: nothing has changed then
+ */
+export function readTogether(socket: Duplex, onRead: (this: Duplex, length: number) => boolean): boolean {
+  if (kBuffer === undefined || kBufferCb === undefined) return false;
+  // Neither a TLS socket, nor one whose bytes somebody else looks at on their way, nor one that has read already.
+  if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return false;
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return false;
+  const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
+  if (typeof useUserBuffer !== 'function') return false;
+  Reflect.apply(useUserBuffer, handle, [MEMORY]);
+  Reflect.set(socket, kBuffer, MEMORY);
+  Reflect.set(socket, kBufferCb, onRead);
+  return true;
+}
+
+/** Whether it is such a socket. */
+export function readsTogether(socket: Duplex): boolean {
+  return kBuffer !== undefined && Reflect.get(socket, kBuffer) === MEMORY;
+}

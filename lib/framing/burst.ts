@@ -1,0 +1,87 @@
+/**
+ * The memory that all sockets read into, and the work that pays for itself there: a client masks every octet, and to take that
+ * back by 16 at a time is what costs least. That is SIMD, which plain JavaScript has not: `burst.wat`, whose assembled form
+ * stands here (a spec assembles it anew). It can only work on its own memory, so that is what sockets are given to read into.
+ *
+ * Where there is no WebAssembly (`--jitless`, no address space left) it is ordinary memory, and the parser does all of it.
+ */
+/** `burst.wat`, assembled. */
+export const CODE =
+  'AGFzbQEAAAABCAFgA39/fwF/AhEBBWJ1cnN0Bm1lbW9yeQIAAgMDAgAABxECBnVubWFzawAABHNjYW4AAQqhAwK5AQIDewJ/IAL9ESEDAkADQCAAIAFBEGtK' +
+  'DQEgAP0AAAAgA/1RIQQgACAE/QsAACAFIAT9UCEFIABBEGohAAwACwsCQANAIAAgAUEEa0oNASAAKAAAIAJzIQYgACAGNgAAIAcgBnIhByAAQQRqIQAMAAsL' +
+  'AkADQCAAIAFODQEgAC0AACACQf8BcXMhBiAAIAY6AAAgByAGciEHIAJBCHghAiAAQQFqIQAMAAsLIAdBgIGChHhxIAX9ZHIL4wEBBX9BgIAEIQcCQANAIAMg' +
+  'Ak4NASABIABrQQZIDQEgAC0AACEEIARBgQFHIARBggFHcQ0BIAAtAAEhBSAFQYABSQ0BIAVB/wBxIQUgAEEGaiEGIAVB/gBPBEAgBUH/AEYNAiABIABrQQhI' +
+  'DQIgAC0AAkEIdCAALQADciEFIAVB/gBJDQIgAEEIaiEGCyAGIAVqIQAgACABSg0BIAcgBjYCACAHIAA2AgQgByAGQQRrKAAANgIMIAcgBCAGIAAgBygCDBAA' +
+  'QQBHQQh0cjYCCCAHQRBqIQcgA0EBaiEDDAALCyADCw==';
+
+/** As much as Node gives a read of its own. */
+const SIZE = 64 * 1024;
+
+/** A number for each of `start`, `end`, `first` and `key`; offsets are those of the memory. */
+export const COLUMNS = 4;
+
+/** The table has room for so many frames. */
+export const MAX_FRAMES = SIZE / (COLUMNS * 4);
+
+/** Beside the first octet of a header in the table: some of the payload is no ASCII. */
+export const NOT_ASCII = 0x100;
+
+export interface Burst {
+  /** Notes the whole messages from `at` on, and unmasks them, up to the first frame that is anything else. Returns how many. */
+  scan(at: number, end: number, max: number): number;
+  /** The same again masks: what was unmasked too early is as it came. Returns 0 for ASCII. `key` is little-endian. */
+  unmask(at: number, end: number, key: number): number;
+  readonly table: Int32Array;
+}
+
+/** The host's byte order decides how four octets look as one word of a view. */
+export const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+interface Api {
+  readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: Record<string, object>,
+  ) => { readonly exports: Pick<Burst, 'scan' | 'unmask'> };
+}
+
+function assemble(): { memory: Buffer; burst: Burst | undefined } {
+  const api: unknown = Reflect.get(globalThis, 'WebAssembly');
+  // WebAssembly is little-endian everywhere, and a view of its memory is as the host is.
+  if (!isApi(api) || !LITTLE_ENDIAN) return { memory: Buffer.allocUnsafeSlow(SIZE), burst: undefined };
+  try {
+    const memory = new api.Memory({ initial: 2, maximum: 2 });
+    const module = new api.Module(Buffer.from(CODE, 'base64'));
+    const { scan, unmask } = new api.Instance(module, { burst: { memory } }).exports;
+    const table = new Int32Array(memory.buffer, SIZE);
+    return { memory: Buffer.from(memory.buffer, 0, SIZE), burst: { scan, unmask, table } };
+  } catch {
+    return { memory: Buffer.allocUnsafeSlow(SIZE), burst: undefined };
+  }
+}
+
+function isApi(value: unknown): value is Api {
+  return typeof value === 'object' && value !== null && 'Memory' in value && 'Module' in value && 'Instance' in value;
+}
+
+const { memory, burst } = assemble();
+
+/** What sockets read into. */
+export const MEMORY = memory;
+
+/** Undefined where it cannot be. */
+export const BURST = burst;
+
+/** What is lent at the moment. */
+let lent: Buffer | undefined;
+
+/** So many bytes of the memory, as a socket has read them: theirs until the next socket reads. Who keeps any of them copies them. */
+export function lend(length: number): Buffer {
+  lent = MEMORY.subarray(0, length);
+  return lent;
+}
+
+export function isLent(chunk: Buffer): boolean {
+  return chunk === lent;
+}

@@ -1,0 +1,83 @@
+;; What `burst.ts` runs on the memory that all sockets read into. That holds their bytes from 0, and from 65536 on a table of the
+;; frames that were found, of 16 octets each: start, end, first octet of the header (with 0x100 unless all is ASCII), masking key.
+(module
+  (memory (import "burst" "memory") 2)
+
+  ;; XORs the octets of [at, end) with those of the key, whose lowest is due at `at` (RFC 6455 section 5.3).
+  ;; Returns 0 if all that came out is ASCII.
+  (func $unmask (export "unmask") (param $at i32) (param $end i32) (param $key i32) (result i32)
+    (local $keys v128) (local $octets v128) (local $seen v128) (local $word i32) (local $rest i32)
+    (local.set $keys (i32x4.splat (local.get $key)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.gt_s (local.get $at) (i32.sub (local.get $end) (i32.const 16))))
+        (local.set $octets (v128.xor (v128.load align=1 (local.get $at)) (local.get $keys)))
+        (v128.store align=1 (local.get $at) (local.get $octets))
+        (local.set $seen (v128.or (local.get $seen) (local.get $octets)))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (br $next)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.gt_s (local.get $at) (i32.sub (local.get $end) (i32.const 4))))
+        (local.set $word (i32.xor (i32.load align=1 (local.get $at)) (local.get $key)))
+        (i32.store align=1 (local.get $at) (local.get $word))
+        (local.set $rest (i32.or (local.get $rest) (local.get $word)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br $next)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_s (local.get $at) (local.get $end)))
+        (local.set $word (i32.xor (i32.load8_u (local.get $at)) (i32.and (local.get $key) (i32.const 0xff))))
+        (i32.store8 (local.get $at) (local.get $word))
+        (local.set $rest (i32.or (local.get $rest) (local.get $word)))
+        (local.set $key (i32.rotr (local.get $key) (i32.const 8)))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $next)))
+    (i32.or
+      (i32.and (local.get $rest) (i32.const 0x80808080))
+      (i8x16.bitmask (local.get $seen))))
+
+  ;; Looks from `at` on for whole messages of one frame (section 5.2: FIN, no reserved bit, text or binary, masked), unmasks them
+  ;; and notes them in the table: at most `max`, and none from the first on that is anything else, or longer than 65535 octets.
+  ;; Returns how many.
+  (func (export "scan") (param $at i32) (param $end i32) (param $max i32) (result i32)
+    (local $count i32) (local $first i32) (local $length i32) (local $start i32) (local $entry i32)
+    (local.set $entry (i32.const 65536))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_s (local.get $count) (local.get $max)))
+        (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 6)))
+        (local.set $first (i32.load8_u (local.get $at)))
+        (br_if $done
+          (i32.and (i32.ne (local.get $first) (i32.const 0x81)) (i32.ne (local.get $first) (i32.const 0x82))))
+        (local.set $length (i32.load8_u offset=1 (local.get $at)))
+        (br_if $done (i32.lt_u (local.get $length) (i32.const 0x80)))
+        (local.set $length (i32.and (local.get $length) (i32.const 0x7f)))
+        (local.set $start (i32.add (local.get $at) (i32.const 6)))
+        (if (i32.ge_u (local.get $length) (i32.const 126))
+          (then
+            (br_if $done (i32.eq (local.get $length) (i32.const 127)))
+            (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 8)))
+            (local.set $length
+              (i32.or
+                (i32.shl (i32.load8_u offset=2 (local.get $at)) (i32.const 8))
+                (i32.load8_u offset=3 (local.get $at))))
+            (br_if $done (i32.lt_u (local.get $length) (i32.const 126)))
+            (local.set $start (i32.add (local.get $at) (i32.const 8)))))
+        (local.set $at (i32.add (local.get $start) (local.get $length)))
+        (br_if $done (i32.gt_s (local.get $at) (local.get $end)))
+        (i32.store (local.get $entry) (local.get $start))
+        (i32.store offset=4 (local.get $entry) (local.get $at))
+        (i32.store offset=12 (local.get $entry) (i32.load align=1 (i32.sub (local.get $start) (i32.const 4))))
+        (i32.store offset=8 (local.get $entry)
+          (i32.or
+            (local.get $first)
+            (i32.shl
+              (i32.ne
+                (call $unmask (local.get $start) (local.get $at) (i32.load offset=12 (local.get $entry)))
+                (i32.const 0))
+              (i32.const 8))))
+        (local.set $entry (i32.add (local.get $entry) (i32.const 16)))
+        (local.set $count (i32.add (local.get $count) (i32.const 1)))
+        (br $next)))
+    (local.get $count)))
