@@ -43,6 +43,10 @@ export class Meter implements MessageSink {
     return this.exceededSince !== undefined;
   }
 
+  get joinable(): number {
+    return this.sink.joinable;
+  }
+
   message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
     this.sink.message(kind, bytes, start, end, text);
     this.activeAt = this.now();

@@ -22,7 +22,7 @@ import {
   type Delimiter,
   EntireMessage,
 } from './delimiter.js';
-import { entireReader } from './message-readers.js';
+import { entireReader, streamReader } from './message-readers.js';
 import { decodeRun } from './pattern-reader.js';
 import { ReadBuffer } from './read-buffer.js';
 import type { Outlet, Reader, Unit } from './reader.js';
@@ -180,6 +180,13 @@ export class Dispatcher implements MessageSink, Outlet {
     else this.arrive(kind, bytes, start, end);
   }
 
+  /** Up to the limit of those that only see whole messages: beyond it each frame is a matter of its own. */
+  get joinable(): number {
+    if (this.reader === streamReader) return 0;
+    if (!this.reader.wholeMessages) return Number.POSITIVE_INFINITY;
+    return this.limit - this.messageLength(this.held?.length ?? 0);
+  }
+
   frame(_kind: MessageKind, length: number): void {
     if (this.muted) return;
     if (!this.open) {
@@ -294,11 +301,15 @@ export class Dispatcher implements MessageSink, Outlet {
   /** Whether so much is too much for a reader of whole messages; then `onOverflow` has been called. */
   private exceeds(buffered: number): boolean {
     if (!this.reader.wholeMessages) return false;
-    // A pattern gets one message of that size, with room for the rest of a unit before it.
-    const size = this.reader === entireReader ? buffered : buffered - this.before;
+    const size = this.messageLength(buffered);
     if (size <= this.limit) return false;
     this.overflow(size);
     return true;
+  }
+
+  /** What counts of so much: a pattern gets one message of that size, with room for the rest of a unit before it. */
+  private messageLength(buffered: number): number {
+    return this.reader === entireReader ? buffered : buffered - this.before;
   }
 
   private read(kind: MessageKind, bytes: Buffer, start: number, end: number): number {

@@ -17,7 +17,8 @@
  *     +-------------------------------- - - - - - - - - - - - - - - - +
  *
  * and stands either in a header (`remaining` < 0) or in a payload (`remaining` octets to come). A message that lies whole in
- * the chunk takes the short way through `run`; everything else goes through the state. Every octet is looked at once.
+ * the chunk takes the short way through `run`, and so do small fragments of a message, which are joined; everything else goes
+ * through the state. Every octet is looked at once.
  */
 import { ProtocolError } from '../errors.js';
 import { BURST, type Burst, COLUMNS, isLent, MAX_FRAMES, NOT_ASCII } from './burst.js';
@@ -73,31 +74,10 @@ export class FrameParser extends HaltingParser {
         this.keep(chunk, at);
         return;
       }
-      if (burst !== undefined) {
-        const next = this.open === 0 && this.partialLength === 0 ? this.runBurst(burst, chunk, at, end) : at;
-        if (next !== at) {
-          at = next;
-          continue;
-        }
-      } else if (this.partialLength === 0 && end - at >= 6) {
-        const first = chunk[at]!;
-        const second = chunk[at + 1]!;
-        const length = second & 0x7f;
-        // 126 stands for an extended length, so "short" includes being the length itself.
-        if ((first === (FIN | Opcode.Text) || first === (FIN | Opcode.Binary)) && this.open === 0 && second >= MASK) {
-          let payload = at + 6;
-          let stop = payload + length;
-          if (length >= 126) {
-            payload = length === 126 && end - at >= 8 ? at + 8 : end;
-            const extended = (chunk[at + 2]! << 8) | chunk[at + 3]!;
-            stop = extended >= 126 ? payload + extended : end + 1;
-          }
-          if (stop <= end) {
-            this.readMessage(first & 0x0f, chunk, payload, stop);
-            at = stop;
-            continue;
-          }
-        }
+      const next = this.partialLength === 0 ? this.readWhole(burst, chunk, at, end) : at;
+      if (next > at) {
+        at = next;
+        continue;
       }
       if (this.inflation?.hasInput && isControl(chunk[at]! & 0x0f)) {
         // It reaches the user, too: not before the data that came before it. This halts.
@@ -108,7 +88,32 @@ export class FrameParser extends HaltingParser {
     }
   }
 
-  /** The short way: a whole message, payload at [start, end) and its masking key before it. */
+  /** The short ways, for what lies whole in the chunk. Returns where they lead to, which is `at` where they lead nowhere. */
+  private readWhole(burst: Burst | undefined, chunk: Buffer, at: number, end: number): number {
+    if (this.open !== 0) return this.compressed ? at : this.readFragments(chunk, at, end);
+    return burst === undefined ? this.readOne(chunk, at, end) : this.readBurst(burst, chunk, at, end);
+  }
+
+  private readOne(chunk: Buffer, at: number, end: number): number {
+    if (end - at < 6) return at;
+    const first = chunk[at]!;
+    const second = chunk[at + 1]!;
+    if ((first !== (FIN | Opcode.Text) && first !== (FIN | Opcode.Binary)) || second < MASK) return at;
+    let length = second & 0x7f;
+    let start = at + 6;
+    if (length >= 126) {
+      if (length === 127 || end - at < 8) return at;
+      length = (chunk[at + 2]! << 8) | chunk[at + 3]!;
+      start = at + 8;
+      if (length < 126) return at;
+    }
+    const stop = start + length;
+    if (stop > end) return at;
+    this.readMessage(first & 0x0f, chunk, start, stop);
+    return stop;
+  }
+
+  /** A whole message, payload at [start, end) and its masking key before it. */
   private readMessage(opcode: number, chunk: Buffer, start: number, end: number): void {
     const key = (chunk[start - 4]! << 24) | (chunk[start - 3]! << 16) | (chunk[start - 2]! << 8) | chunk[start - 1]!;
     unmask(chunk, start, end, key);
@@ -128,11 +133,11 @@ export class FrameParser extends HaltingParser {
   }
 
   /**
-   * The shortest way, in the memory that sockets read into: whole messages, several at a time.
+   * In the memory that sockets read into: whole messages, several at a time.
    *
    * @returns where the last that was delivered ends
    */
-  private runBurst(burst: Burst, chunk: Buffer, at: number, end: number): number {
+  private readBurst(burst: Burst, chunk: Buffer, at: number, end: number): number {
     // Where a message has halted the parser the next one may as well: what was unmasked for nothing would be masked again.
     const count = burst.scan(at, end, this.runsAhead ? MAX_FRAMES : 1);
     this.runsAhead = true;
@@ -172,6 +177,47 @@ export class FrameParser extends HaltingParser {
       }
     }
     return last;
+  }
+
+  /**
+   * The short way for a peer that sends a message in very small fragments: those that lie whole in the chunk, one behind the other and
+   * with none of other kinds between them, are moved together in place, over their headers, and passed on as one frame. The first and
+   * the last of a message are none of them.
+   *
+   * @returns where the first frame begins that was not taken
+   */
+  private readFragments(chunk: Buffer, at: number, end: number): number {
+    // The beginning of a character that is held back is not there yet for the one who was asked.
+    const most = this.messages.joinable - (this.gate?.pending ?? 0);
+    const start = at + 6;
+    let to = start;
+    while (end - at >= 6 && chunk[at] === Opcode.Continuation) {
+      const length = chunk[at + 1]! - MASK;
+      const stop = at + 6 + length;
+      // An extended length is no small fragment, and what is not masked is a mistake.
+      if (length < 0 || length >= 126 || stop > end || to - start + length > most) break;
+      const key0 = chunk[at + 2]!;
+      const key1 = chunk[at + 3]!;
+      const key2 = chunk[at + 4]!;
+      const key3 = chunk[at + 5]!;
+      let from = at + 6;
+      for (; from + 3 < stop; from += 4, to += 4) {
+        chunk[to] = chunk[from]! ^ key0;
+        chunk[to + 1] = chunk[from + 1]! ^ key1;
+        chunk[to + 2] = chunk[from + 2]! ^ key2;
+        chunk[to + 3] = chunk[from + 3]! ^ key3;
+      }
+      if (from < stop) chunk[to++] = chunk[from++]! ^ key0;
+      if (from < stop) chunk[to++] = chunk[from++]! ^ key1;
+      if (from < stop) chunk[to++] = chunk[from]! ^ key2;
+      at = stop;
+    }
+    if (at >= start) {
+      const kind = this.openKind();
+      this.messages.frame(kind, to - start);
+      if (to > start) this.passOn(kind, chunk, start, to);
+    }
+    return at;
   }
 
   /**
@@ -263,14 +309,20 @@ export class FrameParser extends HaltingParser {
     }
     if (this.compressed) {
       this.inflation?.data(chunk, at, stop);
-    } else if (this.openKind() === Opcode.Text) {
-      this.gate ??= new Utf8Gate();
-      this.gate.write(chunk, at, stop, this.messages);
     } else {
-      this.messages.data(Opcode.Binary, chunk, at, stop);
+      this.passOn(this.openKind(), chunk, at, stop);
     }
     if (this.remaining === 0) this.closeFrame(chunk, stop, stop);
     return stop;
+  }
+
+  private passOn(kind: MessageKind, chunk: Buffer, start: number, end: number): void {
+    if (kind === Opcode.Text) {
+      this.gate ??= new Utf8Gate();
+      this.gate.write(chunk, start, end, this.messages);
+    } else {
+      this.messages.data(Opcode.Binary, chunk, start, end);
+    }
   }
 
   override stop(): void {

@@ -19,6 +19,11 @@ export interface MessageSink {
   data(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
   /** That message is complete. */
   end(kind: MessageKind): void;
+  /**
+   * How many bytes of the message that is open may come as if they had been one frame, asked before a frame of it: what is sent in
+   * very small fragments is joined up to there, so that they cost next to nothing each. 0 for nothing: each frame by itself.
+   */
+  readonly joinable: number;
 }
 
 /** Where the payload of compressed messages goes (RFC 7692); what comes out of it reaches the `MessageSink` by way of that one. */

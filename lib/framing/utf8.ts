@@ -107,6 +107,11 @@ export class Utf8Gate {
     this.tailLength = bytes.copy(this.tail, 0, boundary, end);
   }
 
+  /** How many bytes are held back. */
+  get pending(): number {
+    return this.tailLength;
+  }
+
   /** The message is complete: its last character must be, too. */
   end(): void {
     if (this.tailLength > 0) throw invalidUtf8();

@@ -24,8 +24,10 @@ function expectEvents(bytes: Buffer, expected: Happened[]): void {
   const after: Happened[] = over ? expected : [...expected, ['ping', 'trailing'], ['data', 1, 'trailing'], ['end', 1]];
   const random = randomFrom(bytes.length);
   for (const cut of [whole, byteByByte, randomCut(random, 4), randomCut(random, 20)]) {
-    expect(parse(make, bytes, cut)).toEqual(expected);
-    expect(parse(make, trailing, cut)).toEqual(after);
+    for (const joinable of [0, 1 << 20]) {
+      expect(parse(make, bytes, cut, joinable)).toEqual(expected);
+      expect(parse(make, trailing, cut, joinable)).toEqual(after);
+    }
   }
 }
 
@@ -350,7 +352,59 @@ describe('text, RFC 6455 section 8.1', () => {
   });
 });
 
-describe('however the bytes are cut', () => {
+describe('small fragments in one chunk', () => {
+  const key = Buffer.from('37fa213d', 'hex');
+  /** A message of text in fragments of these, and what a sink gets of it that lets so much be joined. */
+  function announced(fragments: readonly (string | Buffer)[], joinable: number): [number[], Happened[]] {
+    const sink = new RecordingSink();
+    sink.joinable = joinable;
+    const last = fragments.length - 1;
+    const frames = fragments.map((payload, i) =>
+      frame({ opcode: i === 0 ? 1 : 0, fin: i === last, payload, mask: key }),
+    );
+    make(sink, sink).feed(Buffer.concat(frames));
+    return [sink.announced, sink.happened];
+  }
+  const pieces = ['a', 'bcdefgh', '', 'i', 'jk', 'lmn', 'opqrst', 'u'.repeat(125), 'v'.repeat(126), 'w', 'x', 'yz'];
+  const happened: Happened[] = [
+    ['data', 1, pieces.join('')],
+    ['end', 1],
+  ];
+
+  it('are joined where the sink lets them be, but for the first and the last, and for those that are not small', () => {
+    expect(announced(pieces, 1 << 20)).toEqual([[1, 7 + 1 + 2 + 3 + 6 + 125, 126, 2, 2], happened]);
+  });
+
+  it('are joined up to what the sink names', () => {
+    expect(announced(pieces, 10)).toEqual([[1, 10, 9, 125, 126, 2, 2], happened]);
+  });
+
+  it('are frames by themselves for a sink that wants them so', () => {
+    // An empty one may be joined with nothing.
+    expect(announced(pieces, 0)).toEqual([pieces.map((piece) => piece.length), happened]);
+  });
+
+  it('count together with the beginning of a character that is held back', () => {
+    const [first, second] = [Buffer.from('a🧀').subarray(0, 3), Buffer.from('a🧀').subarray(3)];
+    expect(announced([first, second, 'b', ''], 4)[0]).toEqual([3, 2, 1, 0]);
+    expect(announced([first, second, 'b', ''], 5)[0]).toEqual([3, 3, 0]);
+  });
+
+  it('that are cut, or not masked, or of a control frame, end what is joined', () => {
+    const bytes = Buffer.concat([
+      ...[text('a', false), more('bc'), more('d'), ping('1'), more('e'), more('f')],
+      ...[frame({ opcode: 0, payload: 'g', mask: false })],
+    ]);
+    expectEvents(bytes, [
+      ['data', 1, 'abcd'],
+      ['ping', '1'],
+      ['data', 1, 'ef'],
+      ['fail', 1002],
+    ]);
+  });
+});
+
+describe.each([0, 5, 1 << 20])('however the bytes are cut, where %i bytes of fragments may be joined', (joinable) => {
   const random = randomFrom(6455);
 
   function anyFrame(): ClientFrame {
@@ -374,10 +428,10 @@ describe('however the bytes are cut', () => {
       const frames = Array.from({ length: 1 + random(8) }, anyFrame);
       const bytes = Buffer.concat(frames.map(frame));
       if (random(10) === 0) bytes[random(bytes.length)]! ^= 1 << random(8);
-      const expected = parse(make, bytes);
+      const expected = parse(make, bytes, whole, joinable);
       ends.add(String(expected.at(-1)));
       for (const cut of [byteByByte, randomCut(random, 3), randomCut(random, 30)]) {
-        expect(parse(make, bytes, cut)).toEqual(expected);
+        expect(parse(make, bytes, cut, joinable)).toEqual(expected);
       }
     }
     // Otherwise nothing was tried.

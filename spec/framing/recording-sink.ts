@@ -15,6 +15,8 @@ export class RecordingSink implements MessageSink, ControlSink {
   readonly happened: Happened[] = [];
   /** The lengths that frames announced, as far as they were announced. */
   readonly announced: number[] = [];
+  /** How much of what comes in small fragments may come at once. */
+  joinable = 0;
   /** Called after each event that reaches a user. */
   afterwards: (name: Happened[0]) => void = () => {};
 
@@ -83,14 +85,15 @@ export const lent: Give = (piece) => {
 };
 
 /** What becomes of `bytes` when they arrive in these pieces: the same, whoever the memory belongs to. */
-export function parse(make: MakeParser, bytes: Uint8Array, cut: Cut = whole): Happened[] {
-  const happened = parseGiven(make, bytes, cut, own);
-  expect(parseGiven(make, bytes, cut, lent)).toEqual(happened);
+export function parse(make: MakeParser, bytes: Uint8Array, cut: Cut = whole, joinable = 0): Happened[] {
+  const happened = parseGiven(make, bytes, cut, joinable, own);
+  expect(parseGiven(make, bytes, cut, joinable, lent)).toEqual(happened);
   return happened;
 }
 
-function parseGiven(make: MakeParser, bytes: Uint8Array, cut: Cut, give: Give): Happened[] {
+function parseGiven(make: MakeParser, bytes: Uint8Array, cut: Cut, joinable: number, give: Give): Happened[] {
   const sink = new RecordingSink();
+  sink.joinable = joinable;
   const parser = make(sink, sink);
   let at = 0;
   for (const length of [...cut(bytes.length), bytes.length]) {
