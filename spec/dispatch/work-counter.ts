@@ -66,6 +66,7 @@ const NATIVES: readonly Native[] = [
   { holder: Buffer, name: 'concat', weigh: all },
   { holder: Buffer, name: 'byteLength', weigh: first },
   { holder: buffer, name: 'isUtf8', weigh: first },
+  { holder: String.prototype, name: 'indexOf', weigh: found },
   { holder: RegExp.prototype, name: 'exec', weigh: searched },
 ];
 
