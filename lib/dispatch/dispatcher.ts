@@ -5,7 +5,8 @@
  *                                  │   ▲                │
  *                            held bytes └───unit(s)─────┘──▶ consumer (calls onRead)
  *
- * Data is read straight from the peer's chunk while nothing is held; only what no unit was made of is copied and held. The
+ * Data is read straight from the peer's chunk while nothing is held; only what no unit was made of is copied and held. Where
+ * something is, as little as completes its unit joins it, and what comes behind that is read from the chunk again. The
  * reader stops after a unit when the delimiter was changed in its `onRead` (the next reader goes on from there), or when
  * reading pauses because `onRead` is asynchronous.
  */
@@ -45,6 +46,9 @@ export interface DispatchSettings {
   readonly maxDelimiterLength: number;
 }
 
+/** How much of an arrival joins what is held, at the least, to complete its unit. */
+const JOINED = 128;
+
 export class Dispatcher implements MessageSink, Outlet {
   limit: number;
   stopped = false;
@@ -67,6 +71,8 @@ export class Dispatcher implements MessageSink, Outlet {
   private owed: MessageKind | undefined = undefined;
   private muted = false;
   private reading = false;
+  /** What is held is being completed: more has arrived than stands behind it. */
+  private completing = false;
   private overflowing = false;
   private decoded: { text: string; start: number; end: number } | undefined = undefined;
   /** Complete messages that have arrived. */
@@ -264,18 +270,52 @@ export class Dispatcher implements MessageSink, Outlet {
     if (this.muted) return;
     this.untouched = false;
     this.decoded = undefined;
-    if (this.held === undefined || this.held.length === 0) {
-      if (!this.paused) start = this.read(kind, bytes, start, end);
-      this.decoded = undefined;
+    const held = this.held;
+    if (held !== undefined && held.length > 0) {
+      // The seed: closed "if there is an existing string still in the buffer when the client sends another of a different type".
+      if (kind !== held.kind) throw mixed(kind);
+      start = this.completeHeld(held, bytes, start, end);
       if (start === end || this.muted) return;
-      this.held ??= new ReadBuffer();
-      this.held.append(kind, bytes, start, end, this.coming);
+    }
+    if (held !== undefined && held.length > 0) {
+      held.append(kind, bytes, start, end, this.coming);
+      this.dispatchHeld();
       return;
     }
-    // The seed: closed "if there is an existing string still in the buffer when the client sends another of a different type".
-    if (kind !== this.held.kind) throw mixed(kind);
+    if (!this.paused) start = this.read(kind, bytes, start, end);
+    this.decoded = undefined;
+    if (start === end || this.muted) return;
+    this.held ??= new ReadBuffer();
     this.held.append(kind, bytes, start, end, this.coming);
-    this.dispatchHeld();
+  }
+
+  /**
+   * Puts as little behind what is held as completes its unit, if much has arrived: to copy all of that would cost more than to read
+   * it. What may exceed a limit, and what only whole messages are made of, is not looked at in
+   * parts; nor is what is delivered as it arrives.
+   *
+   * @returns where that begins which is not held
+   */
+  private completeHeld(held: ReadBuffer, bytes: Buffer, start: number, end: number): number {
+    let more = Math.max(JOINED, 4 * held.length);
+    // A unit that is so long that this does not complete it is worth a copy of all.
+    if (end - start < 4 * more || this.paused || this.joinable !== Number.POSITIVE_INFINITY) return start;
+    // Text is never cut inside a character.
+    if (held.kind === Opcode.Text) while ((bytes[start + more]! & 0xc0) === 0x80) more++;
+    if (held.length + more > this.limit) return start;
+    held.append(held.kind, bytes, start, start + more);
+    start += more;
+    this.completing = true;
+    try {
+      this.dispatchHeld();
+    } finally {
+      this.completing = false;
+    }
+    if (held.length > more || this.paused || this.muted) return start;
+    // The same bytes are in both.
+    start -= held.length;
+    held.release();
+    return start;
   }
 
   private endMessage(kind: MessageKind): void {
@@ -319,9 +359,9 @@ export class Dispatcher implements MessageSink, Outlet {
         const reader = this.reader;
         // The seed: closed if "the string types of the read_delimiter and the buffer differ".
         if (reader.kind !== 0 && reader.kind !== kind) throw mixed(kind);
-        if (this.exceeds(end - start)) continue;
+        if (!this.completing && this.exceeds(end - start)) continue;
         this.stopped = false;
-        const next = reader.read(kind, bytes, start, end, !this.open, this);
+        const next = reader.read(kind, bytes, start, end, !this.open && !this.completing, this);
         this.before = Math.max(0, this.before - (next - start));
         start = next;
         if (!this.stopped) break;

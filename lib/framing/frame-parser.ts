@@ -37,7 +37,7 @@ const IN_HEADER = -1;
 /** So much of a chunk is copied at a time. */
 const MAX_COPIED = 32 * 1024;
 /** Short texts are cut from one string of so many characters: no more than that is kept for one of them that is. */
-const WINDOW = 4 * 1024;
+const WINDOW = 1024;
 
 export class FrameParser extends HaltingParser {
   /** The kind of the fragmented message that is open, 0 for none. */

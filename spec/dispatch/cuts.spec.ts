@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { frame } from '../support/frames.js';
-import { binaryScenario, play, textScenario } from './scenarios.js';
+import { binaryScenario, play, type Scenario, textScenario } from './scenarios.js';
 
 /** Cuts bytes into pieces of the given sizes, in turn. */
 function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
@@ -24,6 +24,12 @@ function fragmented(opcode: number, message: Buffer, sizes: readonly number[]): 
   );
 }
 
+/** The same with so much text or data in each message that some of it is read from where it is, and some is held. */
+function enlarged(scenario: Scenario): Scenario {
+  return { ...scenario, messages: scenario.messages.map((message) => Buffer.concat(Array<Buffer>(60).fill(message))) };
+}
+
+const largeSizes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 5 });
 const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
 
 describe('what is delivered', () => {
@@ -51,6 +57,34 @@ describe('what is delivered', () => {
         },
       ),
       { numRuns: 2000, seed: 20261123 },
+    );
+  });
+
+  it.each([
+    ['text', textScenario],
+    ['binary data', binaryScenario],
+  ])('of much %s does not depend on that either', (_name, scenarios) => {
+    fc.assert(
+      fc.property(
+        scenarios,
+        largeSizes,
+        largeSizes,
+        fc.integer({ min: 1, max: 9 }),
+        (small, fragments, segments, pauseEvery) => {
+          const scenario = enlarged(small);
+          const { opcode, messages } = scenario;
+          const whole = messages.map((payload) => frame({ opcode, payload }));
+          const inFragments = Buffer.concat(messages.map((message) => fragmented(opcode, message, fragments)));
+          const expected = play(scenario, cut(Buffer.concat(whole), [1]));
+          expect(play(scenario, whole)).toEqual(expected);
+          expect(play(scenario, [inFragments])).toEqual(expected);
+          expect(play(scenario, cut(Buffer.concat(whole), segments))).toEqual(expected);
+          expect(play(scenario, cut(inFragments, segments))).toEqual(expected);
+          expect(play(scenario, whole, pauseEvery)).toEqual(expected);
+          expect(play(scenario, cut(inFragments, segments), pauseEvery)).toEqual(expected);
+        },
+      ),
+      { numRuns: 400, seed: 20261123 },
     );
   });
 });
