@@ -58,6 +58,10 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
     this.put(values);
   }
 
+  onFew(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
+    this.put([a, b, c, d].slice(0, count));
+  }
+
   onOverflow(error: Parameters<UnitConsumer['onOverflow']>[0]): void {
     this.owner.onOverflow(error);
   }

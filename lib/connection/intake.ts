@@ -206,7 +206,8 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
 
   onUnit(value: Unit): void {
     try {
-      this.hold(this.hooks.onRead(value), 'onRead');
+      const result = this.hooks.onRead(value);
+      if (result !== undefined) this.hold(result, 'onRead');
     } catch (error) {
       this.owner.hookFailed(error, 'onRead');
     }
@@ -214,6 +215,21 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
 
   onUnits(values: readonly unknown[]): void {
     this.run('onRead', values);
+  }
+
+  onFew(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
+    const { hooks } = this;
+    try {
+      let result: unknown;
+      // Nobody gets more arguments than there are values.
+      if (count === 1) result = hooks.onRead(a);
+      else if (count === 2) result = hooks.onRead(a, b);
+      else if (count === 3) result = hooks.onRead(a, b, c);
+      else result = hooks.onRead(a, b, c, d);
+      if (result !== undefined) this.hold(result, 'onRead');
+    } catch (error) {
+      this.owner.hookFailed(error, 'onRead');
+    }
   }
 
   onOverflow(error: OverflowError): void {
@@ -282,7 +298,7 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   // How it works.
 
   private hold(result: unknown, hook: HookName): void {
-    if (result === undefined || !isThenable(result)) return;
+    if (!isThenable(result)) return;
     this.busy = true;
     if (!this.takesMore && this.owner.mayDeliver) this.halt();
     // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.

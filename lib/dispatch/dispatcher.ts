@@ -33,6 +33,8 @@ import { readerFor } from './reader-table.js';
 export interface UnitConsumer {
   onUnit(value: Unit): void;
   onUnits(values: readonly unknown[]): void;
+  /** The same for the first `count` of these values, up to four: records are many and small, and need no array each. */
+  onFew(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
   /** May change the delimiter or the limit, or close. */
   onOverflow(error: OverflowError): void;
   /** What is held may now be dispatched differently: call `dispatchHeld` soon, but not within this call. */
@@ -252,6 +254,11 @@ export class Dispatcher implements MessageSink, Outlet {
   units(values: readonly unknown[]): void {
     this.overflowing = false;
     this.consumer.onUnits(values);
+  }
+
+  few(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
+    this.overflowing = false;
+    this.consumer.onFew(count, a, b, c, d);
   }
 
   overflow(size: number): void {

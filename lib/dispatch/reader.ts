@@ -18,6 +18,8 @@ export interface Outlet {
   decode(kind: MessageKind, bytes: Buffer, start: number, end: number): string;
   unit(value: Unit): void;
   units(values: readonly unknown[]): void;
+  /** The same for the first `count` of these values, up to four. */
+  few(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
   /** The unit at the front has `size` bytes or more, which is over the limit. The reader returns after it. */
   overflow(size: number): void;
 }

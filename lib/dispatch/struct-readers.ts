@@ -2,17 +2,18 @@
 import { ProtocolError, StructError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
+import { type CompiledFormat, readSlot } from '../struct/compiled-format.js';
 import { type NetStruct, newProgress, type Progress } from '../struct/net-struct.js';
-import type { Struct } from '../struct/struct.js';
+import { compiledOf, type Struct } from '../struct/struct.js';
 import type { Outlet, Reader } from './reader.js';
 
 export class StructReader implements Reader {
   readonly kind = Opcode.Binary;
   readonly wholeMessages = false;
-  private readonly struct: Struct;
+  private readonly format: CompiledFormat;
 
   constructor(struct: Struct) {
-    this.struct = struct;
+    this.format = compiledOf(struct);
   }
 
   /** The size is the limit: its own unit always fits. */
@@ -21,10 +22,31 @@ export class StructReader implements Reader {
   }
 
   read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
-    const size = this.struct.size;
+    const { size, slots } = this.format;
+    const count = slots.length;
+    if (count === 0) return this.readMany(bytes, start, end, outlet);
+    const first = slots[0]!;
+    const second = slots[1] ?? first;
+    const third = slots[2] ?? first;
+    const fourth = slots[3] ?? first;
     while (end - start >= size) {
-      const values = this.struct.unpackFrom(bytes, start);
+      const a = readSlot(first, bytes, start);
+      const b = count > 1 ? readSlot(second, bytes, start) : undefined;
+      const c = count > 2 ? readSlot(third, bytes, start) : undefined;
+      const d = count > 3 ? readSlot(fourth, bytes, start) : undefined;
       start += size;
+      outlet.few(count, a, b, c, d);
+      if (outlet.stopped) return start;
+    }
+    return start;
+  }
+
+  /** Of no value at all, or of more than go without an array. */
+  private readMany(bytes: Buffer, start: number, end: number, outlet: Outlet): number {
+    const { format } = this;
+    while (end - start >= format.size) {
+      const values = format.read(bytes, start);
+      start += format.size;
       outlet.units(values);
       if (outlet.stopped) return start;
     }

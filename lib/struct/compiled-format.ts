@@ -10,7 +10,8 @@ import type { StructValue } from './types.js';
 /** How many values the array literals below go up to. */
 const FEW = 4;
 
-interface Slot {
+/** One value of a format of few. */
+export interface Slot {
   readonly offset: number;
   readonly read: Read;
 }
@@ -26,28 +27,33 @@ export class CompiledFormat {
   readonly count: number;
   readonly fields: readonly Field[];
   /** One per value, if they are few; otherwise none. */
-  readonly #slots: readonly Slot[];
+  readonly slots: readonly Slot[];
 
   constructor(format: string) {
     const { fields, size, count } = parseFormat(format);
     this.size = size;
     this.count = count;
     this.fields = fields;
-    this.#slots = count <= FEW ? fields.flatMap(slots) : [];
+    this.slots = count <= FEW ? fields.flatMap(slots) : [];
   }
 
   /** `bytes` must hold `size` bytes from `at`. */
   read(bytes: Uint8Array, at: number): StructValue[] {
-    const s = this.#slots;
+    const s = this.slots;
     switch (s.length) {
       case 1:
-        return [get(s[0]!, bytes, at)];
+        return [readSlot(s[0]!, bytes, at)];
       case 2:
-        return [get(s[0]!, bytes, at), get(s[1]!, bytes, at)];
+        return [readSlot(s[0]!, bytes, at), readSlot(s[1]!, bytes, at)];
       case 3:
-        return [get(s[0]!, bytes, at), get(s[1]!, bytes, at), get(s[2]!, bytes, at)];
+        return [readSlot(s[0]!, bytes, at), readSlot(s[1]!, bytes, at), readSlot(s[2]!, bytes, at)];
       case 4:
-        return [get(s[0]!, bytes, at), get(s[1]!, bytes, at), get(s[2]!, bytes, at), get(s[3]!, bytes, at)];
+        return [
+          readSlot(s[0]!, bytes, at),
+          readSlot(s[1]!, bytes, at),
+          readSlot(s[2]!, bytes, at),
+          readSlot(s[3]!, bytes, at),
+        ];
       default:
         return this.#readMany(bytes, at);
     }
@@ -83,6 +89,7 @@ function slots({ offset, size, count, codec }: Field): Slot[] {
   return Array.from({ length: count }, (_, i) => ({ offset: offset + i * size, read: codec.read }));
 }
 
-function get(slot: Slot, bytes: Uint8Array, at: number): StructValue {
-  return slot.read(bytes, at + slot.offset);
+/** `bytes` must hold the value's bytes, in a record that begins at `at`. */
+export function readSlot({ offset, read }: Slot, bytes: Uint8Array, at: number): StructValue {
+  return read(bytes, at + offset);
 }

@@ -5,6 +5,9 @@ import { CompiledFormat } from './compiled-format.js';
 import { valueError } from './format.js';
 import type { StructInputs, StructValues } from './types.js';
 
+/** The format made ready to run, for whoever reads many records. */
+export let compiledOf: (struct: Struct) => CompiledFormat;
+
 /**
  * Fixed-size binary records, exactly as Python's `struct.Struct` (CPython 3.11) on 64-bit Linux. The format is compiled
  * once; keep the object.
@@ -40,6 +43,10 @@ export class Struct<const F extends string = string> {
   /** How many values it packs; pad bytes are none. */
   readonly count: number;
   readonly #compiled: CompiledFormat;
+
+  static {
+    compiledOf = (struct) => struct.#compiled;
+  }
 
   /** @throws {StructError} when the format is malformed, `TypeError` when it is not a string. */
   constructor(format: F) {

@@ -90,6 +90,7 @@ function engine(readDelimiter, settings) {
   const consumer = {
     onUnit() {},
     onUnits() {},
+    onFew() {},
     onOverflow(error) {
       throw error;
     },

@@ -36,6 +36,7 @@ export class Dispatching {
     this.dispatcher = new Dispatcher(all, {
       onUnit: (unit: Unit) => read(unit),
       onUnits: (values) => read(...values),
+      onFew: (count, ...values) => read(...values.slice(0, count)),
       onOverflow: (error) => {
         this.events.push(['overflow', error.limit]);
         reactions.overflow?.(this.dispatcher, error);

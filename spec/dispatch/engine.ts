@@ -43,7 +43,7 @@ export function createEngine(readDelimiter: Delimiter, settings: EngineSettings 
   };
   const dispatcher = new Dispatcher(
     { regexSearch: true, bufferSize: 1 << 30, maxDelimiterLength: 8, ...others, readDelimiter },
-    { onUnit: unit, onUnits: unit, onOverflow() {}, onStale() {} },
+    { onUnit: unit, onUnits: unit, onFew: unit, onOverflow() {}, onStale() {} },
   );
   const controls: ControlSink = { ping() {}, pong() {}, closed() {} };
   const parser = draft76 ? new Draft76Parser(dispatcher, controls) : new FrameParser(dispatcher, controls);

@@ -36,6 +36,7 @@ export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery =
   const consumer: UnitConsumer = {
     onUnit: (value) => delivered(value),
     onUnits: (values) => delivered(...values),
+    onFew: (count, ...values) => delivered(...values.slice(0, count)),
     onOverflow() {
       // Once per arrival: a unit that is still too long for another reason overflows again, or fails at once.
       if (events.at(-1) !== 'overflow') events.push('overflow');

@@ -1,4 +1,5 @@
 import { NetStruct, Struct } from '../../lib/index.js';
+import { randomFrom } from '../framing/recording-sink.js';
 import { CUTS, Dispatching } from './dispatching.js';
 
 describe('a Struct as delimiter', () => {
@@ -18,6 +19,37 @@ describe('a Struct as delimiter', () => {
 
   it('of nothing but padding delivers no values', () => {
     expect(new Dispatching(new Struct('2x')).message(Buffer.alloc(5)).events).toEqual([['read'], ['read']]);
+  });
+
+  it.each(['x?', '2B', 'Hqb', '!IfdB', '<HiH3sx', '!12b'])('reads what unpack() reads, %s', (format) => {
+    const struct = new Struct(format);
+    const random = randomFrom(struct.size);
+    const records = Array.from({ length: 40 }, () =>
+      Buffer.from(Array.from({ length: struct.size }, () => random(256))),
+    );
+    const expected = records.map((record) => ['read', ...struct.unpack(record)]);
+    for (const cut of CUTS) {
+      const one = new Dispatching(struct).message(Buffer.concat(records), cut);
+      expect(one.events).toEqual(expected);
+    }
+  });
+
+  it('is another one at once, where that is set in the midst of records', () => {
+    for (const cut of CUTS) {
+      for (const next of ['B', '2B', '3B', '4B', '5B']) {
+        const one = new Dispatching(
+          new Struct('!H'),
+          {},
+          { read: (dispatcher, count) => count === 2 && (dispatcher.readDelimiter = new Struct(next)) },
+        );
+        one.message(Buffer.from([0, 1, 0, 2, 3, 4, 5, 6, 7]), cut);
+        const rest = [3, 4, 5, 6, 7];
+        const { count } = new Struct(next);
+        const records: unknown[] = [];
+        for (let at = 0; at + count <= rest.length; at += count) records.push(['read', ...rest.slice(at, at + count)]);
+        expect(one.events).toEqual([['read', 1], ['read', 2], ...records]);
+      }
+    }
   });
 
   it('raises the limit to fit', () => {
