@@ -2,7 +2,7 @@ import type { Delimiter } from '../../lib/dispatch/delimiter.js';
 import { BinaryPattern, NetStruct, Struct } from '../../lib/index.js';
 import { deferred, open, roundTrip, turns } from '../connection/open.js';
 import { frame, text } from '../support/frames.js';
-import { CUTS, Dispatching, EntireMessage } from './dispatching.js';
+import { CUTS, Dispatching, EntireMessage, type Reactions } from './dispatching.js';
 
 const ping = frame({ opcode: 9, payload: 'sync' });
 
@@ -310,6 +310,66 @@ describe('paused', () => {
     spy.mockRestore();
     expect(one.units).toEqual(units);
     expect(decoded).toBeLessThan(8 * Buffer.byteLength(message));
+  });
+});
+
+describe('much that arrives while something is held', () => {
+  const much = 'x'.repeat(3000);
+  const heldFor = (next: Delimiter, reactions: Reactions = {}, settings = {}): Dispatching =>
+    new Dispatching('\n', settings, {
+      ...reactions,
+      read: (dispatcher, count) => {
+        if (count === 1) dispatcher.readDelimiter = next;
+        reactions.read?.(dispatcher, count);
+      },
+    }).message('ab');
+
+  it('is a whole message for the delimiter that what is held has set', () => {
+    expect(heldFor(EntireMessage).message(`c\n${much}`).units).toEqual(['abc', much]);
+    expect(heldFor(/$/).message(`c\n${much}`).rest()).toBe(much);
+    const [, match] = heldFor(/x+/, {}, { regexSearch: false }).message(`c\n${much}`).units;
+    expect(String(match)).toBe(much);
+  });
+
+  it('overflows once, as a whole', () => {
+    const raise: Reactions = { overflow: (dispatcher) => void Object.assign(dispatcher, { bufferSize: 500 }) };
+    const lower: Reactions = { ...raise, read: (dispatcher) => void Object.assign(dispatcher, { bufferSize: 50 }) };
+    expect(heldFor(EntireMessage, lower).message(`c\n${much}`).events).toEqual([
+      ['read', 'abc'],
+      ['overflow', 50],
+      ['fail', 1009],
+    ]);
+    expect(heldFor('\n', raise, { bufferSize: 100 }).message(much).events).toEqual([
+      ['overflow', 100],
+      ['fail', 1009],
+    ]);
+  });
+
+  it('is one unit with it where nothing delimits', () => {
+    const one = new Dispatching('\n').message('ab');
+    one.dispatcher.readDelimiter = null;
+    expect(one.message(much).units).toEqual([`ab${much}`]);
+  });
+
+  it('waits with it while reading pauses', () => {
+    const one = heldFor('\n', { read: (dispatcher) => dispatcher.pause() }).message(`c\nd\n${much}\n`);
+    const expected = ['abc', 'd', much];
+    for (let i = 1; i <= 3; i++) {
+      expect(one.units).toEqual(expected.slice(0, i));
+      one.dispatcher.resume();
+    }
+  });
+
+  it('does not outlive a consumer that wants nothing more', () => {
+    const one = heldFor('\n', { read: (dispatcher) => dispatcher.mute() }).message(`c\nd\n${much}\n`);
+    expect(one.units).toEqual(['abc']);
+    expect(one.dispatcher.pinned).toBe(0);
+  });
+
+  it('is not copied when that is complete', () => {
+    const one = new Dispatching('\n').message('ab').message(`c\n${much}\nde`);
+    expect(one.units).toEqual(['abc', much]);
+    expect(one.dispatcher.pinned).toBe(2);
   });
 });
 

@@ -40,7 +40,11 @@ describe('a Struct as delimiter', () => {
         const one = new Dispatching(
           new Struct('!H'),
           {},
-          { read: (dispatcher, count) => count === 2 && (dispatcher.readDelimiter = new Struct(next)) },
+          {
+            read: (dispatcher, count) => {
+              if (count === 2) dispatcher.readDelimiter = new Struct(next);
+            },
+          },
         );
         one.message(Buffer.from([0, 1, 0, 2, 3, 4, 5, 6, 7]), cut);
         const rest = [3, 4, 5, 6, 7];
