@@ -15,6 +15,7 @@ import { isLent } from '../framing/burst.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { MessageSink } from '../framing/sink.js';
+import { allocate } from './bulk-memory.js';
 import {
   BinaryPattern,
   checkBufferSize,
@@ -28,6 +29,9 @@ import { decodeRun } from './pattern-reader.js';
 import { ReadBuffer } from './read-buffer.js';
 import type { Outlet, Reader, Unit } from './reader.js';
 import { readerFor } from './reader-table.js';
+
+/** What Node cuts from its pool. */
+const SMALL = 4 * 1024;
 
 /** Whom units go to. None of these may throw: what the user's code throws is the consumer's affair. */
 export interface UnitConsumer {
@@ -224,7 +228,7 @@ export class Dispatcher implements MessageSink, Outlet {
   take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer {
     if (kind === Opcode.Text) return bytes.toString('utf8', start, end);
     if (isLent(bytes)) {
-      const copy = Buffer.allocUnsafe(end - start);
+      const copy = end - start > SMALL ? allocate(end - start) : Buffer.allocUnsafe(end - start);
       bytes.copy(copy, 0, start, end);
       return copy;
     }

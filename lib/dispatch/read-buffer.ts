@@ -5,6 +5,7 @@
  * would keep the 8 KiB that it is cut from.
  */
 import type { MessageKind } from '../framing/opcode.js';
+import { allocate } from './bulk-memory.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -26,7 +27,7 @@ export class ReadBuffer {
     if (this.end + more > this.bytes.length) {
       const needed = length + more;
       const roomy = needed * 2 <= this.bytes.length;
-      const target = roomy ? this.bytes : Buffer.allocUnsafeSlow(sizeFor(length, needed, rest));
+      const target = roomy ? this.bytes : allocate(sizeFor(length, needed, rest));
       this.bytes.copy(target, 0, this.start, this.end);
       this.bytes = target;
       this.start = 0;

@@ -7,12 +7,15 @@
  */
 /** `burst.wat`, assembled. */
 export const CODE =
-  'AGFzbQEAAAABCAFgA39/fwF/AhEBBWJ1cnN0Bm1lbW9yeQIAAgMDAgAABxECBnVubWFzawAABHNjYW4AAQqhAwK5AQIDewJ/IAL9ESEDAkADQCAAIAFBEGtK' +
-  'DQEgAP0AAAAgA/1RIQQgACAE/QsAACAFIAT9UCEFIABBEGohAAwACwsCQANAIAAgAUEEa0oNASAAKAAAIAJzIQYgACAGNgAAIAcgBnIhByAAQQRqIQAMAAsL' +
-  'AkADQCAAIAFODQEgAC0AACACQf8BcXMhBiAAIAY6AAAgByAGciEHIAJBCHghAiAAQQFqIQAMAAsLIAdBgIGChHhxIAX9ZHIL4wEBBX9BgIAEIQcCQANAIAMg' +
-  'Ak4NASABIABrQQZIDQEgAC0AACEEIARBgQFHIARBggFHcQ0BIAAtAAEhBSAFQYABSQ0BIAVB/wBxIQUgAEEGaiEGIAVB/gBPBEAgBUH/AEYNAiABIABrQQhI' +
-  'DQIgAC0AAkEIdCAALQADciEFIAVB/gBJDQIgAEEIaiEGCyAGIAVqIQAgACABSg0BIAcgBjYCACAHIAA2AgQgByAGQQRrKAAANgIMIAcgBCAGIAAgBygCDBAA' +
-  'QQBHQQh0cjYCCCAHQRBqIQcgA0EBaiEDDAALCyADCw==';
+  'AGFzbQEAAAABEAJgA39/fwF/YAR/f39/AX8CEQEFYnVyc3QGbWVtb3J5AgACAwQDAAABBxgDBnVubWFzawAABHNjYW4AAQRqb2luAAIKpgUDuQECA3sCfyAC' +
+  '/REhAwJAA0AgACABQRBrSg0BIAD9AAAAIAP9USEEIAAgBP0LAAAgBSAE/VAhBSAAQRBqIQAMAAsLAkADQCAAIAFBBGtKDQEgACgAACACcyEGIAAgBjYAACAH' +
+  'IAZyIQcgAEEEaiEADAALCwJAA0AgACABTg0BIAAtAAAgAkH/AXFzIQYgACAGOgAAIAcgBnIhByACQQh4IQIgAEEBaiEADAALCyAHQYCBgoR4cSAF/WRyC+MB' +
+  'AQV/QYCABCEHAkADQCADIAJODQEgASAAa0EGSA0BIAAtAAAhBCAEQYEBRyAEQYIBR3ENASAALQABIQUgBUGAAUkNASAFQf8AcSEFIABBBmohBiAFQf4ATwRA' +
+  'IAVB/wBGDQIgASAAa0EISA0CIAAtAAJBCHQgAC0AA3IhBSAFQf4ASQ0CIABBCGohBgsgBiAFaiEAIAAgAUoNASAHIAY2AgAgByAANgIEIAcgBkEEaygAADYC' +
+  'DCAHIAQgBiAAIAcoAgwQAEEAR0EIdHI2AgggB0EQaiEHIANBAWohAwwACwsgAwuDAgIEfwF7AkADQCABIABrQQZIDQEgAC0AAA0BIAAtAAFBgAFrIQQgBEH+' +
+  'AE8NASAEIANKDQEgAEEGaiEFIAUgBGohBiAGIAFKDQEgACgAAiEHIAf9ESEIAkADQCAFIAZBEGtKDQEgAiAF/QAAACAI/VH9CwAAIAVBEGohBSACQRBqIQIM' +
+  'AAsLAkADQCAFIAZBBGtKDQEgAiAFKAAAIAdzNgAAIAVBBGohBSACQQRqIQIMAAsLAkADQCAFIAZODQEgAiAFLQAAIAdB/wFxczoAACAHQQh4IQcgBUEBaiEF' +
+  'IAJBAWohAgwACwsgAyAEayEDIAYhAAwACwtBgIAEIAI2AgAgAAs=';
 
 /** As much as Node gives a read of its own. */
 const SIZE = 64 * 1024;
@@ -31,6 +34,11 @@ export interface Burst {
   scan(at: number, end: number, max: number): number;
   /** The same again masks: what was unmasked too early is as it came. Returns 0 for ASCII. `key` is little-endian. */
   unmask(at: number, end: number, key: number): number;
+  /**
+   * Moves the payloads of continuation frames from `at` on together, to `to`, and unmasks them, up to the first that is not small.
+   * Returns where that one begins; `table[0]` tells where the payloads end.
+   */
+  join(at: number, end: number, to: number, most: number): number;
   readonly table: Int32Array;
 }
 
@@ -43,7 +51,7 @@ interface Api {
   readonly Instance: new (
     module: object,
     imports: Record<string, object>,
-  ) => { readonly exports: Pick<Burst, 'scan' | 'unmask'> };
+  ) => { readonly exports: Omit<Burst, 'table'> };
 }
 
 function assemble(): { memory: Buffer; burst: Burst | undefined } {
@@ -53,9 +61,9 @@ function assemble(): { memory: Buffer; burst: Burst | undefined } {
   try {
     const memory = new api.Memory({ initial: 2, maximum: 2 });
     const module = new api.Module(Buffer.from(CODE, 'base64'));
-    const { scan, unmask } = new api.Instance(module, { burst: { memory } }).exports;
+    const { join, scan, unmask } = new api.Instance(module, { burst: { memory } }).exports;
     const table = new Int32Array(memory.buffer, SIZE);
-    return { memory: Buffer.from(memory.buffer, 0, SIZE), burst: { scan, unmask, table } };
+    return { memory: Buffer.from(memory.buffer, 0, SIZE), burst: { join, scan, unmask, table } };
   } catch {
     return { memory: Buffer.allocUnsafeSlow(SIZE), burst: undefined };
   }

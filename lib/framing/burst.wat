@@ -80,4 +80,50 @@
         (local.set $entry (i32.add (local.get $entry) (i32.const 16)))
         (local.set $count (i32.add (local.get $count) (i32.const 1)))
         (br $next)))
-    (local.get $count)))
+    (local.get $count))
+
+  ;; Moves the payloads of the continuation frames from `at` on together, from `to` on and over their headers, and unmasks them: those
+  ;; that are whole, not the last of a message, and shorter than 126 octets, until there are more than `most` octets from `to` on.
+  ;; Returns where the first frame begins that was not taken; where the octets end that were moved, the first word of the table tells.
+  (func (export "join") (param $at i32) (param $end i32) (param $to i32) (param $most i32) (result i32)
+    (local $length i32) (local $from i32) (local $stop i32) (local $key i32) (local $keys v128)
+    (block $done
+      (loop $next
+        (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 6)))
+        (br_if $done (i32.load8_u (local.get $at)))
+        (local.set $length (i32.sub (i32.load8_u offset=1 (local.get $at)) (i32.const 0x80)))
+        (br_if $done (i32.ge_u (local.get $length) (i32.const 126)))
+        (br_if $done (i32.gt_s (local.get $length) (local.get $most)))
+        (local.set $from (i32.add (local.get $at) (i32.const 6)))
+        (local.set $stop (i32.add (local.get $from) (local.get $length)))
+        (br_if $done (i32.gt_s (local.get $stop) (local.get $end)))
+        (local.set $key (i32.load offset=2 align=1 (local.get $at)))
+        (local.set $keys (i32x4.splat (local.get $key)))
+        (block $small
+          (loop $more
+            (br_if $small (i32.gt_s (local.get $from) (i32.sub (local.get $stop) (i32.const 16))))
+            (v128.store align=1 (local.get $to) (v128.xor (v128.load align=1 (local.get $from)) (local.get $keys)))
+            (local.set $from (i32.add (local.get $from) (i32.const 16)))
+            (local.set $to (i32.add (local.get $to) (i32.const 16)))
+            (br $more)))
+        (block $small
+          (loop $more
+            (br_if $small (i32.gt_s (local.get $from) (i32.sub (local.get $stop) (i32.const 4))))
+            (i32.store align=1 (local.get $to) (i32.xor (i32.load align=1 (local.get $from)) (local.get $key)))
+            (local.set $from (i32.add (local.get $from) (i32.const 4)))
+            (local.set $to (i32.add (local.get $to) (i32.const 4)))
+            (br $more)))
+        (block $small
+          (loop $more
+            (br_if $small (i32.ge_s (local.get $from) (local.get $stop)))
+            (i32.store8 (local.get $to)
+              (i32.xor (i32.load8_u (local.get $from)) (i32.and (local.get $key) (i32.const 0xff))))
+            (local.set $key (i32.rotr (local.get $key) (i32.const 8)))
+            (local.set $from (i32.add (local.get $from) (i32.const 1)))
+            (local.set $to (i32.add (local.get $to) (i32.const 1)))
+            (br $more)))
+        (local.set $most (i32.sub (local.get $most) (local.get $length)))
+        (local.set $at (local.get $stop))
+        (br $next)))
+    (i32.store (i32.const 65536) (local.get $to))
+    (local.get $at)))

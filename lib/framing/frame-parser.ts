@@ -90,7 +90,7 @@ export class FrameParser extends HaltingParser {
 
   /** The short ways, for what lies whole in the chunk. Returns where they lead to, which is `at` where they lead nowhere. */
   private readWhole(burst: Burst | undefined, chunk: Buffer, at: number, end: number): number {
-    if (this.open !== 0) return this.compressed ? at : this.readFragments(chunk, at, end);
+    if (this.open !== 0) return this.compressed ? at : this.readFragments(burst, chunk, at, end);
     return burst === undefined ? this.readOne(chunk, at, end) : this.readBurst(burst, chunk, at, end);
   }
 
@@ -186,11 +186,15 @@ export class FrameParser extends HaltingParser {
    *
    * @returns where the first frame begins that was not taken
    */
-  private readFragments(chunk: Buffer, at: number, end: number): number {
+  private readFragments(burst: Burst | undefined, chunk: Buffer, at: number, end: number): number {
     // The beginning of a character that is held back is not there yet for the one who was asked.
     const most = this.messages.joinable - (this.gate?.pending ?? 0);
     const start = at + 6;
     let to = start;
+    if (burst !== undefined) {
+      at = burst.join(at, end, start, Math.min(most, end));
+      to = burst.table[0]!;
+    }
     while (end - at >= 6 && chunk[at] === Opcode.Continuation) {
       const length = chunk[at + 1]! - MASK;
       const stop = at + 6 + length;
