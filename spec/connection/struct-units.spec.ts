@@ -28,7 +28,7 @@ describe.each(FORMATS)('the values of %s', (format) => {
       { readDelimiter: struct },
     );
     client.send(binary(records(struct)));
-    expect(await reads.take(3)).toEqual(unpacked(struct));
+    expect(await reads.take(3)).toStrictEqual(unpacked(struct));
     client.socket.destroy();
   });
 
@@ -47,7 +47,7 @@ describe.each(FORMATS)('the values of %s', (format) => {
       { readDelimiter: struct },
     );
     client.send(binary(records(struct)));
-    expect(await reads.take(3)).toEqual(unpacked(struct));
+    expect(await reads.take(3)).toStrictEqual(unpacked(struct));
     expect(await errors.take(3)).toEqual(Array(3).fill([new Error('mine'), 'onRead']));
     client.socket.destroy();
   });
@@ -63,7 +63,7 @@ describe.each(FORMATS)('the values of %s', (format) => {
       { readDelimiter: struct },
     );
     client.send(binary(records(struct)));
-    expect(await taken.take(3)).toEqual(unpacked(struct));
+    expect(await taken.take(3)).toStrictEqual(unpacked(struct));
     client.socket.destroy();
   });
 });

@@ -1,3 +1,5 @@
+import { FrameParser } from '../../lib/framing/frame-parser.js';
+import { more, text } from '../support/frames.js';
 import { CUTS, Dispatching, EntireMessage, type Reactions } from './dispatching.js';
 
 const toEntire: Reactions = {
@@ -97,5 +99,17 @@ describe('null', () => {
 
   it('takes text and binary data in turn', () => {
     expect(new Dispatching(null).message('a').message(Buffer.from('b')).units).toEqual(['a', Buffer.from('b')]);
+  });
+});
+
+describe('small fragments that come in one chunk', () => {
+  it('are units by themselves under null, and none of their own under others', () => {
+    const chunk = Buffer.concat([text('a', false), more('b\nc'), more('d'), more('e'), more('f\n'), more('g\n', true)]);
+    const units: unknown[] = [null, '\n', EntireMessage].map((delimiter) => {
+      const one = new Dispatching(delimiter);
+      new FrameParser(one.dispatcher, { ping() {}, pong() {}, closed() {} }).feed(Buffer.from(chunk));
+      return one.units;
+    });
+    expect(units).toEqual([['a', 'b\nc', 'd', 'e', 'f\n', 'g\n'], ['ab', 'cdef', 'g'], ['ab\ncdef\ng\n']]);
   });
 });

@@ -401,6 +401,11 @@ describe('small fragments in one chunk', () => {
       ['data', 1, 'ef'],
       ['fail', 1002],
     ]);
+    const many = Array.from({ length: 100 }, () => more('bc'));
+    expectEvents(Buffer.concat([text('a', false), ...many, frame({ opcode: 0, payload: 'g', mask: false })]), [
+      ['data', 1, `a${'bc'.repeat(100)}`],
+      ['fail', 1002],
+    ]);
   });
 });
 
