@@ -379,6 +379,11 @@ describe('small fragments in one chunk', () => {
     expect(announced(pieces, 10)).toEqual([[1, 10, 9, 125, 126, 2, 2], happened]);
   });
 
+  it('are joined in pieces of at most eight kibibytes', () => {
+    const many = Array<string>(200).fill('x'.repeat(100));
+    expect(announced(many, 1 << 20)[0]).toEqual([100, 8100, 8100, 3600, 100]);
+  });
+
   it('are frames by themselves for a sink that wants them so', () => {
     // An empty one may be joined with nothing.
     expect(announced(pieces, 0)).toEqual([pieces.map((piece) => piece.length), happened]);
