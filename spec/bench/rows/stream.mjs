@@ -55,7 +55,7 @@ const CUT = (() => {
     const end = Math.min(lines.length, at + 7);
     frames.push(frame(at === 0 ? 1 : 0, lines.subarray(at, end), { fin: end === lines.length }));
   }
-  return { ...LINES, batch: Buffer.concat(frames), times: 100 };
+  return { ...LINES, batch: Buffer.concat(frames), times: 1000 };
 })();
 const SPREAD = (() => {
   const line = Buffer.alloc(2000, 'x');
