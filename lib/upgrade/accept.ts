@@ -175,7 +175,7 @@ class Handshake {
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
         : switchingHeaders(asked.accept, subprotocol, extensions);
-    sendSwitchingProtocols(response, [...own, ...Object.entries(protocolHeaders)], () => {
+    sendSwitchingProtocols(response, own, protocolHeaders, () => {
       // Gone: then the server may have the socket back, its error with it. Or the client has not waited for the 101.
       if (socket.destroyed) return;
       if (isPipelined(request)) return void socket.destroy();
@@ -188,13 +188,14 @@ class Handshake {
 }
 
 function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
-  return {
+  const headers: Record<string, string> = {
     Upgrade: 'websocket',
     Connection: 'Upgrade',
     'Sec-WebSocket-Accept': accept,
-    ...(subprotocol !== '' && { 'Sec-WebSocket-Protocol': subprotocol }),
-    ...(extensions !== '' && { 'Sec-WebSocket-Extensions': extensions }),
   };
+  if (subprotocol !== '') headers['Sec-WebSocket-Protocol'] = subprotocol;
+  if (extensions !== '') headers['Sec-WebSocket-Extensions'] = extensions;
+  return headers;
 }
 
 /** Draft-76 wants an answer to its challenge behind the headers, made of eight bytes that follow the request's. */

@@ -2,7 +2,7 @@
  * The opening handshake as a pure function: a request, and either what to accept or the refusal to send. One check is one
  * function; those that quote a numbered sentence quote RFC 6455 section 4.2.1, which lists what a request must have.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ExtensionOffer, parseExtensions } from './extensions.js';
 import { type PlainRefusal, refuse } from './refusal.js';
@@ -172,7 +172,7 @@ function offeredExtensions(headers: IncomingHttpHeaders): ExtensionOffer[] | und
 
 /** The value of `Sec-WebSocket-Accept`. Section 4.2.2, 5.4: the key "concatenated with" the GUID, SHA-1, base64. */
 export function acceptFor(key: string): string {
-  return createHash('sha1').update(key).update(GUID).digest('base64');
+  return hash('sha1', key + GUID, 'base64');
 }
 
 /** 8. "Optionally, a |Sec-WebSocket-Protocol| header field, with a list of values [...] ordered by preference." */

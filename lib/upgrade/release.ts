@@ -50,11 +50,23 @@ export function releaseFromServer(socket: Socket): void {
   if (forget !== undefined) {
     socket.removeListener('close', forget as () => void);
     // The parser must let go of the handle before its own listeners leave, or the stream would never be read again.
-    forget.call(socket);
+    withoutStack(() => forget.call(socket));
   }
   removeListeners(socket, LISTENERS);
+  removeListeners(socket, FLOW_LISTENERS);
   // The server had set its keep-alive timeout when the response was finished.
   socket.setTimeout(0);
+}
+
+/** The server makes an error for each request that it believes to be aborted, and nobody gets it: its stack would cost most of all. */
+function withoutStack(run: () => void): void {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    run();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function removeListeners(socket: Socket, listeners: typeof LISTENERS): void {
