@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Connection } from '../connection/connection.js';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
 import { report } from '../connection/report.js';
-import { bind, type WebSocketHandler } from '../handler.js';
+import { bind, WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
 import { publish } from '../telemetry/channels.js';
 import { HandshakeAtWork, serverOf } from './at-work.js';
@@ -138,7 +138,7 @@ class Handshake {
     connection.extensions = deflate?.header ?? '';
     bind(handler, connection);
 
-    const own = await askHandler(handler, request, asked.subprotocols, plan, deadline);
+    const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
     if (!Array.isArray(own)) return own;
     if (isPipelined(request)) {
       return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
@@ -146,7 +146,7 @@ class Handshake {
     // The server may have begun to drain in the meantime, too.
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
-    const chosen = own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
+    const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
     if (typeof chosen === 'string') connection.subprotocol = chosen;
     if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
@@ -225,6 +225,11 @@ function open(request: IncomingMessage, connection: Connection, args: readonly u
   connection.open(args, head);
   // The draining began when the 101 was already on its way.
   drainingOf(request)?.take(connection);
+}
+
+/** Whether its hook has anything to say: that of the library lets everybody in. */
+function isAsked(handler: WebSocketHandler): boolean {
+  return handler.onHandshake !== WebSocketHandler.prototype.onHandshake;
 }
 
 /** What the user's hook says, checked: the headers it adds to the 101, or its refusal. What is wrong with it goes to `onError`. */

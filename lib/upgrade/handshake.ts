@@ -182,7 +182,8 @@ function negotiateSubprotocols(
 ): Accepting | PlainRefusal {
   const offered = field(headers, 'sec-websocket-protocol');
   const subprotocols = offered === undefined ? [] : parseSubprotocols(offered);
-  if (subprotocols !== undefined) return { ...rest, subprotocols };
+  const { version, accept, extensions, origin } = rest;
+  if (subprotocols !== undefined) return { version, accept, subprotocols, extensions, origin };
   return refuse(400, 'subprotocol', 'Sec-WebSocket-Protocol must be a list of distinct tokens, separated by commas.');
 }
 
@@ -194,6 +195,8 @@ function field(headers: IncomingHttpHeaders, name: string): string | undefined {
 
 /** Whether a comma-separated list has the token. `websocket/13`, a product with a version, is another one. */
 function hasToken(list: string | undefined, token: string): boolean {
+  // Nearly always it is the only one.
+  if (list?.length === token.length) return list.toLowerCase() === token;
   return list?.split(',').some((element) => withoutBlanks(element).toLowerCase() === token) ?? false;
 }
 
