@@ -53,6 +53,23 @@ import { Writer, type WriterOwner, withoutMore } from './writer.js';
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
 
+/** What most connections never need, or only in the end: one that is idle has no room for it. */
+class Rare {
+  /** The peer has sent FIN: what came before it is delivered first. */
+  peerEnded = false;
+  finished = false;
+  /** `onClose` has settled. */
+  isOver = false;
+  /** When it had gone, on the clock of `openedAt`, and how many messages had been received by then. */
+  gone: { readonly at: number; readonly messages: number } | undefined = undefined;
+  closing: Closing | undefined = undefined;
+  drain: DrainWatch | undefined = undefined;
+  pings: Pings | undefined = undefined;
+  backlog: Backlog | undefined = undefined;
+  over: Over | undefined = undefined;
+  deflation: Deflation | undefined = undefined;
+}
+
 export class Connection
   implements BacklogOwner, DrainWatchOwner, Holder, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner
 {
@@ -72,27 +89,14 @@ export class Connection
   private readonly writer: Writer;
   /** The peer's bytes are being handled: what is written meanwhile leaves when that is done. */
   private receiving = false;
-  /** The peer has sent FIN: what came before it is delivered first. */
-  private peerEnded = false;
   /** The user wrote since `onWrite` was called last. */
   private wrote = false;
   /** Something came since liveness asked last. */
   private heard = false;
   private openedAt = 0;
   private liveness: Liveness | undefined = undefined;
-  private finished = false;
-  /** `onClose` has settled. */
-  private isOver = false;
-  /** When it had gone, on the clock of `openedAt`, and how many messages had been received by then. */
-  private gone: { readonly at: number; readonly messages: number } | undefined = undefined;
-  // What most connections never need, or only in the end.
-  private closing: Closing | undefined = undefined;
-  private drain: DrainWatch | undefined = undefined;
-  private pings: Pings | undefined = undefined;
   private pingAnswers: PingAnswers | undefined = undefined;
-  private backlog: Backlog | undefined = undefined;
-  private over: Over | undefined = undefined;
-  private deflation: Deflation | undefined = undefined;
+  private rare: Rare | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings) {
     this.socket = socket;
@@ -105,7 +109,7 @@ export class Connection
   /** From now on messages may be compressed, in either direction. */
   speakDeflate(agreement: DeflateAgreement, settings: CompressSettings): void {
     this.intake.speakDeflate(agreement);
-    this.deflation = new Deflation(agreement, settings);
+    this.onDemand.deflation = new Deflation(agreement, settings);
   }
 
   // What the socket calls.
@@ -150,7 +154,7 @@ export class Connection
   }
 
   onEnd(): void {
-    this.peerEnded = true;
+    this.onDemand.peerEnded = true;
     // What is held is delivered when the handler is done; `onCaughtUp` comes back to this.
     if (this.intake.isHeld && canSend(this.state)) return;
     // A peer that said goodbye may stop writing before we do: what we owe it leaves, then FIN.
@@ -164,14 +168,14 @@ export class Connection
   onGone(): void {
     this.advance('gone');
     this.writer.close();
-    this.deflation?.stop();
-    this.closing?.gone();
-    this.drain?.stop(this.invalidState('drained'));
-    this.over?.gone();
+    this.rare?.deflation?.stop();
+    this.rare?.closing?.gone();
+    this.rare?.drain?.stop(this.invalidState('drained'));
+    this.rare?.over?.gone();
     this.settings.tally.closed(this);
-    this.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
+    this.onDemand.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
-    if (this.peerEnded) this.intake.ebb();
+    if (this.rare?.peerEnded) this.intake.ebb();
     else this.intake.stop();
     this.intake.handOver();
     if (!this.intake.isHeld) this.finish();
@@ -190,7 +194,7 @@ export class Connection
 
   pong(payload: Buffer): void {
     this.intake.meter?.passed();
-    const answer = this.pings?.answered(payload);
+    const answer = this.rare?.pings?.answered(payload);
     if (answer === undefined || this.state !== State.OPEN) return;
     this.call('onPong', () => this.hooks.onPong(answer));
     // If it has changed the delimiter: what came before the pong is dispatched before what comes after it.
@@ -234,13 +238,13 @@ export class Connection
   }
 
   onPause(): void {
-    const { leaving } = this.over ?? {};
+    const { leaving } = this.rare?.over ?? {};
     if (leaving !== undefined) this.close(leaving.code, leaving.reason);
   }
 
   onCaughtUp(): void {
     if (this.state === State.CLOSED) this.finish();
-    else if (this.peerEnded) this.onEnd();
+    else if (this.rare?.peerEnded) this.onEnd();
     else this.socket.resume();
   }
 
@@ -312,10 +316,10 @@ export class Connection
   onFlush(): void {
     this.account();
     if (canSend(this.state)) this.pingAnswers?.watch();
-    if (this.closing !== undefined) this.endIfDone();
+    if (this.rare?.closing !== undefined) this.endIfDone();
     // Where there is always something to compress, the drain watch never comes to its end.
     if (this.intake.isBackedUp) setImmediate(() => this.readOnIfTaken());
-    if (this.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
+    if (this.rare?.drain === undefined && !(this.wrote && this.settings.watchesWrites)) return;
     this.watchDrain();
   }
 
@@ -339,10 +343,10 @@ export class Connection
   // What the budget of the process calls.
 
   get pinnedBytes(): number {
-    const { deflation, intake, socket, writer } = this;
+    const { intake, rare, socket, writer } = this;
     // A stream that is paused takes one more chunk, and tells nobody: as long as it may, it is looked after.
     const ahead = intake.isHeld && !socket.destroyed ? Math.max(1, socket.readableLength) : 0;
-    return intake.pinned + ahead + writer.pinned + (deflation?.pinned ?? 0);
+    return intake.pinned + ahead + writer.pinned + (rare?.deflation?.pinned ?? 0);
   }
 
   evict(): void {
@@ -351,12 +355,12 @@ export class Connection
     this.intake.stop();
     this.fail(new ProtocolError('the server is short of memory', CloseCode.TRY_AGAIN_LATER));
     // What zlib knows of earlier messages: there are no later ones.
-    if (!this.writer.waiting) this.deflation?.stop();
+    if (!this.writer.waiting) this.rare?.deflation?.stop();
     // What it is owed it does not read, or zlib is at work for it: it would stay for as long as closing may take.
     if (!isAgain && this.pinnedBytes <= MAX_COPIED) return;
     this.socket.destroy();
     this.writer.close();
-    this.deflation?.stop();
+    this.rare?.deflation?.stop();
   }
 
   // What the user calls, by way of the handler.
@@ -374,7 +378,7 @@ export class Connection
   }
 
   get dropped(): number {
-    return this.backlog?.dropped ?? 0;
+    return this.rare?.backlog?.dropped ?? 0;
   }
 
   get messagesReceived(): number {
@@ -395,21 +399,22 @@ export class Connection
 
   writeText(text: string, flush: boolean, compress: boolean): boolean {
     this.demandOpen('write');
-    if (this.backlog?.refuses()) return false;
+    if (this.rare?.backlog?.refuses()) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
-    else if (compress && this.deflation !== undefined) this.writeCompressed(this.deflation, Opcode.Text, text);
+    else if (compress && this.rare?.deflation !== undefined)
+      this.writeCompressed(this.rare.deflation, Opcode.Text, text);
     else this.writer.text(Opcode.Text, text);
     return this.wroteData(flush);
   }
 
   writeBytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean): boolean {
     this.demandOpen('write');
-    if (this.backlog?.refuses()) return false;
+    if (this.rare?.backlog?.refuses()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
-      if (compress && this.deflation !== undefined && isMessage(opcode)) {
-        this.writeCompressed(this.deflation, opcode, payload);
+      if (compress && this.rare?.deflation !== undefined && isMessage(opcode)) {
+        this.writeCompressed(this.rare.deflation, opcode, payload);
       } else this.writer.binary(opcode, payload);
     }
     return this.wroteData(flush);
@@ -428,9 +433,10 @@ export class Connection
   sendPing(data: Buffer | undefined): void {
     this.demandOpen('ping');
     this.demandFrames('ping');
-    if (this.backlog?.refuses()) return;
-    this.pings ??= new Pings(clockOf(this.socket));
-    this.writer.binary(Opcode.Ping, this.pings.sent(data));
+    if (this.rare?.backlog?.refuses()) return;
+    const { onDemand } = this;
+    onDemand.pings ??= new Pings(clockOf(this.socket));
+    this.writer.binary(Opcode.Ping, onDemand.pings.sent(data));
     this.sendOrBackUp(false);
   }
 
@@ -463,26 +469,24 @@ export class Connection
     this.send(false);
     this.intake.mute();
     // It has said its last word, and was not heard while the handler was at work.
-    if (this.peerEnded) this.onEnd();
+    if (this.rare?.peerEnded) this.onEnd();
   }
 
   get signal(): AbortSignal {
-    this.over ??= new Over();
-    if (this.state === State.CLOSED) this.over.gone();
-    return this.over.signal;
+    const { over } = this;
+    if (this.state === State.CLOSED) over.gone();
+    return over.signal;
   }
 
   leave(code: number, reason: string): void {
     if (!canSend(this.state)) return;
     if (this.intake.isHandling) {
-      this.over ??= new Over();
       this.over.leaving = { code, reason };
     } else this.close(code, reason);
   }
 
   whenOver(): Promise<void> {
-    if (this.isOver) return Promise.resolve();
-    this.over ??= new Over();
+    if (this.rare?.isOver) return Promise.resolve();
     return this.over.promise;
   }
 
@@ -545,17 +549,18 @@ export class Connection
   }
 
   private beginClosing(): Closing {
-    this.closing ??= new Closing(this.socket, this.writer, this.version === 0, this.settings.closeTimeout);
-    return this.closing;
+    const { onDemand, settings, socket, writer } = this;
+    onDemand.closing ??= new Closing(socket, writer, this.version === 0, settings.closeTimeout);
+    return onDemand.closing;
   }
 
   private endIfDone(): void {
-    if (this.closing?.isDone) this.end();
+    if (this.rare?.closing?.isDone) this.end();
   }
 
   private end(): void {
     this.advance('end');
-    this.closing?.end();
+    this.rare?.closing?.end();
   }
 
   private advance(event: StateEvent): void {
@@ -567,12 +572,12 @@ export class Connection
   private finish(): void {
     this.intake.stop();
     // The hook that is pending has to settle first; `onCaughtUp` comes back to this.
-    if (this.intake.busy || this.finished) return;
-    this.finished = true;
+    if (this.intake.busy || this.rare?.finished) return;
+    this.onDemand.finished = true;
     this.account();
-    const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.closing ?? {};
+    const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.rare?.closing ?? {};
     const { tally } = this.settings;
-    if (this.gone !== undefined) tally.receivedLate(this.messagesReceived - this.gone.messages);
+    if (this.rare?.gone !== undefined) tally.receivedLate(this.messagesReceived - this.rare.gone.messages);
     tally.count('closed', code);
     publish('close', () => this.summary(code, reason, wasClean));
     const done = this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
@@ -581,15 +586,15 @@ export class Connection
   }
 
   private settle(): void {
-    this.isOver = true;
+    this.onDemand.isOver = true;
     this.settings.tally.finished(this);
-    this.over?.resolve();
+    this.rare?.over?.resolve();
   }
 
   private summary(code: number, reason: string, wasClean: boolean): DiagnosticMessages['websocket-route:close'] {
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this;
     // Until the connection had gone, and not until its handler had finished.
-    const duration = (this.gone?.at ?? this.openedAt) - this.openedAt;
+    const duration = (this.rare?.gone?.at ?? this.openedAt) - this.openedAt;
     const traffic = { messagesReceived, messagesSent, bytesReceived, bytesSent };
     return { route: this.settings.route, connection: this.hooks, code, reason, wasClean, duration, ...traffic };
   }
@@ -636,8 +641,9 @@ export class Connection
     const { highWaterMark, maxBufferedAmount } = this.settings;
     if (bufferedAmount <= highWaterMark) return true;
     if (bufferedAmount > maxBufferedAmount) {
-      this.backlog ??= new Backlog(this.writer, this);
-      this.backlog.exceeded();
+      const { onDemand } = this;
+      onDemand.backlog ??= new Backlog(this.writer, this);
+      onDemand.backlog.exceeded();
     }
     if (bufferedAmount > maxBufferedAmount / 2) this.backUpReading();
     return false;
@@ -659,9 +665,21 @@ export class Connection
   }
 
   private watchDrain(): DrainWatch {
-    this.drain ??= new DrainWatch(this.socket, this.writer, this);
-    this.drain.watch();
-    return this.drain;
+    const { onDemand } = this;
+    onDemand.drain ??= new DrainWatch(this.socket, this.writer, this);
+    onDemand.drain.watch();
+    return onDemand.drain;
+  }
+
+  private get onDemand(): Rare {
+    this.rare ??= new Rare();
+    return this.rare;
+  }
+
+  private get over(): Over {
+    const { onDemand } = this;
+    onDemand.over ??= new Over();
+    return onDemand.over;
   }
 
   private demandOpen(method: string): void {
