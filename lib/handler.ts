@@ -8,6 +8,7 @@ import { addressOf } from './connection/addresses.js';
 import type { Connection, Version } from './connection/connection.js';
 import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
+import { PreparedMessage } from './connection/prepared.js';
 import { report } from './connection/report.js';
 import type { Delimiter, EntireMessage, MessageOf, UnitOf } from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
@@ -285,8 +286,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   // Methods.
 
   /**
-   * Sends a message: a string as text, bytes as binary data. What one turn of the event loop writes leaves together, in
-   * order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
+   * Sends a message: a string as text, bytes as binary data, what `prepare` made as it is. What one turn of the event loop
+   * writes leaves together, in order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
    *
    * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
    *   was not sent because of `maxBufferedAmount`
@@ -295,15 +296,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @example
    * if (!this.write(chunk)) await this.drained();
    */
-  write(data: Data, options: WriteOptions = NO_OPTIONS): boolean {
+  write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS): boolean {
     const { frame, flush = false, compress = true } = options;
     if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush, compress);
-    const bytes = asBytes(data);
-    if (bytes === undefined) {
-      const rule =
-        typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : dataRule(data);
-      throw invalidArgument('write data', data, rule);
+    if (data instanceof PreparedMessage) {
+      if (frame === undefined) return this.#bound.writePrepared(data, flush, compress);
+      throw invalidArgument('write frame', frame, 'a prepared message has one already: pass it to prepare()');
     }
+    const bytes = bytesOf(data);
     const opcode = frame ?? Opcode.Binary;
     checkFrame(opcode, bytes);
     return this.#bound.writeBytes(opcode, bytes, flush, compress);
@@ -540,6 +540,32 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 }
 
 const NO_OPTIONS = Object.freeze({});
+/**
+ * Frames a message once, to be written to many connections: what `write` would do anew for each of them is done here. It is a
+ * copy, so the data may change afterwards. Where a connection compresses, it does so with each message as with any other.
+ *
+ * @param data as for `write`
+ * @param options `frame` as for `write`
+ * @throws TypeError for what `write` would refuse
+ * @example
+ * const news = prepare(JSON.stringify({ goal: 'home', minute: 12 }));
+ * for (const viewer of viewers) viewer.write(news);
+ */
+export function prepare(data: Data, { frame }: Pick<WriteOptions, 'frame'> = NO_OPTIONS): PreparedMessage {
+  if (typeof data === 'string' && frame === undefined) return new PreparedMessage(Opcode.Text, Buffer.from(data));
+  const bytes = bytesOf(data);
+  const opcode = frame ?? Opcode.Binary;
+  checkFrame(opcode, bytes);
+  return new PreparedMessage(opcode, bytes);
+}
+
+function bytesOf(data: Data): Uint8Array {
+  const bytes = asBytes(data);
+  if (bytes !== undefined) return bytes;
+  const rule = typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : dataRule(data);
+  throw invalidArgument('write data', data, rule);
+}
+
 const FRAMES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
 
 function checkFrame(opcode: Opcode, bytes: Uint8Array): void {

@@ -4,6 +4,7 @@ export type { Version } from './connection/connection.js';
 export type { FileOptions, FileSource } from './connection/file-job.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
 export { Limits } from './connection/limits.js';
+export type { PreparedMessage } from './connection/prepared.js';
 export {
   type BinaryMatch,
   BinaryPattern,
@@ -29,6 +30,7 @@ export {
   type Data,
   type HandlerTypes,
   type MessageIterator,
+  prepare,
   WebSocketHandler,
   type WriteFileOptions,
   type WriteOptions,

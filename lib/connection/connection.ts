@@ -44,6 +44,7 @@ import { type Liveness, type Watched, watch } from './liveness.js';
 import { Over } from './over.js';
 import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
+import type { PreparedMessage } from './prepared.js';
 import { report } from './report.js';
 import { MAX_COPIED } from './slab.js';
 import { listen, type SocketListener } from './socket-events.js';
@@ -128,7 +129,6 @@ export class Connection
     if (this.version === 0) this.intake.speakDraft76();
     this.liveness = watch(this, settings);
     // Until `onConnect` has settled TCP holds what the peer sends.
-    socket.pause();
     listen(socket, this);
     publish('open', () => ({ route: settings.route, connection: this.hooks }));
     this.receive(() => this.intake.run('onConnect', args));
@@ -417,6 +417,16 @@ export class Connection
         this.writeCompressed(this.rare.deflation, opcode, payload);
       } else this.writer.binary(opcode, payload);
     }
+    return this.wroteData(flush);
+  }
+
+  writePrepared({ opcode, payload, frame }: PreparedMessage, flush: boolean, compress: boolean): boolean {
+    // What depends on the connection is done for each of them.
+    const isCompressed = compress && this.rare?.deflation !== undefined && isMessage(opcode);
+    if (isCompressed || this.version === 0) return this.writeBytes(opcode, payload, flush, compress);
+    this.demandOpen('write');
+    if (this.rare?.backlog?.refuses()) return false;
+    this.writer.raw(frame);
     return this.wroteData(flush);
   }
 

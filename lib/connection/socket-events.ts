@@ -24,14 +24,17 @@ interface Listened extends Duplex {
   [kListener]?: SocketListener;
 }
 
+/** The socket is paused then. */
 export function listen(socket: Listened, listener: SocketListener): void {
   socket[kListener] = listener;
+  // Before anybody else may be called, who might reset it: at no time is there nobody to hear of that.
+  socket.on('error', onError);
+  socket.pause();
   // Also where it is never called: it makes the stream flow.
   socket.on('data', onData);
   readTogether(socket, onShared);
   socket.on('end', onEnd);
   socket.on('close', onClose);
-  socket.on('error', onError);
 }
 
 /**

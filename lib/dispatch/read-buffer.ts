@@ -52,9 +52,10 @@ export class ReadBuffer {
   }
 }
 
-/** An announcement costs nothing: it is believed as far as it is no more than what has come. */
+/** An announcement costs nothing: it is believed where it is no more than what has come. */
 function sizeFor(length: number, needed: number, rest: number): number {
-  const wanted = Math.min(needed + rest, needed * 2);
+  const whole = needed + rest;
   // By less than a half it never grows: each byte would be copied again and again.
-  return wanted * 2 >= length * 3 ? wanted : length * 2;
+  if (rest <= needed && whole * 2 >= length * 3) return whole;
+  return Math.max(needed, length * 2);
 }

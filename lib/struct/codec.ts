@@ -17,8 +17,8 @@ export interface Codec {
 }
 
 /** Eight bytes to convert 64-bit integers and floats in: `DataView` does so exactly, but of its own memory only. */
-export const scratch = new Uint8Array(8);
-export const scratchView = new DataView(scratch.buffer);
+export const scratch: Uint8Array = new Uint8Array(8);
+export const scratchView: DataView = new DataView(scratch.buffer);
 
 /** The eight bytes at `at` into `scratch`. Spelled out, because a loop or `set` costs more than the copy. */
 export function loadScratch(bytes: Uint8Array, at: number): void {

@@ -64,6 +64,7 @@ function sendUnwatched(response: ServerResponse, protocol: Readonly<Record<strin
     socket.writableLength > 0 ||
     !isExchangedBy(socket, response) ||
     finished.hasSubscribers ||
+    isMeasured(response) ||
     response.writeHead !== writeHead ||
     response.end !== end ||
     !isUnwatched(request as object, response as object)
@@ -88,6 +89,11 @@ function isExchangedBy(
   response: ServerResponse,
 ): boolean {
   return socket._httpMessage === response && typeof socket.parser === 'object' && socket.parser !== null;
+}
+
+/** Whether a `PerformanceObserver` is told of it, for which it notes when it began. */
+function isMeasured(response: ServerResponse): boolean {
+  return Object.getOwnPropertySymbols(response).some(({ description }) => description === 'ServerResponseStatistics');
 }
 
 /** Of an emitter, what its listeners are: not documented, and much cheaper than to ask for them by name. */

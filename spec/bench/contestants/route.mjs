@@ -1,6 +1,6 @@
 /** This library, as a user of Express has it: a route, a handler, and all that is on by default. */
 import express from 'express';
-import { Struct, WebSocketHandler, websocketRoute } from 'websocket-route';
+import { prepare, Struct, WebSocketHandler, websocketRoute } from 'websocket-route';
 import { announce } from './announce.mjs';
 
 const app = express();
@@ -23,6 +23,13 @@ class Member extends WebSocketHandler {
 
   onClose() {
     members.delete(this);
+  }
+}
+
+class Preparing extends Member {
+  onRead(data) {
+    const message = prepare(data);
+    for (const member of members) member.write(message);
   }
 }
 
@@ -67,6 +74,7 @@ class Sink extends WebSocketHandler {
 
 app.use(websocketRoute('/echo', Echo));
 app.use(websocketRoute('/fanout', Member));
+app.use(websocketRoute('/fanout-prepared', Preparing));
 app.use(websocketRoute('/idle', Idle));
 app.use(websocketRoute('/lines', Lines));
 app.use(websocketRoute('/whole', Whole));

@@ -53,7 +53,7 @@ export const fanoutRows = [
   {
     name: 'fan-out: one message of 32 B to 1,000',
     unit: 'deliveries/s',
-    contestants: CONTESTANTS,
+    contestants: { ...CONTESTANTS, prepared: ['route', '/fanout-prepared'] },
     targets: { ws: 1.4, bun: 0.95 },
     run: (how) => fanout(...how),
   },
