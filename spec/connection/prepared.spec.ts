@@ -37,7 +37,7 @@ describe('a prepared message', () => {
   });
 
   it('is compressed where messages are, unless it should not be', async () => {
-    const text = JSON.stringify(Array.from({ length: 100 }, (_, id) => ({ id })));
+    const text = JSON.stringify(Array.from({ length: 1000 }, (_, id) => ({ id })));
     const message = prepare(text);
     const { client, handler } = await openCompressed();
     handler.write(message);
