@@ -19,14 +19,8 @@ let isPrepared = false;
 export function allocate(size: number): Buffer<ArrayBuffer> {
   if (size >= BULK && !isPrepared) {
     isPrepared = true;
-    dropAtOnce(new ArrayBuffer(LARGEST));
+    // Until V8 collects it, soon, it is among `process.memoryUsage()`.
+    new ArrayBuffer(LARGEST);
   }
   return Buffer.allocUnsafeSlow(size);
-}
-
-/** Not when V8 collects it: until then it would be among `process.memoryUsage()`. */
-function dropAtOnce(memory: ArrayBuffer): void {
-  const { port1 } = new MessageChannel();
-  port1.postMessage(undefined, [memory]);
-  port1.close();
 }
