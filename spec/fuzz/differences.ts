@@ -328,6 +328,21 @@ export const differences: readonly Difference[] = [
     },
   },
   {
+    name: 'a compressed frame of which a part has come',
+    reason: 'ws waits for the whole frame; we inflate what has come, and refuse it when that is too long.',
+    example: frame({ opcode: 2, rsv: 4, payload: deflateRawSync(Buffer.alloc(1000), FLUSHED), mask: NO_KEY }).subarray(
+      0,
+      -1,
+    ),
+    mode: { ...PLAIN, compress: 'by message', limit: 100 },
+    codes: { ours: 1009, ws: undefined },
+    async explains(bytes, outcomes, readers) {
+      if (outcomes.ours.code !== 1009 || outcomes.ws.code !== undefined) return false;
+      const message = await messageApart(bytes, outcomes, readers);
+      return message?.isCompressed === true && !message.isWhole;
+    },
+  },
+  {
     name: 'a message that is too long, and broken as well',
     reason: 'We inflate what has come at once, ws frame by frame: what is found first is said.',
     example: Buffer.concat([
