@@ -32,14 +32,28 @@ function goesByProtocol(request: IncomingMessage): boolean {
   return known;
 }
 
-/** What the getters of a prototype make of a request by such a socket that has nothing else; undefined where they want more. */
+/** What they ask a request for, and its app. */
+const ASKED: ReadonlySet<unknown> = new Set(['secure', 'protocol', 'connection', 'socket', 'app']);
+const SETTING = 'trust proxy fn';
+
+/** What the getters of a prototype make of a request by such a socket; undefined where they ask for anything else. */
 function secureOf(prototype: object, encrypted: boolean): unknown {
   if (!('secure' in prototype)) return encrypted;
-  const socket = { encrypted, remoteAddress: undefined };
-  const app = { get: () => () => false };
-  const members = { socket, connection: socket, app, get: undefined, headers: undefined };
+  let isKnown = true;
+  const get = (setting: unknown): (() => boolean) => {
+    isKnown &&= setting === SETTING;
+    return () => false;
+  };
+  const members: Record<string, unknown> = { socket: { encrypted }, connection: { encrypted }, app: { get } };
+  const request = new Proxy(prototype, {
+    get(_target, name, receiver) {
+      isKnown &&= ASKED.has(name);
+      return typeof name === 'string' && name in members ? members[name] : Reflect.get(prototype, name, receiver);
+    },
+  });
   try {
-    return Reflect.get(Object.create(prototype, Object.getOwnPropertyDescriptors(members)), 'secure');
+    const secure: unknown = Reflect.get(request, 'secure');
+    return isKnown ? secure : undefined;
   } catch {
     return undefined;
   }

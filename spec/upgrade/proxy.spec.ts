@@ -51,6 +51,26 @@ describe.each([
     expect(await ask(inApp(0), FORWARDED)).toBe('false 127.0.0.1');
   });
 
+  type Asked = IncomingMessage & { app: { get(name: string): unknown } };
+  it.each<[what: string, isByTls: (request: Asked) => boolean]>([
+    ['another header', ({ headers }) => headers?.['x-tls'] === 'on'],
+    ['a property of the request', (request) => Reflect.get(request, 'isByTls') === true],
+    ['a setting of the app', ({ app }) => app.get('tls') === 'on'],
+  ])('a getter of the app counts that goes by %s, too', async (_what, isByTls) => {
+    const app = make().set('tls', 'on');
+    Object.defineProperty(app.request, 'secure', {
+      get(this: Asked) {
+        return Reflect.get(this.socket, 'encrypted') === true || isByTls(this);
+      },
+    });
+    app.use((request, _response, next) => {
+      Object.assign(request, { isByTls: true });
+      next();
+    });
+    const wrap = (answer: (request: IncomingMessage) => string) => app.use((req, res) => void res.send(answer(req)));
+    expect(await ask(wrap, { 'X-TLS': 'on' })).toBe('true 127.0.0.1');
+  });
+
   it('of several forwarded hosts the first one counts, the client’s', async () => {
     const headers = { 'X-Forwarded-Host': 'a.example , b.example' };
     expect(await ask(inApp(true), headers)).toBe('false a.example');
