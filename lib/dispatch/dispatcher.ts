@@ -302,8 +302,8 @@ export class Dispatcher implements MessageSink, Outlet {
 
   /**
    * Puts as little behind what is held as completes its unit, if much has arrived: to copy all of that would cost more than to read
-   * it. What may exceed a limit, and what only whole messages are made of, is not looked at in
-   * parts; nor is what is delivered as it arrives.
+   * it. What may exceed a limit, and what only whole messages are made of, is not looked at in parts; nor is what is delivered as it
+   * arrives.
    *
    * @returns where that begins which is not held
    */

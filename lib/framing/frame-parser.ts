@@ -35,7 +35,7 @@ const RSV = 0x70;
 const MASK = 0x80;
 const IN_HEADER = -1;
 /** So much of a chunk is copied at a time. */
-const MAX_COPIED = 32 * 1024;
+const MOST_COPIED = 32 * 1024;
 /** Short texts are cut from one string of so many characters: no more than that is kept for one of them that is. */
 const WINDOW = 1024;
 /**
@@ -152,7 +152,9 @@ export class FrameParser extends HaltingParser {
     const begin = table[0]!;
     // The user keeps binary data: one copy for many small messages costs less than one for each.
     const copy =
-      count > 1 && isBinary(table[2]!) && last - begin <= MAX_COPIED ? copyOf(chunk, begin, last) : undefined;
+      count > 1 && isBinary(table[2]!) && last - begin <= MOST_COPIED
+        ? Buffer.from(chunk.subarray(begin, last))
+        : undefined;
     let window = '';
     let from = 0;
     let to = 0;
@@ -397,12 +399,6 @@ export class FrameParser extends HaltingParser {
 
 function isBinary(first: number): boolean {
   return (first & 0x0f) === Opcode.Binary;
-}
-
-function copyOf(chunk: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  chunk.copy(copy, 0, start, end);
-  return copy;
 }
 
 function maskedHeaderLength(second: number): number {

@@ -28,10 +28,6 @@ const rows = [
   ...deflateRows,
 ].filter(({ name }) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix)));
 
-/**
- * What one contestant did in one round: `value` is what is compared, in the row's unit; `cpu` microseconds of its process for
- * each message, connection or unit, where that is something else.
- */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const shown = (value) =>
   value >= 1000 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toPrecision(3);
@@ -40,6 +36,7 @@ pinLoad();
 console.log(
   `Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0].model}; medians of ${ROUNDS} rounds\n`,
 );
+// Of a round of a contestant `value` is what is compared, in the row's unit; `cpu` is microseconds of its process for each message.
 for (const { name, unit, contestants, run, targets = {} } of rows) {
   const results = new Map(Object.keys(contestants).map((contestant) => [contestant, []]));
   for (let round = 0; round < ROUNDS; round++) {

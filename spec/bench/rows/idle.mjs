@@ -35,30 +35,27 @@ async function idle([server, what, ...args]) {
   return { value: (after[what] - before[what]) / COUNT };
 }
 
+const asked = (what) => ({
+  'websocket-route': ['route', what],
+  ws: ['ws', what],
+  'express-ws': ['express-ws', what],
+  'bare upgraded socket': ['net', what, 'bare'],
+});
+const targets = { 'bare upgraded socket': -1.08 };
+
 export const idleRows = [
   {
     name: 'idle: heap and buffers of a connection, of 10,000',
     unit: 'bytes',
-    contestants: {
-      'websocket-route': ['route', 'used'],
-      ws: ['ws', 'used'],
-      'express-ws': ['express-ws', 'used'],
-      'bare upgraded socket': ['net', 'used', 'bare'],
-      net: ['net', 'used'],
-    },
-    targets: { 'bare upgraded socket': -1.08 },
+    contestants: { ...asked('used'), net: ['net', 'used'] },
+    targets,
     run: idle,
   },
   {
     name: 'idle: resident memory of a connection, of 10,000',
     unit: 'bytes',
-    contestants: {
-      'websocket-route': ['route', 'rss'],
-      ws: ['ws', 'rss'],
-      'express-ws': ['express-ws', 'rss'],
-      bun: ['bun', 'rss'],
-      'bare upgraded socket': ['net', 'rss', 'bare'],
-    },
+    contestants: { ...asked('rss'), bun: ['bun', 'rss'] },
+    targets,
     run: idle,
   },
 ];
