@@ -118,6 +118,15 @@ describe('payloads on their way out', () => {
     }
   });
 
+  it('are framed by their octets, whatever characters they have, where that changes the header', async () => {
+    const { client, handler } = await open();
+    const texts = ['x', 'é', '€', '😀'].flatMap((character) =>
+      [0, 1, 19, 20, 21, 40, 41, 42, 43, 59, 60, 61, 62, 63, 124, 125, 126].map((length) => character.repeat(length)),
+    );
+    for (const text of texts) handler.write(text);
+    for (const text of texts) expect(await client.nextText()).toBe(text);
+  });
+
   it('are taken as they are when they are written, up to 8 KiB', async () => {
     const { client, handler } = await open();
     const mine = Buffer.alloc(8192, 1);
