@@ -10,6 +10,9 @@ const MAX_BUFFERED = 16 * 1024;
 
 /** Whether there is too much on its way to the peer to add an answer to it. */
 export function mustHoldBack(writer: Writer): boolean {
+  if (writer.bufferedAmount <= MAX_BUFFERED) return false;
+  // Of many pings in one chunk: perhaps the kernel was just not asked yet.
+  writer.flush();
   return writer.bufferedAmount > MAX_BUFFERED;
 }
 

@@ -10,32 +10,63 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MEMORY } from '../framing/burst.js';
 
+/** What is read at a time as a rule: as much as Node reads itself, and as may have to wait for a handler. */
+const USUAL = MEMORY.subarray(0, 64 * 1024);
+
 const symbols = new Map(Object.getOwnPropertySymbols(new Socket()).map((symbol) => [symbol.description, symbol]));
 const kBuffer = symbols.get('kBuffer');
 const kBufferCb = symbols.get('kBufferCb');
+const kBufferGen = symbols.get('kBufferGen');
+
+/** What the socket that has just read is to read into next, if that is another. */
+let next: Buffer | undefined;
 
 /**
  * From now on what the socket reads is given to `onRead`, and no `data` is emitted.
  *
  * @param onRead called with the socket as `this`: so many bytes stand in `MEMORY`, until it returns; false ends reading until
- * `socket.resume()`
+ * `socket.resume()`. It calls `readMore` at its end
  * @returns false where that cannot be: nothing has changed then
  */
-export function readTogether(socket: Duplex, onRead: (this: Duplex, length: number) => boolean): boolean {
-  if (kBuffer === undefined || kBufferCb === undefined) return false;
+export function readTogether(
+  socket: Duplex,
+  onRead: (this: Duplex, length: number, buffer: Buffer) => boolean,
+): boolean {
+  if (kBuffer === undefined || kBufferCb === undefined || kBufferGen === undefined) return false;
   // Neither a TLS socket, nor one whose bytes somebody else looks at on their way, nor one that has read already.
   if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return false;
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return false;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
   if (typeof useUserBuffer !== 'function') return false;
-  Reflect.apply(useUserBuffer, handle, [MEMORY]);
-  Reflect.set(socket, kBuffer, MEMORY);
+  Reflect.apply(useUserBuffer, handle, [USUAL]);
+  Reflect.set(socket, kBuffer, USUAL);
   Reflect.set(socket, kBufferCb, onRead);
+  Reflect.set(socket, kBufferGen, takeNext);
   return true;
+}
+
+/**
+ * Who has had as much to say as is read at a time, and is listened to, may say more at once: of large messages several are taken by
+ * one system call.
+ *
+ * @param length so many bytes have been read, into `buffer`
+ */
+export function readMore(socket: Duplex, length: number, buffer: Buffer): void {
+  const wanted = length >= USUAL.length && !socket.isPaused() ? MEMORY : USUAL;
+  if (wanted !== buffer) next = wanted;
+}
+
+/** Node asks for it after each read, and goes on as before where there is none. */
+function takeNext(): Buffer | undefined {
+  const taken = next;
+  next = undefined;
+  return taken;
 }
 
 /** Whether it is such a socket. */
 export function readsTogether(socket: Duplex): boolean {
-  return kBuffer !== undefined && Reflect.get(socket, kBuffer) === MEMORY;
+  if (kBuffer === undefined) return false;
+  const buffer: unknown = Reflect.get(socket, kBuffer);
+  return buffer === USUAL || buffer === MEMORY;
 }

@@ -4,7 +4,7 @@
  */
 import { type Duplex, Readable } from 'node:stream';
 import { lend } from '../framing/burst.js';
-import { readsTogether, readTogether } from './shared-reads.js';
+import { readMore, readsTogether, readTogether } from './shared-reads.js';
 
 export interface SocketListener {
   /** @returns whether more may come now; a stream of the usual kind is paused besides */
@@ -50,8 +50,10 @@ function onData(this: Listened, chunk: Buffer): void {
   this[kListener]?.onData(chunk);
 }
 
-function onShared(this: Listened, length: number): boolean {
-  return this[kListener]?.onData(lend(length)) ?? true;
+function onShared(this: Listened, length: number, buffer: Buffer): boolean {
+  const isMoreWanted = this[kListener]?.onData(lend(length)) ?? true;
+  readMore(this, length, buffer);
+  return isMoreWanted;
 }
 
 function onEnd(this: Listened): void {

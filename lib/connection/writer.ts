@@ -130,13 +130,17 @@ export class Writer implements Flushable {
       return;
     }
     const length = Buffer.byteLength(text);
+    // With an octet for each character it is ASCII, and copied as it is.
+    const encoding = length === text.length ? 'latin1' : 'utf8';
     if (length > MAX_COPIED) {
-      this.binary(opcode, Buffer.from(text));
+      const payload = Buffer.allocUnsafeSlow(length);
+      payload.write(text, encoding);
+      this.binary(opcode, payload);
       return;
     }
     const at = this.open(headerLength(length) + length);
     const { bytes } = this.slab!;
-    bytes.write(text, writeHeader(bytes, at, opcode, length));
+    bytes.write(text, writeHeader(bytes, at, opcode, length), encoding);
   }
 
   /** Room is taken for as many octets as there may be, and what is over is given back: counting them costs as much as writing. */

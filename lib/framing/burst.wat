@@ -1,7 +1,7 @@
-;; What `burst.ts` runs on the memory that all sockets read into. That holds their bytes from 0, and from 65536 on a table of the
+;; What `burst.ts` runs on the memory that all sockets read into. That holds their bytes from 0, and from 524288 on a table of the
 ;; frames that were found, of 16 octets each: start, end, first octet of the header (with 0x100 unless all is ASCII), masking key.
 (module
-  (memory (import "burst" "memory") 2)
+  (memory (import "burst" "memory") 9)
 
   ;; XORs the octets of [at, end) with those of the key, whose lowest is due at `at` (RFC 6455 section 5.3).
   ;; Returns 0 if all that came out is ASCII.
@@ -38,11 +38,11 @@
       (i8x16.bitmask (local.get $seen))))
 
   ;; Looks from `at` on for whole messages of one frame (section 5.2: FIN, no reserved bit, text or binary, masked), unmasks them
-  ;; and notes them in the table: at most `max`, and none from the first on that is anything else, or longer than 65535 octets.
+  ;; and notes them in the table: at most `max`, and none from the first on that is anything else.
   ;; Returns how many.
   (func (export "scan") (param $at i32) (param $end i32) (param $max i32) (result i32)
     (local $count i32) (local $first i32) (local $length i32) (local $start i32) (local $entry i32)
-    (local.set $entry (i32.const 65536))
+    (local.set $entry (i32.const 524288))
     (block $done
       (loop $next
         (br_if $done (i32.ge_s (local.get $count) (local.get $max)))
@@ -54,9 +54,8 @@
         (br_if $done (i32.lt_u (local.get $length) (i32.const 0x80)))
         (local.set $length (i32.and (local.get $length) (i32.const 0x7f)))
         (local.set $start (i32.add (local.get $at) (i32.const 6)))
-        (if (i32.ge_u (local.get $length) (i32.const 126))
+        (if (i32.eq (local.get $length) (i32.const 126))
           (then
-            (br_if $done (i32.eq (local.get $length) (i32.const 127)))
             (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 8)))
             (local.set $length
               (i32.or
@@ -64,6 +63,23 @@
                 (i32.load8_u offset=3 (local.get $at))))
             (br_if $done (i32.lt_u (local.get $length) (i32.const 126)))
             (local.set $start (i32.add (local.get $at) (i32.const 8)))))
+        (if (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0xff))
+          (then
+            (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 14)))
+            ;; What is as long as that is not whole.
+            (br_if $done (i32.load offset=2 align=1 (local.get $at)))
+            (local.set $length
+              (i32.or
+                (i32.or
+                  (i32.shl (i32.load8_u offset=6 (local.get $at)) (i32.const 24))
+                  (i32.shl (i32.load8_u offset=7 (local.get $at)) (i32.const 16)))
+                (i32.or
+                  (i32.shl (i32.load8_u offset=8 (local.get $at)) (i32.const 8))
+                  (i32.load8_u offset=9 (local.get $at)))))
+            (br_if $done (i32.lt_u (local.get $length) (i32.const 65536)))
+            ;; The sum below would overflow.
+            (br_if $done (i32.gt_u (local.get $length) (i32.sub (local.get $end) (local.get $at))))
+            (local.set $start (i32.add (local.get $at) (i32.const 14)))))
         (local.set $at (i32.add (local.get $start) (local.get $length)))
         (br_if $done (i32.gt_s (local.get $at) (local.get $end)))
         (i32.store (local.get $entry) (local.get $start))
@@ -125,5 +141,5 @@
         (local.set $most (i32.sub (local.get $most) (local.get $length)))
         (local.set $at (local.get $stop))
         (br $next)))
-    (i32.store (i32.const 65536) (local.get $to))
+    (i32.store (i32.const 524288) (local.get $to))
     (local.get $at)))

@@ -32,6 +32,14 @@ describe('pings of the peer', () => {
     expect((await client.next()).payload.toString()).toBe('inside');
   });
 
+  it('are each answered, however many come at a time', async () => {
+    const { client } = await open();
+    const count = 4000;
+    client.send(Buffer.concat(Array.from({ length: count }, (_, i) => ping(String(i).padStart(100, '.')))));
+    for (let i = 0; i < count; i++)
+      expect(Number((await client.next()).payload.toString().replace(/^[.]+/, ''))).toBe(i);
+  });
+
   it('are not answered after a close frame of ours', async () => {
     const { client, handler } = await open();
     handler.close();

@@ -1,6 +1,8 @@
 /** The memory that all sockets read into: who reads there, that nobody is given what another one was sent, and what a pause is. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readsTogether, readTogether } from '../../lib/connection/shared-reads.js';
 import { MAX_FRAMES } from '../../lib/framing/burst.js';
 import type { WebSocketHandler } from '../../lib/index.js';
@@ -55,6 +57,49 @@ describe.each([
       );
       expect(own.map((data) => data.length)).toEqual(lengths);
     }
+  });
+});
+
+describe('bulk data', () => {
+  const message = binary(Buffer.alloc(60_000, 1));
+
+  /** How much the next read may take. */
+  function room(socket: Socket): number {
+    const kBuffer = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer')!;
+    return (Reflect.get(socket, kBuffer) as Buffer).length;
+  }
+
+  it('is read more at a time, until there is less of it', async () => {
+    const rooms = new Happenings<number>();
+    const { client, socket } = await open({
+      onRead() {
+        rooms.push(room(socket));
+      },
+    });
+    client.send(Buffer.concat(Array<Buffer>(60).fill(message)));
+    const all = await Promise.all(Array.from({ length: 60 }, () => rooms.next()));
+    expect(all[0]).toBe(64 * 1024);
+    expect(all).toContain(512 * 1024);
+    client.send(text('a little'));
+    await rooms.next();
+    expect(room(socket)).toBe(64 * 1024);
+  });
+
+  it('that has to wait for a handler is read as any other', async () => {
+    const begun = new Happenings<void>();
+    const rooms: number[] = [];
+    const { client, socket } = await open({
+      onRead() {
+        rooms.push(room(socket));
+        if (!rooms.includes(512 * 1024)) return undefined;
+        begun.push();
+        return never;
+      },
+    });
+    client.send(Buffer.concat(Array<Buffer>(60).fill(message)));
+    await begun.next();
+    await nextTurn();
+    expect([room(socket), socket.isPaused()]).toEqual([64 * 1024, true]);
   });
 });
 

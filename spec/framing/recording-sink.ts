@@ -77,10 +77,13 @@ export type Give = (piece: Uint8Array) => Buffer;
 
 export const own: Give = (piece) => Buffer.from(piece);
 
-/** At most 64 KiB. What is kept of it afterwards is seen to be wrong: the next piece takes its place. */
+let used = 0;
+
+/** At most 512 KiB. What is kept of it afterwards is seen to be wrong: the next piece takes its place. */
 export const lent: Give = (piece) => {
-  MEMORY.fill(0xee);
+  MEMORY.fill(0xee, 0, used);
   MEMORY.set(piece);
+  used = piece.length;
   return lend(piece.length);
 };
 
