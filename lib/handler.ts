@@ -297,16 +297,19 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * if (!this.write(chunk)) await this.drained();
    */
   write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS): boolean {
-    const { frame, flush = false, compress = true } = options;
-    if (typeof data === 'string' && frame === undefined) return this.#bound.writeText(data, flush, compress);
+    const { flush = false, compress = true } = options;
+    const frame = options.frame ?? undefined;
+    if (frame === undefined) {
+      if (typeof data === 'string') return this.#bound.writeText(data, flush, compress);
+      if (data instanceof PreparedMessage) return this.#bound.writePrepared(data, flush, compress);
+      return this.#bound.writeBytes(Opcode.Binary, bytesOf(data), flush, compress);
+    }
     if (data instanceof PreparedMessage) {
-      if (frame === undefined) return this.#bound.writePrepared(data, flush, compress);
       throw invalidArgument('write frame', frame, 'a prepared message has one already: pass it to prepare()');
     }
     const bytes = bytesOf(data);
-    const opcode = frame ?? Opcode.Binary;
-    checkFrame(opcode, bytes);
-    return this.#bound.writeBytes(opcode, bytes, flush, compress);
+    checkFrame(frame, bytes);
+    return this.#bound.writeBytes(frame, bytes, flush, compress);
   }
 
   /**

@@ -157,7 +157,7 @@ export class Writer implements Flushable {
 
   /** A payload over `MAX_COPIED` must stay as it is until it is flushed, as with Node's streams. */
   binary(opcode: number, payload: Uint8Array): void {
-    const length = payload.byteLength;
+    const { length } = payload;
     if (length <= MAX_COPIED) {
       const at = this.open(headerLength(length) + length);
       const { bytes } = this.slab!;

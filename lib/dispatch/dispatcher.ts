@@ -177,13 +177,13 @@ export class Dispatcher implements MessageSink, Outlet {
 
   // What the parser calls.
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void {
     if (this.muted) return;
     this.messages++;
     if (this.reader === entireReader && !this.paused && end - start <= this.limit && !this.held?.length) {
       // What most messages are, by the shortest way: the same as below.
       this.overflowing = false;
-      this.consumer.onUnit(text ?? this.take(kind, bytes, start, end));
+      this.consumer.onUnit(unit ?? this.take(kind, bytes, start, end));
       return;
     }
     this.untouched = true;

@@ -29,6 +29,7 @@ import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
 import type { InflatingSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
+import { viewOf } from './view.js';
 
 const FIN = 0x80;
 const RSV = 0x70;
@@ -155,6 +156,8 @@ export class FrameParser extends HaltingParser {
       count > 1 && isBinary(table[2]!) && last - begin <= MOST_COPIED
         ? Buffer.from(chunk.subarray(begin, last))
         : undefined;
+    const memory = copy?.buffer;
+    const offset = (copy?.byteOffset ?? 0) - begin;
     let window = '';
     let from = 0;
     let to = 0;
@@ -163,8 +166,11 @@ export class FrameParser extends HaltingParser {
       const stop = table[entry + 1]!;
       const first = table[entry + 2]!;
       if (isBinary(first)) {
-        if (copy === undefined) this.messages.message(Opcode.Binary, chunk, start, stop);
-        else this.messages.message(Opcode.Binary, copy, start - begin, stop - begin);
+        if (copy === undefined || memory === undefined) this.messages.message(Opcode.Binary, chunk, start, stop);
+        else {
+          const unit = viewOf(memory, offset + start, stop - start);
+          this.messages.message(Opcode.Binary, copy, start - begin, stop - begin, unit);
+        }
       } else if ((first & NOT_ASCII) !== 0) {
         this.readText(chunk, start, stop);
       } else {

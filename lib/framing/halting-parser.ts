@@ -32,8 +32,10 @@ export abstract class HaltingParser implements Parser {
   }
 
   get pinned(): number {
-    const { rest, late = [] } = this;
-    return late.reduce((sum, chunk) => sum + chunk.buffer.byteLength, rest?.buffer.byteLength ?? 0);
+    const { rest, late } = this;
+    let sum = rest === undefined ? 0 : rest.buffer.byteLength;
+    if (late !== undefined) for (const chunk of late) sum += chunk.buffer.byteLength;
+    return sum;
   }
 
   /** Whether what was found before is not delivered yet. */

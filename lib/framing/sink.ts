@@ -10,9 +10,9 @@ export interface MessageSink {
   /**
    * A whole message that stood in one frame and one chunk. Text is valid UTF-8.
    *
-   * @param text the same, decoded, where that is known already
+   * @param unit the same as the user gets it, where that is made already: the text decoded, or a view of bytes that are not lent
    */
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void;
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void;
   /** A frame of any other message begins, `length` bytes long: the place to refuse it before anything is buffered. */
   frame(kind: MessageKind, length: number): void;
   /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character; its bytes must not be kept. */

@@ -6,7 +6,7 @@ import { invalidArgument } from '../errors.js';
  * was transferred to somebody else.
  */
 export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value.byteLength === 0 && isGone(value) ? undefined : value;
+  if (value instanceof Uint8Array) return value.length === 0 && isGone(value) ? undefined : value;
   if (ArrayBuffer.isView(value)) {
     return isTransferred(value.buffer) ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }

@@ -20,8 +20,9 @@ export class RecordingSink implements MessageSink, ControlSink {
   /** Called after each event that reaches a user. */
   afterwards: (name: Happened[0]) => void = () => {};
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
-    if (text !== undefined && text !== bytes.toString('utf8', start, end)) throw new Error('the text is another one');
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void {
+    if (unit !== undefined && unit.toString() !== bytes.toString('utf8', start, end))
+      throw new Error('it is another one');
     if (start < end) this.add(kind, bytes.toString('latin1', start, end));
     this.happened.push(['end', kind]);
     this.afterwards('end');
