@@ -485,7 +485,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
   get isSecure(): boolean {
-    return this.#bound.isSecure;
+    return this.#bound.terms.isSecure;
   }
 
   /** The protocol version of the handshake: 13 (RFC 6455), 8 (a draft of the same), or 0 (draft-76). */
@@ -495,7 +495,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /** The subprotocol that was agreed on, or an empty string. */
   get subprotocol(): string {
-    return this.#bound.subprotocol;
+    return this.#bound.terms.subprotocol;
   }
 
   /**
@@ -505,7 +505,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * this.extensions; // 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
    */
   get extensions(): string {
-    return this.#bound.extensions;
+    return this.#bound.terms.extensions;
   }
 
   get #bound(): Connection {

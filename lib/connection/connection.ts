@@ -54,6 +54,18 @@ import { Writer, type WriterOwner, withoutMore } from './writer.js';
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;
 
+/** What the handshake has settled. Nearly all connections of a server have the same. */
+export interface Terms {
+  readonly version: Version;
+  readonly isSecure: boolean;
+  /** '' for none. */
+  readonly subprotocol: string;
+  /** The value of `Sec-WebSocket-Extensions`; '' for none. */
+  readonly extensions: string;
+}
+
+const PLAIN: Terms = { version: 13, isSecure: false, subprotocol: '', extensions: '' };
+
 /** What most connections never need, or only in the end: one that is idle has no room for it. */
 class Rare {
   /** The peer has sent FIN: what came before it is delivered first. */
@@ -77,11 +89,7 @@ export class Connection
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
-  version: Version = 13;
-  isSecure = false;
-  subprotocol = '';
-  /** The value of `Sec-WebSocket-Extensions` that was agreed on; '' for none. */
-  extensions = '';
+  terms: Terms = PLAIN;
   heldBytes = 0;
   /** Messages that the handler wrote. */
   messagesSent = 0;
@@ -391,6 +399,10 @@ export class Connection
 
   get bytesSent(): number {
     return bytesSent(this.socket);
+  }
+
+  get version(): Version {
+    return this.terms.version;
   }
 
   get server(): unknown {

@@ -11,14 +11,20 @@ import type { ControlSink, MessageSink, Parser } from './sink.js';
 const MAX_LATE = 16 * 1024;
 const MAX_LATE_CHUNKS = 16;
 
+/** What is kept of a parser that is halted: most never are. */
+class Kept {
+  /** Of the chunk at hand. */
+  rest: Buffer | undefined = undefined;
+  /** What has come since. */
+  readonly late: Buffer[] = [];
+  lateBytes = 0;
+  mistake: unknown = undefined;
+}
+
 export abstract class HaltingParser implements Parser {
   halted = false;
   protected stopped = false;
-  private rest: Buffer | undefined = undefined;
-  /** What has come since. */
-  private late: Buffer[] | undefined = undefined;
-  private lateBytes = 0;
-  private mistake: unknown = undefined;
+  private kept: Kept | undefined = undefined;
   protected readonly messages: MessageSink;
   protected readonly controls: ControlSink;
 
@@ -28,14 +34,14 @@ export abstract class HaltingParser implements Parser {
   }
 
   get isFull(): boolean {
-    return this.late !== undefined && (this.lateBytes >= MAX_LATE || this.late.length >= MAX_LATE_CHUNKS);
+    const { kept } = this;
+    return kept !== undefined && (kept.lateBytes >= MAX_LATE || kept.late.length >= MAX_LATE_CHUNKS);
   }
 
   get pinned(): number {
-    const { rest, late } = this;
-    let sum = rest === undefined ? 0 : rest.buffer.byteLength;
-    if (late !== undefined) for (const chunk of late) sum += chunk.buffer.byteLength;
-    return sum;
+    const { kept } = this;
+    if (kept === undefined) return 0;
+    return kept.late.reduce((sum, chunk) => sum + chunk.buffer.byteLength, kept.rest?.buffer.byteLength ?? 0);
   }
 
   /** Whether what was found before is not delivered yet. */
@@ -49,16 +55,16 @@ export abstract class HaltingParser implements Parser {
   feed(chunk: Buffer): void {
     if (this.stopped) return;
     if (this.halted) {
-      this.late ??= [];
-      this.late.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
-      this.lateBytes += chunk.length;
+      const kept = this.keeping();
+      kept.late.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
+      kept.lateBytes += chunk.length;
       return;
     }
     try {
       this.run(chunk);
     } catch (error) {
       if (!this.isBehind) throw error;
-      this.mistake = error;
+      this.keeping().mistake = error;
     }
   }
 
@@ -68,25 +74,27 @@ export abstract class HaltingParser implements Parser {
 
   resume(): void {
     this.halted = false;
-    if (this.mistake !== undefined) throw this.mistake;
-    const { rest, late } = this;
-    this.rest = undefined;
-    this.late = undefined;
-    this.lateBytes = 0;
-    if (rest !== undefined) this.feed(rest);
+    const { kept } = this;
+    if (kept === undefined) return;
+    if (kept.mistake !== undefined) throw kept.mistake;
+    this.kept = undefined;
+    if (kept.rest !== undefined) this.feed(kept.rest);
     // Halted again on the way, they are late once more.
-    if (late !== undefined) for (const chunk of late) this.feed(chunk);
+    for (const chunk of kept.late) this.feed(chunk);
   }
 
   stop(): void {
     this.stopped = true;
-    this.rest = undefined;
-    this.late = undefined;
-    this.mistake = undefined;
+    this.kept = undefined;
   }
 
   protected keep(chunk: Buffer, at: number): void {
-    this.rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
+    this.keeping().rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
+  }
+
+  private keeping(): Kept {
+    this.kept ??= new Kept();
+    return this.kept;
   }
 }
 

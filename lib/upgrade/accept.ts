@@ -7,7 +7,7 @@
  * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Connection } from '../connection/connection.js';
+import { Connection, type Terms } from '../connection/connection.js';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
 import { report } from '../connection/report.js';
 import { bind, WebSocketHandler } from '../handler.js';
@@ -131,11 +131,14 @@ class Handshake {
     }
     const handler = new plan.Handler();
     const connection = new Connection(request.socket, handler, settingsFor(plan, handler));
-    connection.version = asked.version;
-    connection.isSecure = secure;
-    connection.subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
     const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
-    connection.extensions = deflate?.header ?? '';
+    const subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
+    connection.terms = shared({
+      version: asked.version,
+      isSecure: secure,
+      subprotocol,
+      extensions: deflate?.header ?? '',
+    });
     bind(handler, connection);
 
     const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
@@ -147,7 +150,7 @@ class Handshake {
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-    if (typeof chosen === 'string') connection.subprotocol = chosen;
+    if (typeof chosen === 'string') connection.terms = shared({ ...connection.terms, subprotocol: chosen });
     if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
     return undefined;
@@ -167,7 +170,8 @@ class Handshake {
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
     this.isSwitching = true;
     this.atWork?.switching();
-    const { subprotocol, extensions, isSecure: secure, hooks } = connection;
+    const { hooks, terms } = connection;
+    const { subprotocol, extensions, isSecure: secure } = terms;
     const { route, tally } = this.plan.settings;
     tally.counts.accepted++;
     publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
@@ -185,6 +189,19 @@ class Handshake {
       this.atWork?.over();
     });
   }
+}
+
+let latest: Terms | undefined;
+
+/** The terms of the latest connection, where these are the same: one object for very many. */
+function shared(terms: Terms): Terms {
+  const isSame =
+    latest?.version === terms.version &&
+    latest.isSecure === terms.isSecure &&
+    latest.subprotocol === terms.subprotocol &&
+    latest.extensions === terms.extensions;
+  if (latest === undefined || !isSame) latest = terms;
+  return latest;
 }
 
 function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
