@@ -37,7 +37,8 @@ console.log(
   `Node ${process.version}, Linux ${release()}, ${cpus().length} × ${cpus()[0].model}; medians of ${ROUNDS} rounds\n`,
 );
 // Of a round of a contestant `value` is what is compared, in the row's unit; `cpu` is microseconds of its process for each message.
-for (const { name, unit, contestants, run, targets = {} } of rows) {
+// `subject` is whom the targets are about; `limit` is a bound on its value itself.
+for (const { name, unit, contestants, run, targets = {}, subject = 'websocket-route', limit } of rows) {
   const results = new Map(Object.keys(contestants).map((contestant) => [contestant, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [contestant, how] of Object.entries(contestants)) results.get(contestant).push(await run(how));
@@ -49,13 +50,14 @@ for (const { name, unit, contestants, run, targets = {} } of rows) {
     const cpu = all[0].cpu === undefined ? '' : ` (${shown(median(all.map((one) => one.cpu)))} µs)`;
     return `${contestant} ${shown(values[contestant])}${cpu}`;
   });
-  const ours = values['websocket-route'];
+  const ours = values[subject];
   const ratios = Object.entries(targets).map(([contestant, target]) => {
     // Of what is to be small the bound is an upper one, and given as negative.
     const ratio = ours / values[contestant];
     const isMet = target > 0 ? ratio >= target : ratio <= -target;
     return `${ratio.toPrecision(3)} of ${contestant} (${target > 0 ? 'at least' : 'at most'} ${Math.abs(target)}${isMet ? '' : ', MISSED'})`;
   });
+  if (limit !== undefined) ratios.push(`at most ${limit}${ours <= limit ? '' : ', MISSED'}`);
   console.log(`| ${name} | ${unit} | ${cells.join(' | ')} | ${ratios.join('; ')} |`);
 }
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * What Node's sockets can do: the handshake is answered, and then the same bytes go back, without framing, or nowhere. Under
- * `/bare` an upgraded socket of `http` with one listener.
+ * What Node's sockets can do: the handshake is answered, and then the same bytes go back, without framing, or to all, or nowhere.
+ * As `bare` an upgraded socket of `http` with one listener.
  */
 import { createHash } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
@@ -23,6 +23,7 @@ if (process.argv[2] === 'bare') {
   });
   announce(server.listen(0, '127.0.0.1'));
 } else {
+  const members = new Set();
   const server = createServer((socket) => {
     socket.setNoDelay(true);
     socket.on('error', () => {});
@@ -35,6 +36,11 @@ if (process.argv[2] === 'bare') {
         socket.on('data', (chunk) => {
           bytes += chunk.length;
           if (chunk[chunk.length - 1] === 0xff) socket.write(String(bytes));
+        });
+      } else if (path === '/fanout') {
+        members.add(socket);
+        socket.on('data', (chunk) => {
+          for (const member of members) member.write(chunk);
         });
       } else socket.on('data', (chunk) => socket.write(chunk));
     });

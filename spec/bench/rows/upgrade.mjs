@@ -20,7 +20,7 @@ export const upgradeRows = [
   {
     name: 'upgrade: through Express with one route',
     unit: 'µs of CPU',
-    contestants: { 'websocket-route': 'route', ws: 'ws', 'express-ws': 'express-ws', bun: 'bun' },
+    contestants: { 'websocket-route': 'route', ws: 'ws', 'express-ws': 'express-ws', bun: 'bun', 'by hand': 'by-hand' },
     targets: { 'express-ws': -0.75, ws: -1.3 },
     run: upgrades,
   },
