@@ -1,5 +1,6 @@
 import { FrameParser } from '../../lib/framing/frame-parser.js';
-import { more, text } from '../support/frames.js';
+import { lent } from '../framing/recording-sink.js';
+import { binary, more, text } from '../support/frames.js';
 import { CUTS, Dispatching, EntireMessage, type Reactions } from './dispatching.js';
 
 const toEntire: Reactions = {
@@ -99,6 +100,25 @@ describe('null', () => {
 
   it('takes text and binary data in turn', () => {
     expect(new Dispatching(null).message('a').message(Buffer.from('b')).units).toEqual(['a', Buffer.from('b')]);
+  });
+
+  it.each([
+    ['text', 'é€😀x'.repeat(20_000)],
+    ['binary data', Buffer.alloc(200_000, 'abcdefg')],
+  ])('delivers %s that comes in bulk by 64 KiB, and no part of a character', (_kind, data) => {
+    const one = new Dispatching(null);
+    const chunk = typeof data === 'string' ? text(data) : binary(data);
+    new FrameParser(one.dispatcher, { ping() {}, pong() {}, closed() {} }).feed(lent(chunk));
+    const sizes = one.units.map((unit) => Buffer.byteLength(unit as string | Buffer));
+    expect(sizes.length).toBe(4);
+    for (const size of sizes.slice(0, -1)) expect([0, 1, 2, 3]).toContain(65_536 - size);
+    expect(Buffer.concat(one.units.map((unit) => Buffer.from(unit as string)))).toEqual(Buffer.from(data as string));
+  });
+
+  it('gives what is left of it to the delimiter that its user sets', () => {
+    const one = new Dispatching(null, { bufferSize: 1 << 20 }, toEntire);
+    new FrameParser(one.dispatcher, { ping() {}, pong() {}, closed() {} }).feed(lent(binary(Buffer.alloc(200_000, 1))));
+    expect(one.units.map((unit) => (unit as Buffer).length)).toEqual([65_536, 200_000 - 65_536]);
   });
 });
 
