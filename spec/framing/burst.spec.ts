@@ -99,6 +99,28 @@ it('finds more messages in a chunk than its table has room for', () => {
   expect(sink.happened).toEqual(Array.from({ length: count }, () => ['end', 1]));
 });
 
+it.each([2n ** 31n, 2n ** 32n - 1n, 2n ** 32n - 70_000n, 2n ** 32n + 65_536n, 2n ** 33n + 70_000n])(
+  'does not take the beginning of a frame of %d bytes for all of it',
+  (length) => {
+    // A masking key of zeros.
+    const header = Buffer.alloc(14);
+    header.writeUInt16BE(0x82ff, 0);
+    header.writeBigUInt64BE(length, 2);
+    const sink = new RecordingSink();
+    new FrameParser(sink, sink).feed(lent(Buffer.concat([header, Buffer.alloc(100_000, 'x')])));
+    expect(sink.announced).toEqual([Number(length)]);
+    expect(sink.happened).toEqual([['data', 2, 'x'.repeat(100_000)]]);
+  },
+);
+
+it('takes a message of 64 KiB and more that lies whole in a chunk', () => {
+  const messages = [65_535, 65_536, 65_537, 200_000].map((length) => binary(Buffer.alloc(length, 'x')));
+  const sink = new RecordingSink();
+  new FrameParser(sink, sink).feed(lent(Buffer.concat(messages)));
+  expect(sink.announced).toEqual([]);
+  expect(sink.happened.filter(([name]) => name === 'end')).toHaveLength(4);
+});
+
 it('gives the user of binary messages memory that nobody writes to again', () => {
   const kept: Buffer[] = [];
   const sink = new RecordingSink();
