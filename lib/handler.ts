@@ -297,8 +297,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * if (!this.write(chunk)) await this.drained();
    */
   write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS): boolean {
-    const { flush = false, compress = true } = options;
-    const frame = options.frame ?? undefined;
+    const { frame, flush = false, compress = true } = options;
     if (frame === undefined) {
       if (typeof data === 'string') return this.#bound.writeText(data, flush, compress);
       if (data instanceof PreparedMessage) return this.#bound.writePrepared(data, flush, compress);
@@ -308,8 +307,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       throw invalidArgument('write frame', frame, 'a prepared message has one already: pass it to prepare()');
     }
     const bytes = bytesOf(data);
-    checkFrame(frame, bytes);
-    return this.#bound.writeBytes(frame, bytes, flush, compress);
+    const opcode = frame ?? Opcode.Binary;
+    checkFrame(opcode, bytes);
+    return this.#bound.writeBytes(opcode, bytes, flush, compress);
   }
 
   /**

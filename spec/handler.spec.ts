@@ -117,8 +117,8 @@ describe('write', () => {
 
   it('refuses a string together with a frame opcode', async () => {
     const { handler } = await open();
-    for (const opcode of Object.values(Opcode)) {
-      expect(() => handler.write('text', { frame: opcode })).toThrow(/with a frame opcode it must be bytes/);
+    for (const opcode of [...Object.values(Opcode), null]) {
+      expect(() => handler.write('text', { frame: opcode as Opcode })).toThrow(/with a frame opcode it must be bytes/);
     }
   });
 
