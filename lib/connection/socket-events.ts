@@ -33,17 +33,8 @@ export function listen(socket: Listened, listener: SocketListener): void {
   // Also where it is never called: it makes the stream flow.
   socket.on('data', onData);
   readTogether(socket, onShared);
-  removeIdleListener(socket);
   socket.on('end', onEnd);
   socket.on('close', onClose);
-}
-
-/** Node's own listener sees to sockets that may not stay half open. For those that may it does nothing, and two are an array. */
-function removeIdleListener(socket: Duplex): void {
-  if (!socket.allowHalfOpen) return;
-  for (const listener of socket.listeners('end')) {
-    if (listener.name === 'onReadableStreamEnd') socket.removeListener('end', listener as () => void);
-  }
 }
 
 /**

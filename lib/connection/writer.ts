@@ -13,6 +13,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
+import { viewOf } from '../framing/view.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
 import { untaken } from './progress.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from './slab.js';
@@ -354,7 +355,7 @@ export class Writer implements Flushable {
   private refer(payload: Uint8Array): void {
     this.seal();
     // What leaves with this turn pins its chunk no longer than that, and a copy would cost as much as reading it did.
-    const entry = this.mustWait ? withoutMore(payload) : viewOf(payload);
+    const entry = this.mustWait ? withoutMore(payload) : viewOf(payload.buffer, payload.byteOffset, payload.byteLength);
     this.push(entry);
     this.announced ??= new Map();
     this.announced.set(entry, entry.length);
@@ -454,15 +455,11 @@ export class Writer implements Flushable {
   }
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
 /** For what waits: a copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */
 export function withoutMore(payload: Uint8Array): Buffer {
-  const { buffer, byteLength } = payload;
+  const { buffer, byteOffset, byteLength } = payload;
   // Of a message that many share one copy for each would be worse: they are given all of their memory.
-  if (byteLength * 2 > buffer.byteLength) return viewOf(payload);
+  if (byteLength * 2 > buffer.byteLength) return viewOf(buffer, byteOffset, byteLength);
   const copy = Buffer.allocUnsafeSlow(byteLength);
   copy.set(payload);
   return copy;

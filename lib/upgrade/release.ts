@@ -7,7 +7,7 @@
  *  - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
  *
  * The names are the same on Node 20 to 26, and a spec holds it on each. On a runtime where they are not found they stay where
- * they are. A socket from the `upgrade` event has been released by Node already; then nothing is found, and nothing done.
+ * they are. A socket from the `upgrade` event has been released by Node already; then nothing of the server's is found.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -15,6 +15,8 @@ import type { Socket } from 'node:net';
 const LISTENERS: readonly (readonly [event: string, name: string])[] = [
   ['data', 'bound socketOnData'],
   ['end', 'bound socketOnEnd'],
+  // Of every socket: for one that may stay half open, as these do, it does nothing but take its place.
+  ['end', 'onReadableStreamEnd'],
   ['drain', 'bound socketOnDrain'],
   ['error', 'socketOnError'],
   ['timeout', 'socketOnTimeout'],
