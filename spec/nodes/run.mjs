@@ -1,6 +1,6 @@
 /**
- * Runs the specs of what depends on the inside of Node (its HTTP server, zlib, how sockets read) on every supported version of Node. The versions come from the npm
- * registry, into `.cache/nodes`, the first time.
+ * Runs the specs of what depends on the inside of Node (its HTTP server, zlib, how sockets read) on every supported version of
+ * it. The versions come from the npm registry, into `.cache/nodes`, the first time.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';

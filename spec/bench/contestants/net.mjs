@@ -2,17 +2,10 @@
  * What Node's sockets can do: the handshake is answered, and then the same bytes go back, without framing, or to all, or nowhere.
  * As `bare` an upgraded socket of `http` with one listener.
  */
-import { createHash } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { announce } from './announce.mjs';
-
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-const answer = (key) =>
-  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ' +
-  `${createHash('sha1')
-    .update(key + GUID)
-    .digest('base64')}\r\n\r\n`;
+import { answer } from './answer.mjs';
 
 if (process.argv[2] === 'bare') {
   const server = createHttpServer();

@@ -32,7 +32,7 @@ async function fanout(server, path, speakers = 1) {
       }
     };
   }
-  const gc = server === 'route' || server === 'ws';
+  const gc = server !== 'bun';
   if (gc) await contestant.ask('watch');
   for (let i = 0; i < speakers; i++) send();
   await later(WARM_UP);
