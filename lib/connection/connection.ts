@@ -64,8 +64,6 @@ export interface Terms {
   readonly extensions: string;
 }
 
-const PLAIN: Terms = { version: 13, isSecure: false, subprotocol: '', extensions: '' };
-
 /** What most connections never need, or only in the end: one that is idle has no room for it. */
 class Rare {
   /** The peer has sent FIN: what came before it is delivered first. */
@@ -89,7 +87,7 @@ export class Connection
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
-  terms: Terms = PLAIN;
+  terms: Terms;
   heldBytes = 0;
   /** Messages that the handler wrote. */
   messagesSent = 0;
@@ -107,10 +105,11 @@ export class Connection
   private pingAnswers: PingAnswers | undefined = undefined;
   private rare: Rare | undefined = undefined;
 
-  constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings) {
+  constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings, terms: Terms) {
     this.socket = socket;
     this.hooks = hooks;
     this.settings = settings;
+    this.terms = terms;
     this.writer = new Writer(socket, this);
     this.intake = new Intake(this);
   }

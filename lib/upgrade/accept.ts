@@ -130,15 +130,15 @@ class Handshake {
       return refuse(403, 'origin', originRefusalText(asked.origin ?? '', host));
     }
     const handler = new plan.Handler();
-    const connection = new Connection(request.socket, handler, settingsFor(plan, handler));
+    const settings = settingsFor(plan, handler);
     const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
-    const subprotocol = plan.chooseSubprotocol(asked.subprotocols, request) ?? '';
-    connection.terms = shared({
+    const terms = shared({
       version: asked.version,
       isSecure: secure,
-      subprotocol,
+      subprotocol: plan.chooseSubprotocol(asked.subprotocols, request) ?? '',
       extensions: deflate?.header ?? '',
     });
+    const connection = new Connection(request.socket, handler, settings, terms);
     bind(handler, connection);
 
     const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
@@ -150,7 +150,7 @@ class Handshake {
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-    if (typeof chosen === 'string') connection.terms = shared({ ...connection.terms, subprotocol: chosen });
+    if (typeof chosen === 'string') connection.terms = shared({ ...terms, subprotocol: chosen });
     if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
     this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
     return undefined;
