@@ -30,9 +30,13 @@ export function listen(socket: Listened, listener: SocketListener): void {
   // Before anybody else may be called, who might reset it: at no time is there nobody to hear of that.
   socket.on('error', onError);
   socket.pause();
+  // After FIN Node ends a TLS socket by itself, and what waits here for a peer that is behind would be lost.
+  socket.allowHalfOpen = true;
+  // A middleware may listen, too: then all hear each chunk.
+  const isTapped = socket.listenerCount('data') > 0;
   // Also where it is never called: it makes the stream flow.
   socket.on('data', onData);
-  readTogether(socket, onShared);
+  if (!isTapped) readTogether(socket, onShared);
   socket.on('end', onEnd);
   socket.on('close', onClose);
 }

@@ -87,8 +87,6 @@ export class Writer implements Flushable {
     // Any other stream may keep what it was given.
     this.copies = !(socket instanceof Socket);
     this.owner = owner;
-    // After the peer's FIN Node ends a TLS socket by itself, and what waits here for a peer that is behind would be lost.
-    socket.allowHalfOpen = true;
   }
 
   /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */

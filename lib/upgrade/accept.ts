@@ -20,13 +20,14 @@ import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './handshake.js';
 import { checkResponseHeaders } from './headers.js';
-import { headOf, takeBytes } from './heads.js';
 import { originRefusalText } from './origins.js';
+import { PendingSocket, pendingSocketOf } from './pending-socket.js';
 import { type Plan, settingsFor } from './plan.js';
 import { hostOf, isSecure } from './proxy.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
-import { isPipelined, releaseFromServer } from './release.js';
+import { isPipelined, releaseFromServer, takeFromParser } from './release.js';
 import { sendRefusal, sendSwitchingProtocols } from './respond.js';
+import { takeBytes } from './take-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
 /** Seconds: it is busy, perhaps, and not gone. */
@@ -76,7 +77,6 @@ class Handshake {
   private readonly plan: Plan;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
-  private readonly deadline: Deadline;
   /** The 101 is on its way. */
   private isSwitching = false;
   private atWork: HandshakeAtWork | undefined = undefined;
@@ -85,13 +85,15 @@ class Handshake {
     this.plan = plan;
     this.request = request;
     this.response = response;
-    this.deadline = new Deadline(request.socket, plan.handshakeTimeout);
   }
 
   async run(args: readonly unknown[]): Promise<PlainRefusal | undefined> {
     const { plan, request } = this;
     const asked = negotiate(request, { allowOldHandshake: plan.allowOldHandshake });
     if ('status' in asked) return asked;
+    const turn = whenNext(this.response);
+    if (turn !== undefined) await turn;
+    if (isPipelined(request)) return refusePipelined();
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const leave = plan.admission?.enter(request);
@@ -119,9 +121,9 @@ class Handshake {
   }
 
   private async answer(asked: Accepting, args: readonly unknown[]): Promise<PlainRefusal | undefined> {
-    const { plan, request, deadline } = this;
-    const head = headOf(request);
-    if (asked.version === 0 && head === undefined) {
+    const { plan, request } = this;
+    const deadline = new Deadline(request.socket, plan.handshakeTimeout);
+    if (asked.version === 0 && pendingSocketOf(request.socket) === undefined) {
       return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', UPGRADE_REQUIRED);
     }
     const secure = isSecure(request);
@@ -143,16 +145,14 @@ class Handshake {
 
     const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
     if (!Array.isArray(own)) return own;
-    if (isPipelined(request)) {
-      return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
-    }
+    if (isPipelined(request)) return refusePipelined();
     // The server may have begun to drain in the meantime, too.
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
     if (typeof chosen === 'string') connection.terms = shared({ ...terms, subprotocol: chosen });
     if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
-    this.switchProtocols(asked, connection, host, head ?? NOTHING, own, args);
+    this.switchProtocols(asked, connection, host, own, args);
     return undefined;
   }
 
@@ -160,7 +160,6 @@ class Handshake {
     asked: Accepting,
     connection: Connection,
     host: string | undefined,
-    head: Buffer,
     own: CheckedHeaders,
     args: readonly unknown[],
   ): void {
@@ -179,16 +178,38 @@ class Handshake {
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
         : switchingHeaders(asked.accept, subprotocol, extensions);
+    let pending = pendingSocketOf(socket);
+    if (pending === undefined) {
+      takeFromParser(socket);
+      pending = new PendingSocket(socket, NOTHING);
+    }
+    pending.response = response;
     sendSwitchingProtocols(response, own, protocolHeaders, () => {
-      // Gone: then the server may have the socket back, its error with it. Or the client has not waited for the 101.
+      // Gone: then the server may have the socket back, its error with it.
       if (socket.destroyed) return;
-      if (isPipelined(request)) return void socket.destroy();
       releaseFromServer(socket);
+      const head = pending.release();
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
       else open(request, connection, args, head);
       this.atWork?.over();
     });
   }
+}
+
+/**
+ * Requests that were pipelined before this one are answered first. However many handshakes stand in line on a connection, at
+ * most one of them is at work.
+ *
+ * @returns undefined where it is this one's turn
+ */
+function whenNext(response: ServerResponse): Promise<void> | undefined {
+  // Node gives the socket to the response whose turn it is, and says so.
+  if (response.socket !== null) return undefined;
+  return new Promise((resolve) => response.once('socket', () => resolve()));
+}
+
+function refusePipelined(): PlainRefusal {
+  return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
 }
 
 let latest: Terms | undefined;

@@ -10,18 +10,19 @@
  * they are. A socket from the `upgrade` event has been released by Node already; then nothing of the server's is found.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
-const LISTENERS: readonly (readonly [event: string, name: string])[] = [
+const READ_LISTENERS: readonly (readonly [event: string, name: string])[] = [
   ['data', 'bound socketOnData'],
   ['end', 'bound socketOnEnd'],
+];
+const LISTENERS: typeof READ_LISTENERS = [
+  ...READ_LISTENERS,
   // Of every socket: for one that may stay half open, as these do, it does nothing but take its place.
   ['end', 'onReadableStreamEnd'],
   ['drain', 'bound socketOnDrain'],
   ['error', 'socketOnError'],
   ['timeout', 'socketOnTimeout'],
-];
-const FLOW_LISTENERS: typeof LISTENERS = [
   ['pause', 'onSocketPause'],
   ['resume', 'onSocketResume'],
 ];
@@ -34,44 +35,36 @@ const CLOSE_LISTENER = 'bound socketOnClose';
 export function isPipelined(request: IncomingMessage): boolean {
   const parser: unknown = Reflect.get(request.socket, 'parser');
   const latest: unknown = typeof parser === 'object' && parser !== null && Reflect.get(parser, 'incoming');
-  return typeof latest === 'object' && latest !== null && latest !== request;
+  // Not by the request itself: a middleware may have wrapped it.
+  return typeof latest === 'object' && latest !== null && Reflect.get(latest, 'rawHeaders') !== request.rawHeaders;
 }
 
 /**
- * Keeps from the server's parser what arrives after the 101 is written and before it has finished. By TCP nothing does; by TLS
- * the client may have the 101 before, and have answered it: the server would answer that with `400 Bad Request`.
+ * Keeps what arrives from now on from the server's parser, which would drop it without a word: it has been told of an upgrade. What
+ * else the server does for the socket it goes on doing.
+ *
+ * `socket.pause()` would not do: the parser reads from the handle itself, below the stream. Node gives the handle back to the
+ * stream when somebody listens to the socket's `data`, as `PendingSocket` is about to do.
  */
-export function holdBack(socket: Socket): void {
-  // They would stop and start the handle itself, which nobody would do any more after the release.
-  removeListeners(socket, FLOW_LISTENERS);
-  socket.pause();
+export function takeFromParser(socket: Duplex): void {
+  removeListeners(socket, READ_LISTENERS);
 }
 
-export function releaseFromServer(socket: Socket): void {
+/** @param socket any duplex stream: Node's server takes each that it is given by its `connection` event */
+export function releaseFromServer(socket: Duplex): void {
   const forget = socket.listeners('close').find((listener) => listener.name === CLOSE_LISTENER);
   if (forget !== undefined) {
     socket.removeListener('close', forget as () => void);
     // The parser must let go of the handle before its own listeners leave, or the stream would never be read again.
-    withoutStack(() => forget.call(socket));
+    forget.call(socket);
   }
   removeListeners(socket, LISTENERS);
-  removeListeners(socket, FLOW_LISTENERS);
   // The server had set its keep-alive timeout when the response was finished.
-  socket.setTimeout(0);
+  const setTimeout: unknown = Reflect.get(socket, 'setTimeout');
+  if (typeof setTimeout === 'function') Reflect.apply(setTimeout, socket, [0]);
 }
 
-/** The server makes an error for each request that it believes to be aborted, and nobody gets it: its stack would cost most of all. */
-function withoutStack(run: () => void): void {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    run();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-}
-
-function removeListeners(socket: Socket, listeners: typeof LISTENERS): void {
+function removeListeners(socket: Duplex, listeners: typeof READ_LISTENERS): void {
   for (const [event, name] of listeners) {
     for (const listener of socket.listeners(event)) {
       if (listener.name === name) socket.removeListener(event, listener as () => void);

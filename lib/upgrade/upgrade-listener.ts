@@ -1,10 +1,10 @@
 /** The upgrade door: for servers on which something else listens to `upgrade`, and for draft-76. */
+import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
-import { headOf, rememberHead } from './heads.js';
 import { pathnameOf } from './path.js';
+import { PendingSocket, pendingSocketOf } from './pending-socket.js';
 import { compilePrefix } from './prefix.js';
 
 export interface UpgradeListenerOptions {
@@ -37,10 +37,12 @@ export function upgradeListener(
     const { socket } = request;
     // Node has taken its own listener off: a reset would end the process, whoever the request belongs to.
     if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
-    if (headOf(request) !== undefined) return;
+    if (pendingSocketOf(socket) !== undefined) return;
     if (!isInside(pathnameOf(request) ?? '') && !isLastOfOurs(this, listener)) return;
-    rememberHead(request, head);
-    whenAnswered(socket, () => run(app, request));
+    socket.on('drain', onDrain);
+    socket.on('timeout', onTimeout);
+    const pending = new PendingSocket(socket, head);
+    whenAnswered(socket, () => run(app, request, pending));
   }
   ours.add(listener);
   return listener;
@@ -56,25 +58,67 @@ function isLastOfOurs(server: Server | undefined, listener: object): boolean {
 }
 
 /** Calls back when the response to an earlier request, which this one was pipelined behind, has left the socket. */
-function whenAnswered(socket: Socket, callback: () => void): void {
-  const earlier: unknown = Reflect.get(socket, '_httpMessage');
-  if (!(earlier instanceof ServerResponse)) callback();
+function whenAnswered(socket: Duplex, callback: () => void): void {
+  const earlier = responseOf(socket);
+  if (earlier === undefined) callback();
   else earlier.once('close', () => (socket.writable ? whenAnswered(socket, callback) : socket.destroy()));
 }
 
-function run(app: (request: IncomingMessage, response: ServerResponse) => unknown, request: IncomingMessage): void {
+/** The response that the socket is at, if any. */
+function responseOf(socket: Duplex): ServerResponse | undefined {
+  const response: unknown = Reflect.get(socket, '_httpMessage');
+  return response instanceof ServerResponse ? response : undefined;
+}
+
+function run(
+  app: (request: IncomingMessage, response: ServerResponse) => unknown,
+  request: IncomingMessage,
+  pending: PendingSocket,
+): void {
   const { socket } = request;
   const response = new ServerResponse(request);
+  pending.response = response;
   // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   response.once('finish', () => {
     response.detachSocket(socket);
-    if (response.statusCode !== 101) socket.destroySoon();
-    // As a server does with its own: who measures a response, or cleans up behind it, waits for that.
-    process.nextTick(() => response.emit('close'));
+    socket.removeListener('drain', onDrain);
+    socket.removeListener('timeout', onTimeout);
+    if (response.statusCode !== 101) destroySoon(socket);
+    // As a server does with its own: who measures a response, or cleans up behind it, waits for that; and what is written to it
+    // later fails without an `error` event.
+    process.nextTick(() => {
+      response.destroy();
+      response.emit('close');
+    });
   });
   app(request, response);
+}
+
+// What Node's server does for a response that has to wait. It has taken its own listeners off.
+
+function onDrain(this: Duplex): void {
+  const response = responseOf(this);
+  if (response?.writableNeedDrain) response.emit('drain');
+}
+
+function onTimeout(this: Duplex): void {
+  const response = responseOf(this);
+  const server: unknown = Reflect.get(this, 'server');
+  const isHeard = [
+    response?.req.complete === false && response.req.emit('timeout', this),
+    response?.emit('timeout', this),
+    server instanceof EventEmitter && server.emit('timeout', this),
+  ];
+  if (!isHeard.includes(true)) this.destroy();
+}
+
+/** Once all that was written has left. A stream that is no socket has no method for it. */
+function destroySoon(socket: Duplex): void {
+  if (socket.writable) socket.end();
+  if (socket.writableFinished) socket.destroy();
+  else socket.once('finish', () => socket.destroy());
 }
 
 /** A reset or a broken pipe: `close` follows, and tells all there is to tell. */

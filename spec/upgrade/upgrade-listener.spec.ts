@@ -1,6 +1,7 @@
 /** The upgrade door on its own; beside other listeners it is in `coexistence.spec.ts`. */
 import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import express, { type Express } from 'express';
 import { type ConnectionOptions, upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { text } from '../support/frames.js';
@@ -145,24 +146,33 @@ describe('upgradeListener', () => {
     await expectEcho(client);
   });
 
-  it('closes a connection whose client has gone while its handshake was looked at', async () => {
-    const waits = new Happenings<() => void>();
-    class Slow extends Echo {
-      override onHandshake(): Promise<boolean> {
-        return new Promise((resolve) => waits.push(() => resolve(true)));
-      }
-    }
-    const client = await RawClient.connect(await serveByUpgrade(express().use(websocketRoute('/ws', Slow))));
-    client.sendHandshake('/ws');
-    client.socket.end();
-    const socket = await sockets.next();
-    const answer = await waits.next();
-    // What the stream has read it tells when somebody reads.
-    const ended = new Promise((resolve) => socket.once('end', resolve));
-    socket.resume();
-    await ended;
-    answer();
-    expect(await closed.next()).toEqual([1006, false]);
+  it('tells a response that may be written to again', async () => {
+    const pieces = 200;
+    const app = express().get('/large', (_req, res) => {
+      Readable.from(Array.from({ length: pieces }, () => Buffer.alloc(64 * 1024))).pipe(res);
+    });
+    const client = await RawClient.connect(await serveByUpgrade(app));
+    client.sendHandshake('/large');
+    expect((await client.rest()).length).toBeGreaterThan(pieces * 64 * 1024);
+  });
+
+  it('tells a response of its timeout, and destroys the socket where nobody hears of it', async () => {
+    const timeouts = new Happenings<string>();
+    const app = express()
+      .get('/heard', (_req, res) => {
+        res.setTimeout(10, () => {
+          timeouts.push('heard');
+          res.status(504).end('too slow');
+        });
+      })
+      .get('/unheard', (req) => void req.socket.setTimeout(10));
+    const running = await serveByUpgrade(app);
+    const client = await RawClient.connect(running);
+    expect((await client.handshake('/heard')).status).toBe(504);
+    expect(await timeouts.next()).toBe('heard');
+    const unheard = await RawClient.connect(running);
+    unheard.sendHandshake('/unheard');
+    expect((await unheard.rest()).length).toBe(0);
   });
 
   it('leaves a path outside of its own to the other listeners', async () => {

@@ -1,18 +1,5 @@
-/** What came with a request by the upgrade door: the first bytes behind its headers. */
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { clockOf } from '../connection/clock.js';
-
-const heads = new WeakMap<IncomingMessage, Buffer>();
-
-export function rememberHead(request: IncomingMessage, head: Buffer): void {
-  heads.set(request, head);
-}
-
-/** Undefined for a request that came by the request door: there, Node's parser has dropped what followed the headers. */
-export function headOf(request: IncomingMessage): Buffer | undefined {
-  return heads.get(request);
-}
 
 /** The first `count` bytes after the headers and what came with them, or undefined when the peer goes away or takes too long. */
 export function takeBytes(

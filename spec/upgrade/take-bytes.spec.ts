@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
-import { takeBytes } from '../../lib/upgrade/heads.js';
+import { takeBytes } from '../../lib/upgrade/take-bytes.js';
 
 const NEVER = 2 ** 31 - 1;
 let near: Socket;

@@ -1,0 +1,106 @@
+/** The 101 is the end of an ordinary response, whatever middleware does to that before or after. */
+import { type RequestListener, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import express, { type RequestHandler } from 'express';
+import { type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { DOORS, serveAt } from '../support/doors.js';
+import { text } from '../support/frames.js';
+import { RawClient } from '../support/raw-client.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function echoBehind(middleware: RequestHandler): RequestListener {
+  return express().use(
+    middleware,
+    websocketRoute('/ws', {
+      onRead(this: WebSocketHandler, data: string | Buffer) {
+        this.write(data);
+      },
+    }),
+  );
+}
+
+async function expectEcho(client: RawClient): Promise<void> {
+  client.send(text('still here'));
+  expect(await client.nextText()).toBe('still here');
+}
+
+describe.each(DOORS)('at $name', (door) => {
+  // What is not caught ends the process, and this test with it.
+  it.each<[what: string, late: (response: ServerResponse) => unknown]>([
+    ['end()', (response) => response.end('x')],
+    ['write()', (response) => response.write('x')],
+    ['pipe()', (response) => Readable.from(['a', 'b']).pipe(response)],
+    ['destroy()', (response) => response.destroy()],
+  ])('the connection survives a late %s of a middleware', async (_what, late) => {
+    const responses: ServerResponse[] = [];
+    const app = echoBehind((_req, res, next) => {
+      responses.push(res);
+      next();
+    });
+    const client = await RawClient.open(await serveAt(door, app), '/ws');
+    await expectEcho(client);
+    late(responses[0]!);
+    await turn();
+    await turn();
+    await expectEcho(client);
+  });
+
+  it.each<[what: string, cork: RequestHandler]>([
+    ['res.cork()', (_req, res, next) => (res.cork(), next())],
+    ['socket.cork()', (req, _res, next) => (req.socket.cork(), next())],
+  ])('the 101 leaves after %s of a middleware', async (_what, cork) => {
+    await expectEcho(await RawClient.open(await serveAt(door, echoBehind(cork)), '/ws'));
+  });
+
+  it('the 101 leaves through the methods of the prototype, which an APM tool may have replaced', async () => {
+    const calls: string[] = [];
+    const { end, writeHead } = ServerResponse.prototype;
+    const replace = (name: 'end' | 'writeHead', original: unknown): void => {
+      Reflect.set(ServerResponse.prototype, name, function replaced(this: ServerResponse, ...args: unknown[]) {
+        calls.push(`${name} ${this.statusCode === 101 ? 101 : String(args[0])}`);
+        return Reflect.apply(original as typeof end, this, args);
+      });
+    };
+    replace('end', end);
+    replace('writeHead', writeHead);
+    try {
+      await RawClient.open(
+        await serveAt(
+          door,
+          echoBehind((_req, _res, next) => next()),
+        ),
+        '/ws',
+      );
+    } finally {
+      Object.assign(ServerResponse.prototype, { end, writeHead });
+    }
+    expect(calls).toEqual(['writeHead 101', 'end 101']);
+  });
+
+  it('a middleware that listens to the socket hears what comes after the 101', async () => {
+    const heard: Buffer[] = [];
+    const app = echoBehind((req, _res, next) => {
+      req.socket.on('data', (chunk: Buffer) => heard.push(Buffer.from(chunk)));
+      next();
+    });
+    const client = await RawClient.open(await serveAt(door, app), '/ws');
+    const message = text('hear, hear');
+    client.send(message);
+    expect(await client.nextText()).toBe('hear, hear');
+    expect(Buffer.concat(heard)).toEqual(message);
+  });
+
+  it('a middleware may wrap the request in a proxy', async () => {
+    const app = echoBehind((_req, _res, next) => next());
+    const wrapped: RequestListener = (request, response) => {
+      app(new Proxy(request, {}), response);
+    };
+    const client = await RawClient.connect(await serveAt(door, wrapped));
+    client.sendHandshake('/ws');
+    if (door.upgrade && !door.tls) client.send(text('at once'));
+    expect((await client.response()).status).toBe(101);
+    if (door.upgrade && !door.tls) expect(await client.nextText()).toBe('at once');
+    await expectEcho(client);
+  });
+});
