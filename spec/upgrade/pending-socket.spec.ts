@@ -190,9 +190,11 @@ describe.each(DOORS)('at $name', (door) => {
 
     it('has sent something before, which is not unbounded', async () => {
       const here = new Happenings<void>();
-      const stuck: RequestListener = express().use(
-        websocketRoute('/ws', { onHandshake: () => (here.push(), never()) }, { handshakeTimeout: 0 }),
-      );
+      const onHandshake = (): Promise<never> => {
+        here.push();
+        return never();
+      };
+      const stuck = express().use(websocketRoute('/ws', { onHandshake }, { handshakeTimeout: 0 }));
       const running = await serveAt(door, stuck);
       const [some, much] = [await RawClient.connect(running), await RawClient.connect(running)];
       some.sendHandshake('/ws');
@@ -231,7 +233,8 @@ describe('a handshake behind a request that takes its time', () => {
       client.sendHandshake('/ws');
       await turn();
       client.socket.end();
-      expect(await closed.next()).toBe('events');
+      // Whether the one in line has a response that closes, too, depends on the door and on Node.
+      while ((await closed.next()) !== 'events');
     }
     while (running.sockets.size > 0) await turn();
   });

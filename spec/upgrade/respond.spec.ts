@@ -46,11 +46,15 @@ describe.each(DOORS)('at $name', (door) => {
     await expectEcho(client);
   });
 
-  it.each<[what: string, cork: RequestHandler]>([
-    ['res.cork()', (_req, res, next) => (res.cork(), next())],
-    ['socket.cork()', (req, _res, next) => (req.socket.cork(), next())],
+  it.each<[what: string, cork: (response: ServerResponse) => void]>([
+    ['res.cork()', (response) => response.cork()],
+    ['socket.cork()', (response) => response.socket?.cork()],
   ])('the 101 leaves after %s of a middleware', async (_what, cork) => {
-    await expectEcho(await RawClient.open(await serveAt(door, echoBehind(cork)), '/ws'));
+    const app = echoBehind((_req, res, next) => {
+      cork(res);
+      next();
+    });
+    await expectEcho(await RawClient.open(await serveAt(door, app), '/ws'));
   });
 
   it('the 101 leaves through the methods of the prototype, which an APM tool may have replaced', async () => {
@@ -91,16 +95,19 @@ describe.each(DOORS)('at $name', (door) => {
     expect(Buffer.concat(heard)).toEqual(message);
   });
 
-  it('a middleware may wrap the request in a proxy', async () => {
-    const app = echoBehind((_req, _res, next) => next());
-    const wrapped: RequestListener = (request, response) => {
-      app(new Proxy(request, {}), response);
-    };
-    const client = await RawClient.connect(await serveAt(door, wrapped));
+  it('the request may be wrapped in a proxy', async () => {
+    // Without Express, which gives the proxy to the response as well: Node 26 takes offence at that, whatever the response.
+    const route = websocketRoute('/ws', {
+      onRead(this: WebSocketHandler, data: string | Buffer) {
+        this.write(data);
+      },
+    });
+    const running = await serveAt(door, (request, response) => route(new Proxy(request, {}), response));
+    const client = await RawClient.connect(running);
     client.sendHandshake('/ws');
-    if (door.upgrade && !door.tls) client.send(text('at once'));
+    if (door.upgrade) client.send(text('at once'));
     expect((await client.response()).status).toBe(101);
-    if (door.upgrade && !door.tls) expect(await client.nextText()).toBe('at once');
+    if (door.upgrade) expect(await client.nextText()).toBe('at once');
     await expectEcho(client);
   });
 });
