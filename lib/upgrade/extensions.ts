@@ -23,10 +23,10 @@ export interface ExtensionParam {
 }
 
 /**
- * Reads `Sec-WebSocket-Extensions`, several fields joined by commas (section 11.3.2).
+ * Reads `Sec-WebSocket-Extensions`, several fields joined by commas (section 11.3.2). Empty elements are no offers (RFC 9110
+ * section 5.6.1.2); an empty parameter, as in `a;`, is malformed, because those are no list.
  *
- * @returns the offers in the client's order of preference, or `undefined` when the header is malformed. An empty element is
- *   malformed too, as in `parseSubprotocols`
+ * @returns the offers in the client's order of preference, or `undefined` when the header is malformed
  * @example
  * parseExtensions('permessage-deflate; server_max_window_bits="10"');
  * // [{ name: 'permessage-deflate', params: [{ name: 'server_max_window_bits', value: '10' }] }]
@@ -35,6 +35,7 @@ export function parseExtensions(value: string): ExtensionOffer[] | undefined {
   const reader = new Reader(value);
   const offers: ExtensionOffer[] = [];
   do {
+    if (reader.isAtEmptyElement) continue;
     const name = reader.token();
     if (name === '') return undefined;
     const params: ExtensionParam[] = [];
@@ -71,6 +72,11 @@ class Reader {
 
   get isAtEnd(): boolean {
     return this.at === this.text.length;
+  }
+
+  /** Of a list, where nothing stands between one comma and the next. */
+  get isAtEmptyElement(): boolean {
+    return this.isAtEnd || this.text[this.at] === ',';
   }
 
   /** Goes past this character, and the blanks behind it, if it is the next. A quotation mark's blanks are its content. */

@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type ExtensionOffer, parseExtensions } from './extensions.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 import { parseSubprotocols } from './subprotocols.js';
+import { elementsOf } from './tokens.js';
 
 /** What the handshake reads of a request; an `IncomingMessage` is one. */
 export interface HandshakeRequest {
@@ -197,16 +198,7 @@ function field(headers: IncomingHttpHeaders, name: string): string | undefined {
 function hasToken(list: string | undefined, token: string): boolean {
   // Nearly always it is the only one.
   if (list?.length === token.length) return list.toLowerCase() === token;
-  return list?.split(',').some((element) => withoutBlanks(element).toLowerCase() === token) ?? false;
-}
-
-/** RFC 9110 section 5.6.3: optional white space is SP and HTAB; trim() would also take U+00A0, the byte 0xA0. */
-function withoutBlanks(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (text[start] === ' ' || text[start] === '\t') start++;
-  while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
-  return text.slice(start, end);
+  return list !== undefined && elementsOf(list).some((element) => element.toLowerCase() === token);
 }
 
 /** Section 4.3: 1 to 3 digits, "Limited to 0-255 range, with no leading zeros". */

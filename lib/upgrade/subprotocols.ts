@@ -1,10 +1,7 @@
-/**
- * Subprotocols (RFC 6455 section 1.9): what the client offers, read by a parser that looks at each character once, and
- * which of it the server takes.
- */
+/** Subprotocols (RFC 6455 section 1.9): what the client offers, and which of it the server takes. */
 import type { IncomingMessage } from 'node:http';
 import { HeaderError, inspectValue, invalidArgument } from '../errors.js';
-import { isToken, skipBlanks, tokenEnd } from './tokens.js';
+import { elementsOf, isToken } from './tokens.js';
 
 /** The name to speak, out of those offered, or `undefined` for none. */
 export type SubprotocolChooser = (offered: readonly string[], request: IncomingMessage) => string | undefined;
@@ -48,25 +45,15 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
 }
 
 /**
- * Reads `Sec-WebSocket-Protocol`: `1#token` (RFC 6455 section 4.3), several fields joined by commas (section 11.3.4).
+ * Reads `Sec-WebSocket-Protocol`: `1#token` (RFC 6455 section 4.3), several fields joined by commas (section 11.3.4). An empty
+ * header, which some clients send for an empty list, offers nothing.
  *
- * @returns the names in the client's order of preference, or `undefined` when the header is malformed: an empty element, a
- *   character no token has, or a name that stands twice (section 4.1: they "MUST all be unique strings")
+ * @returns the names in the client's order of preference, or `undefined` when the header is malformed: a character no token
+ *   has, or a name that stands twice (section 4.1: they "MUST all be unique strings")
  * @example
  * parseSubprotocols('chat, superchat'); // ['chat', 'superchat']
  */
 export function parseSubprotocols(value: string): string[] | undefined {
-  const names = new Set<string>();
-  let at = 0;
-  for (;;) {
-    at = skipBlanks(value, at);
-    const end = tokenEnd(value, at);
-    const name = value.slice(at, end);
-    if (name === '' || names.has(name)) return undefined;
-    names.add(name);
-    at = skipBlanks(value, end);
-    if (at === value.length) return [...names];
-    if (value[at] !== ',') return undefined;
-    at++;
-  }
+  const names = elementsOf(value);
+  return names.every(isToken) && new Set(names).size === names.length ? names : undefined;
 }

@@ -1,4 +1,4 @@
-/** The smallest parts of a header's value, which are the same in every header: tokens, and the white space between them. */
+/** The parts of a header's value that are the same in every header: tokens, the white space between them, and lists. */
 
 /** Whether text is a token, `1*tchar` (RFC 7230 section 3.2.6). */
 export function isToken(text: string): boolean {
@@ -24,4 +24,26 @@ export function isTokenCharacter(code: number): boolean {
 export function skipBlanks(value: string, at: number): number {
   while (value[at] === ' ' || value[at] === '\t') at++;
   return at;
+}
+
+/**
+ * The elements of a comma-separated list. RFC 9110 section 5.6.1.2: "A recipient MUST parse and ignore a reasonable number of
+ * empty list elements", and Node bounds the header.
+ *
+ * @example
+ * elementsOf(', chat,,superchat '); // ['chat', 'superchat']
+ */
+export function elementsOf(list: string): string[] {
+  return list
+    .split(',')
+    .map(withoutBlanks)
+    .filter((element) => element !== '');
+}
+
+/** RFC 9110 section 5.6.3: optional white space is SP and HTAB; trim() would also take U+00A0, the byte 0xA0. */
+function withoutBlanks(text: string): string {
+  const start = skipBlanks(text, 0);
+  let end = text.length;
+  while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
+  return text.slice(start, end);
 }

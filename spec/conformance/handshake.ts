@@ -196,7 +196,7 @@ export const handshakes: readonly HandshakeCase[] = [
     '4.1',
     'The elements that comprise this value MUST be non-empty strings with characters in the range U+0021 to U+007E not ' +
       'including separator characters as defined in [RFC2616] and MUST all be unique strings.',
-    ['', 'chat v1', 'chat/1', '"chat"', 'chat;v=1', 'chat.v1, chat.v1', 'ch\u00e4t'].map(
+    [', chat v1', 'chat v1', 'chat/1', '"chat"', 'chat;v=1', 'chat.v1, chat.v1', 'ch\u00e4t'].map(
       (value): Row => [`refuses ${JSON.stringify(value)}`, protocolsOf(value), 400],
     ),
   ),
@@ -210,7 +210,7 @@ export const handshakes: readonly HandshakeCase[] = [
     'If a value is received by either the client or the server during negotiation that does not conform to the ABNF below, the ' +
       'recipient of such malformed data MUST immediately _Fail the WebSocket Connection_.',
     [
-      '',
+      ',;',
       ';',
       'a;',
       'a; b=',
@@ -271,5 +271,15 @@ export const handshakes: readonly HandshakeCase[] = [
   ),
   ...cases('4.2.2', 'The server MAY redirect the client using a 3xx status code [RFC2616].', [
     ['redirects as the handler says', { target: '/moved' }, 307, { location: '/chat' }],
+  ]),
+  ...cases('4.3', 'RFC 2616 section 2.1, of lists: null elements are allowed, but do not contribute to the count', [
+    ['offers no subprotocol by an empty header', protocolsOf(''), 101],
+    ['offers none by commas alone', protocolsOf(' , ,'), 101],
+    ['finds a subprotocol among them', protocolsOf(',soap,, chat.v1 ,'), 101, { 'sec-websocket-protocol': 'chat.v1' }],
+    ['finds one in the second header', protocolsOf(['', 'chat.v1']), 101, { 'sec-websocket-protocol': 'chat.v1' }],
+    ['offers no extension by an empty header', extensionsOf(''), 101],
+    ['takes an extension among them', extensionsOf(', foo; bar=1,,baz, '), 101],
+    ['finds the token in Connection', { headers: { Connection: ', keep-alive,, Upgrade,' } }, 101],
+    ['finds the token in Upgrade', { headers: { Upgrade: ', websocket,' } }, 101],
   ]),
 ];

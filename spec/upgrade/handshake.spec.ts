@@ -107,7 +107,7 @@ describe('RFC 6455 section 4.2.1, 2: a Host header', () => {
 });
 
 describe('RFC 6455 section 4.2.1, 3: an Upgrade header containing "websocket"', () => {
-  it.each(['WebSocket', 'WEBSOCKET', 'h2c, websocket', ' \twebsocket\t ,foo', ',,websocket'])(
+  it.each(['WebSocket', 'WEBSOCKET', 'h2c, websocket', ' \twebsocket\t ,foo', ',,websocket', 'websocket, '])(
     'finds it in %p',
     (upgrade) => {
       expect(accepted(judge({ upgrade })).version).toBe(13);
@@ -133,9 +133,12 @@ describe('RFC 6455 section 4.2.1, 3: an Upgrade header containing "websocket"', 
 });
 
 describe('RFC 6455 section 4.2.1, 4: a Connection header that includes the token "Upgrade"', () => {
-  it.each(['upgrade', 'UPGRADE', 'keep-alive, Upgrade', 'Upgrade,close'])('finds it in %p', (connection) => {
-    expect(accepted(judge({ connection })).version).toBe(13);
-  });
+  it.each(['upgrade', 'UPGRADE', 'keep-alive, Upgrade', 'Upgrade,close', 'upgrade,', ', ,\tUpgrade ,'])(
+    'finds it in %p',
+    (connection) => {
+      expect(accepted(judge({ connection })).version).toBe(13);
+    },
+  );
 
   it.each([undefined, '', 'close', 'keep-alive', 'upgraded', 'up grade'])(
     'refuses %p and suspects the proxy',
@@ -242,17 +245,41 @@ describe('RFC 6455 section 4.2.1, 7: an Origin header', () => {
 });
 
 describe('RFC 6455 section 4.2.1, 8: a Sec-WebSocket-Protocol list', () => {
-  it.each(['', ',', 'a,', ',a', 'a,,b', 'a, a', 'a b', '"a"', 'a;b', 'ch\xe4t', '\x80', 'a\tb', 'a/b'])(
-    'refuses %p',
-    (list) => {
-      expect(judge({ 'sec-websocket-protocol': list })).toMatchObject({ status: 400, reason: 'subprotocol' });
-    },
-  );
+  it.each([
+    ['', []],
+    [',', []],
+    ['a,', ['a']],
+    [', a ,', ['a']],
+    ['a,,b', ['a', 'b']],
+  ])('ignores the empty elements of %j', (list, subprotocols) => {
+    expect(judge({ 'sec-websocket-protocol': list })).toMatchObject({ version: 13, subprotocols });
+    expect(judge({ 'sec-websocket-protocol': list }, {}, true, OLD)).toMatchObject({ version: 0, subprotocols });
+  });
+
+  it.each(['a, a', 'a,,a', 'a b', '"a"', 'a;b', 'ch\xe4t', '\x80', 'a\tb', 'a/b'])('refuses %p', (list) => {
+    expect(judge({ 'sec-websocket-protocol': list })).toMatchObject({ status: 400, reason: 'subprotocol' });
+  });
 
   it('has no special names', () => {
     expect(judge({ 'sec-websocket-protocol': '__proto__,constructor,toString' })).toMatchObject({
       subprotocols: ['__proto__', 'constructor', 'toString'],
     });
+  });
+});
+
+describe('RFC 6455 section 4.2.1, 9: a Sec-WebSocket-Extensions list', () => {
+  it.each([
+    ['', []],
+    [' , ', []],
+    ['foo,', ['foo']],
+    [',foo,, bar;baz=1', ['foo', 'bar']],
+  ])('ignores the empty elements of %j', (list, names) => {
+    const { extensions } = accepted(judge({ 'sec-websocket-extensions': list }));
+    expect(extensions.map(({ name }) => name)).toEqual(names);
+  });
+
+  it.each(['foo;', 'foo;;bar', 'foo bar', 'foo;bar=', 'foo,;bar', 'foo;bar="'])('refuses %p', (list) => {
+    expect(judge({ 'sec-websocket-extensions': list })).toMatchObject({ status: 400, reason: 'extension' });
   });
 });
 

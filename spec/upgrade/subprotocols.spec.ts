@@ -13,20 +13,24 @@ describe('parseSubprotocols, RFC 6455 section 4.3', () => {
     [' \ta\t ,\t b ', ['a', 'b']],
     ["!#$%&'*+-.^_`|~09AZaz", ["!#$%&'*+-.^_`|~09AZaz"]],
     ['a, A', ['a', 'A']],
+    ['', []],
+    [' ', []],
+    [',', []],
+    [',\t, ,', []],
+    ['a,', ['a']],
+    [',a', ['a']],
+    ['a,,b', ['a', 'b']],
+    [', a , , b ,', ['a', 'b']],
     ['__proto__, constructor, hasOwnProperty', ['__proto__', 'constructor', 'hasOwnProperty']],
   ])('reads %p', (value, names) => {
     expect(parseSubprotocols(value)).toEqual(names);
   });
 
   it.each([
-    '',
-    ' ',
-    ',',
-    'a,',
-    ',a',
-    'a,,b',
-    'a, ,b',
     'a, a',
+    'a,, a',
+    ', a b',
+    'a,\xa0,b',
     'a b',
     'a\xa0',
     '"a"',
@@ -55,7 +59,8 @@ describe('parseSubprotocols, RFC 6455 section 4.3', () => {
   // A parser that goes back would not end within the time a test has.
   it.each([',', ' ', '"', '\\', '\t', 'a', 'a ', ' ,', '\xff'])('reads 4 MiB of %p to its end', (fill) => {
     const value = fill.repeat((4 << 20) / fill.length);
-    expect(parseSubprotocols(value)?.length).toBe(fill === 'a' ? 1 : undefined);
+    const count = { a: 1, ',': 0, ' ': 0, '\t': 0, ' ,': 0 }[fill];
+    expect(parseSubprotocols(value)?.length).toBe(count);
   });
 
   it('reads half a million names to their end', () => {

@@ -1,4 +1,4 @@
-import { isToken, skipBlanks, tokenEnd } from '../../lib/upgrade/tokens.js';
+import { elementsOf, isToken, skipBlanks, tokenEnd } from '../../lib/upgrade/tokens.js';
 
 describe('isToken', () => {
   it('wants at least one character', () => {
@@ -30,5 +30,24 @@ describe('skipBlanks', () => {
     expect(skipBlanks('a \t', 1)).toBe(3);
     expect(skipBlanks(' a', 1)).toBe(1);
     expect(skipBlanks('\r\n\v\f\xa0', 0)).toBe(0);
+  });
+});
+
+describe('elementsOf, RFC 9110 section 5.6.1.2', () => {
+  it.each([
+    ['a', ['a']],
+    ['a,b', ['a', 'b']],
+    [' \ta b\t ,\t c ', ['a b', 'c']],
+    ['', []],
+    [' ', []],
+    [',', []],
+    [' ,\t, ', []],
+    [',a', ['a']],
+    ['a,', ['a']],
+    ['a,, ,b', ['a', 'b']],
+    // Blanks are spaces and tabs: U+00A0 is the byte 0xA0.
+    ['\xa0,\v', ['\xa0', '\v']],
+  ])('of %j are %j', (list, elements) => {
+    expect(elementsOf(list)).toEqual(elements);
   });
 });
