@@ -43,8 +43,11 @@ type Bivariant<F extends (...args: never[]) => unknown> = { call(...args: Parame
 
 /**
  * Who may connect from a browser. `'same-origin'`: pages of the host that is asked. `'*'`: everybody. A list: these origins,
- * each as `scheme://host[:port]`. A function decides for itself. A request without `Origin` comes from no browser and is let
- * through by all but the function's own design: it is not asked.
+ * each as `scheme://host[:port]`, of any scheme, and `'same-origin'` for the own pages. A function decides for itself. A
+ * request without `Origin` comes from no browser and is let through, whatever the policy: a function is not asked about it.
+ *
+ * @example
+ * app.use(websocketRoute('/ws', Handler, { origins: ['same-origin', 'capacitor://localhost'] }));
  */
 export type OriginPolicy =
   | 'same-origin'

@@ -7,6 +7,7 @@
  *     after the headers, 8 bytes: ^n:ds[4U         MD5(829309203, 259970620, ^n:ds[4U) = 8jKS'y:G*Co,Wxa-
  */
 import { createHash } from 'node:crypto';
+import { parseUrl } from './url.js';
 
 /** What the draft's response says of the request it answers. */
 export interface Draft76Exchange {
@@ -85,6 +86,6 @@ export function draft76Headers({ origin, secure, host, url, subprotocol }: Draft
 /** The path and query of a request target, which may be an absolute URI when a proxy wrote it (RFC 9112 section 3.2.2). */
 function resourceName(target: string): string {
   if (target.startsWith('/')) return target;
-  const url = URL.canParse(target) ? new URL(target) : undefined;
+  const url = parseUrl(target);
   return url?.pathname.startsWith('/') ? url.pathname + url.search : '/';
 }

@@ -5,10 +5,11 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument } from '../errors.js';
+import { parseUrl } from './url.js';
 
 /** What is known of the request beside its `Origin`. */
 export interface OriginContext {
-  /** Whether the client is known to speak TLS with us, or with a proxy we trust. */
+  /** Whether the client speaks TLS with us, or with a proxy we trust, or that is not known. */
   secure: boolean;
   /** The `Host` header, or the `X-Forwarded-Host` of a trusted proxy. */
   host: string | undefined;
@@ -18,50 +19,56 @@ export interface OriginContext {
 /** Whether the origin may connect. */
 export type OriginCheck = (origin: string | undefined, context: OriginContext) => boolean | Promise<boolean>;
 
+const SAME_ORIGIN = 'same-origin';
+/** What every sandboxed frame sends, of any page at all, and many a page that was opened from disk (RFC 6454 section 6.1). */
+const OPAQUE = 'null';
+
 /**
  * Checks the option once and returns the function that is asked for each handshake. A list is exact: the server's own
- * origin connects only if it is listed. Of a function, only `true`, or a promise of it, lets the origin in.
+ * origin connects only if it, or `'same-origin'`, is listed. Of a function, only `true`, or a promise of it, lets the origin
+ * in.
  *
  * @param policy an `OriginPolicy`; default `'same-origin'`
  * @throws TypeError (ERR_WS_INVALID_ARGUMENT) naming the value, the rule and the remedy
  */
-export function compileOrigins(policy: unknown = 'same-origin'): OriginCheck {
+export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
   if (policy === '*') return () => true;
-  if (policy === 'same-origin') {
-    return (origin, context) => origin === undefined || isSameOrigin(origin, context);
-  }
+  if (policy === SAME_ORIGIN) return compileOrigins([SAME_ORIGIN]);
   if (typeof policy === 'function') {
     return (origin, { request }) => origin === undefined || onlyTrue(policy(origin, request));
   }
   if (Array.isArray(policy)) {
-    // An array of its own: changing the user's later must not change what was checked.
-    const allowed = new Set(Array.from(policy, serialized));
-    return (origin) => {
-      if (origin === undefined) return true;
-      const parsed = parseOrigin(origin);
-      return parsed !== undefined && allowed.has(parsed.origin);
+    // A set of its own: changing the user's array later must not change what was checked.
+    const allowed = new Set(Array.from(policy, checkedEntry));
+    const isOwnAllowed = allowed.has(SAME_ORIGIN);
+    return (text, context) => {
+      if (text === undefined) return true;
+      const origin = parseOrigin(text);
+      if (origin === undefined) return false;
+      return allowed.has(origin.serialized) || (isOwnAllowed && isSameOrigin(origin, context));
     };
   }
   throw invalidArgument(
     'origins',
     policy,
-    "use 'same-origin', '*', an array of origins such as ['https://example.com'], or a function",
+    "use 'same-origin', '*', an array of origins such as ['same-origin', 'https://example.com'], or a function",
   );
 }
 
 /**
- * The second line of the 403: what was refused and how to allow it. Both values come from the peer, so they are quoted, cut
- * to a sane length, and bare of control characters.
+ * The second line of the 403: what was refused and how to allow it, without locking out the own pages. Both values come from
+ * the peer, so they are quoted, cut to a sane length, and bare of control characters.
  */
 export function originRefusalText(origin: string, host: string | undefined): string {
-  const remedy = parseOrigin(origin)
-    ? `origins: [${quote(origin, "'")}]`
-    : // No array can hold what is no origin: 'null' is every sandboxed frame and every local file.
-      `origins: (origin) => origin === ${quote(origin, "'")}`;
   const where = host === undefined ? 'here' : `on ${quote(host, '"')}`;
+  // No list can hold what is no origin.
+  const remedy = parseOrigin(origin)
+    ? `origins: ['${SAME_ORIGIN}', ${quote(origin, "'")}]`
+    : `origins: (origin) => origin === ${quote(origin, "'")} || isOurs(origin)`;
   return (
     `The origin ${quote(origin, '"')} may not open a WebSocket ${where}. ` +
-    `If it should, allow it in the options of the route: ${remedy}`
+    `If it should, allow it in the options of the route: ${remedy}` +
+    (origin === OPAQUE ? '. But this one is sent by every sandboxed frame, of any page.' : '')
   );
 }
 
@@ -71,53 +78,56 @@ function onlyTrue(verdict: unknown): boolean | Promise<boolean> {
   return Promise.resolve<unknown>(verdict).then((settled) => settled === true);
 }
 
-function isSameOrigin(origin: string, { secure, host }: OriginContext): boolean {
-  const page = parseOrigin(origin);
-  if (page === undefined || host === undefined) return false;
-  // Only web pages share an origin with a web server: not an extension whose id happens to read like the host.
-  if (page.scheme !== 'https' && page.scheme !== 'http') return false;
+/**
+ * Only web pages share an origin with a web server: not an extension whose id happens to read like the host. Some mobile and
+ * embedded clients send the URL they connect to, `wss:` or `ws:`; no page does, so that none comes in by them.
+ */
+const SHARED_SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
+
+function isSameOrigin({ scheme, serialized }: Origin, { secure, host }: OriginContext): boolean {
+  if (host === undefined || !SHARED_SCHEMES.has(scheme)) return false;
   // Where the client speaks TLS, a page that came without it may have been forged on the way. The reverse says nothing:
   // TLS usually ends at a proxy in front, so that an https page arrives at a server that sees plain text.
-  if (secure && page.scheme !== 'https') return false;
+  if (secure && scheme === 'http') return false;
   // The host is read with the page's scheme, so that `example.com:443` is where https://example.com came from.
-  return parseOrigin(`${page.scheme}://${host}`)?.origin === page.origin;
+  return parseOrigin(`${scheme}://${host}`)?.serialized === serialized;
 }
 
-function serialized(entry: unknown): string {
-  const origin = typeof entry === 'string' && !entry.includes('*') ? parseOrigin(entry)?.origin : undefined;
-  if (origin !== undefined) return origin;
+function checkedEntry(entry: unknown): string {
+  if (entry === SAME_ORIGIN) return entry;
+  const origin = typeof entry === 'string' && !entry.includes('*') ? parseOrigin(entry) : undefined;
+  if (origin !== undefined) return origin.serialized;
   throw invalidArgument(
     'an entry of origins',
     entry,
-    "an origin is scheme://host[:port], without a path or a wildcard: use 'https://example.com', or origins: '*', or a function",
+    "an origin is 'same-origin', or scheme://host[:port] without a path or a wildcard: use 'https://example.com', " +
+      "or origins: '*', or a function",
   );
 }
 
+interface Origin {
+  /** In lower case; '' of `null`. */
+  scheme: string;
+  /** In the one form in which each origin is written. */
+  serialized: string;
+}
+
 /**
- * Reads a serialized origin (RFC 6454 section 6.2): exactly `scheme://host[:port]`. `null`, several origins, and everything
- * that a URL parser would generously repair (userinfo, paths, backslashes, white space) is none.
+ * Reads a serialized origin (RFC 6454 section 6.2): `null`, or exactly `scheme://host[:port]`, of any scheme; of some, such as
+ * `file:`, the host is empty. Several origins, and everything that a URL parser would generously repair (userinfo, paths,
+ * backslashes, white space) is none.
  */
-function parseOrigin(text: string): { scheme: string; origin: string } | undefined {
+function parseOrigin(text: string): Origin | undefined {
+  if (text === OPAQUE) return { scheme: '', serialized: text };
   const colon = text.indexOf('://');
   if (colon < 1) return undefined;
   const scheme = text.slice(0, colon).toLowerCase();
-  const authority = text.slice(colon + 3);
-  if (authority === '' || containsAny(scheme, NOT_IN_SCHEME) || containsAny(authority, NOT_IN_AUTHORITY))
-    return undefined;
+  if (containsAny(scheme, NOT_IN_SCHEME) || containsAny(text.slice(colon + 3), NOT_IN_AUTHORITY)) return undefined;
   const url = parseUrl(text);
   if (url === undefined) return undefined;
-  // The URL standard gives the schemes of browser extensions an opaque origin, 'null', that would equal every other one.
-  const origin = url.origin === 'null' ? `${url.protocol}//${url.host.toLowerCase()}` : url.origin;
-  return { scheme, origin };
-}
-
-/** Not by `URL.canParse`: once it is optimized, that of Node 20 takes Latin-1 for UTF-8, and lets pass what `new URL` throws at. */
-function parseUrl(text: string): URL | undefined {
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
+  // The URL standard gives the schemes of apps and browser extensions the opaque origin, 'null', that would equal every other.
+  const serialized = url.origin === OPAQUE ? `${url.protocol}//${url.host.toLowerCase()}` : url.origin;
+  return { scheme, serialized };
 }
 
 /** `blob:https://example.com` has the origin of what it wraps, and is not one itself. */

@@ -10,7 +10,6 @@ function allows(policy: unknown, origin: string | undefined, host: string | unde
 }
 
 const NO_ORIGINS = [
-  'null',
   '',
   'example.com',
   '//example.com',
@@ -38,7 +37,8 @@ const NO_ORIGINS = [
   'https://example.com:x',
   'https://[::1',
   'blob:https://example.com',
-  'file://',
+  'file:///',
+  'capacitor:localhost',
   'about:blank',
   'data:text/html,x',
   'https://example.com%00',
@@ -48,6 +48,11 @@ const NO_ORIGINS = [
 ];
 
 const OTHERS = [
+  'null',
+  'file://',
+  'capacitor://localhost',
+  'ionic://',
+  'capacitor://example.com',
   'https://evil-example.com',
   'https://example.com.evil.com',
   'https://example.com.',
@@ -61,8 +66,12 @@ const OTHERS = [
   'chrome-extension://example.com',
   'ftp://example.com',
   'javascript://example.com',
-  'ws://example.com',
   'file://example.com',
+  'ws://evil.com',
+  'wss://example.com:8443',
+  'ws://example.com:443',
+  'wss://example.com@evil.com',
+  'wss://example.com/',
 ];
 
 describe("origins: 'same-origin'", () => {
@@ -114,9 +123,20 @@ describe("origins: 'same-origin'", () => {
     expect(allows('same-origin', 'http://example.com', 'example.com:443')).toBe(false);
   });
 
-  it('wants an https page where the client is known to speak TLS', () => {
+  it('wants an https page where the client may speak TLS', () => {
     expect(allows('same-origin', 'https://example.com', 'example.com', true)).toBe(true);
     expect(allows('same-origin', 'http://example.com', 'example.com', true)).toBe(false);
+  });
+
+  it.each([
+    ['ws://example.com', 'example.com'],
+    ['ws://example.com', 'example.com:80'],
+    ['wss://example.com', 'example.com:443'],
+    ['WSS://Example.com:443', 'example.com'],
+    ['ws://192.168.0.7:8080', '192.168.0.7:8080'],
+    ['ws://[::1]:3000', '[0:0::1]:3000'],
+  ])('lets %p connect to %p: no page sends that', (origin, host) => {
+    for (const secure of [false, true]) expect(allows('same-origin', origin, host, secure)).toBe(true);
   });
 });
 
@@ -135,12 +155,44 @@ describe('origins: a list', () => {
     ['http://localhost:3000', 'http://localhost:3000'],
     ['chrome-extension://AbCd', 'chrome-extension://abcd'],
     ['app://-', 'app://-'],
+    ['capacitor://localhost', 'capacitor://localhost'],
+    ['Ionic://LocalHost', 'ionic://localhost'],
+    ['ionic://', 'ionic://'],
+    ['file://', 'file://'],
+    ['null', 'null'],
+    ['wss://example.com', 'wss://example.com:443'],
   ])('of %p lets %p connect', (entry, origin) => {
     expect(allows(['https://other.example', entry], origin)).toBe(true);
   });
 
   it.each([...NO_ORIGINS, ...OTHERS, 'http://example.com', 'chrome-extension://abcd'])('refuses %p', (origin) => {
     expect(allows(['https://example.com', 'chrome-extension://other'], origin)).toBe(false);
+  });
+
+  it.each(['capacitor://localhost', 'file://', 'null', 'https://app.example.com'])(
+    "of 'same-origin' and %p lets both connect, and nobody else",
+    (entry) => {
+      for (const list of [
+        ['same-origin', entry],
+        [entry, 'same-origin'],
+      ]) {
+        expect(allows(list, entry)).toBe(true);
+        expect(allows(list, 'https://example.com')).toBe(true);
+        expect(allows(list, 'http://example.com', 'example.com', true)).toBe(false);
+        expect(allows(list, 'wss://example.com')).toBe(true);
+        for (const other of [...NO_ORIGINS, ...OTHERS]) {
+          expect([other, allows(list, other)]).toEqual([other, other === entry]);
+        }
+      }
+    },
+  );
+
+  it('takes the opaque origin for nothing but itself', () => {
+    expect(allows(['null'], 'app://x')).toBe(false);
+    expect(allows(['app://x'], 'null')).toBe(false);
+    expect(allows(['null'], 'NULL')).toBe(false);
+    expect(allows(['null'], 'same-origin')).toBe(false);
+    expect(allows(['same-origin'], 'same-origin')).toBe(false);
   });
 
   it('asks no Origin of who has none, and of nobody else forgives it', () => {
@@ -158,7 +210,8 @@ describe('origins: a list', () => {
   it.each<[unknown]>([
     [['*']],
     [['https://*.example.com']],
-    [['same-origin']],
+    [['Same-Origin']],
+    [[['same-origin']]],
     [[/example/]],
     [[undefined]],
     [new Array<unknown>(1)],
@@ -231,14 +284,28 @@ describe('originRefusalText', () => {
   it('says how to allow the origin', () => {
     expect(originRefusalText('https://a.example', 'b.example')).toBe(
       'The origin "https://a.example" may not open a WebSocket on "b.example". ' +
-        "If it should, allow it in the options of the route: origins: ['https://a.example']",
+        "If it should, allow it in the options of the route: origins: ['same-origin', 'https://a.example']",
     );
   });
 
+  it.each(['https://a.example', 'capacitor://localhost', 'file://', 'null'])(
+    'for %s names a list that lets it in, and the own pages',
+    (origin) => {
+      const [, list = ''] = /origins: \[(.*?)\]/.exec(originRefusalText(origin, 'b.example')) ?? [];
+      const policy = list.split(', ').map((entry) => entry.slice(1, -1));
+      expect(allows(policy, origin, 'b.example')).toBe(true);
+      expect(allows(policy, 'https://b.example', 'b.example')).toBe(true);
+    },
+  );
+
+  it('warns of the origin that everybody can have', () => {
+    expect(originRefusalText('null', undefined)).toMatch(/every sandboxed frame, of any page\.$/);
+  });
+
   it('says so for what no list can hold', () => {
-    expect(originRefusalText('null', undefined)).toBe(
-      'The origin "null" may not open a WebSocket here. ' +
-        "If it should, allow it in the options of the route: origins: (origin) => origin === 'null'",
+    expect(originRefusalText('example.com', undefined)).toBe(
+      'The origin "example.com" may not open a WebSocket here. If it should, allow it in the options of the route: ' +
+        "origins: (origin) => origin === 'example.com' || isOurs(origin)",
     );
   });
 
