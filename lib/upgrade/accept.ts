@@ -128,7 +128,7 @@ class Handshake {
     }
     const secure = isSecure(request);
     const host = hostOf(request);
-    if (!(await deadline.meet(plan.isOriginAllowed(asked.origin, { secure, host, request })))) {
+    if (!(await deadline.meet(plan.isOriginAllowed(asked.origin, { secure: secure !== false, host, request })))) {
       return refuse(403, 'origin', originRefusalText(asked.origin ?? '', host));
     }
     const handler = new plan.Handler();
@@ -136,7 +136,7 @@ class Handshake {
     const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
     const terms = shared({
       version: asked.version,
-      isSecure: secure,
+      isSecure: secure === true,
       subprotocol: plan.chooseSubprotocol(asked.subprotocols, request) ?? '',
       extensions: deflate?.header ?? '',
     });

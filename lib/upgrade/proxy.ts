@@ -3,68 +3,44 @@
  * trusts, the forwarded headers count, and nowhere else.
  */
 import type { IncomingMessage } from 'node:http';
+import { elementsOf } from './tokens.js';
 
-/** Whether the client came over TLS. */
-export function isSecure(request: IncomingMessage): boolean {
-  // Express's getter asks the kernel for the peer's address, which the socket then keeps: not where the answer is known.
-  if (request.headers['x-forwarded-proto'] === undefined && goesByProtocol(request)) return isEncrypted(request.socket);
-  // Express's getter; a bare request has none.
+/** Whether each scheme that a proxy may name means TLS: Traefik names that of the WebSocket. */
+const SCHEMES: ReadonlyMap<string, boolean> = new Map([
+  ['https', true],
+  ['wss', true],
+  ['http', false],
+  ['ws', false],
+]);
+
+/**
+ * Whether the client came over TLS.
+ *
+ * @returns undefined where a proxy that is trusted names a scheme that tells neither: do not rely on either
+ */
+export function isSecure(request: IncomingMessage): boolean | undefined {
+  // Express's getters, or the app's own in their place; a bare request has none.
   const secure: unknown = Reflect.get(request, 'secure');
-  return typeof secure === 'boolean' ? secure : isEncrypted(request.socket);
+  if (typeof secure !== 'boolean') return isEncrypted(request.socket);
+  const protocol: unknown = Reflect.get(request, 'protocol');
+  // Express's `secure` knows `https` alone, in lower case. With any other word its "no" says nothing.
+  if (secure || protocol === 'https' || typeof protocol !== 'string') return secure;
+  return SCHEMES.get((forwarded(request, 'x-forwarded-proto') ?? protocol).toLowerCase());
 }
 
 function isEncrypted(socket: object): boolean {
   return 'encrypted' in socket && socket.encrypted === true;
 }
 
-/** By the prototype of an app's requests: whether `secure` and `protocol` are Express's own, or as good. */
-const knownPrototypes = new WeakMap<object, boolean>();
-
-/** Whether `secure` tells of the socket, and of `X-Forwarded-Proto` where the proxy is trusted, and of nothing else. */
-function goesByProtocol(request: IncomingMessage): boolean {
-  if (Object.hasOwn(request, 'secure') || Object.hasOwn(request, 'protocol')) return false;
-  const prototype: object = Object.getPrototypeOf(request);
-  let known = knownPrototypes.get(prototype);
-  if (known === undefined) {
-    known = [true, false].every((encrypted) => secureOf(prototype, encrypted) === encrypted);
-    knownPrototypes.set(prototype, known);
-  }
-  return known;
-}
-
-/** What they ask a request for, and its app. */
-const ASKED: ReadonlySet<unknown> = new Set(['secure', 'protocol', 'connection', 'socket', 'app']);
-const SETTING = 'trust proxy fn';
-
-/** What the getters of a prototype make of a request by such a socket; undefined where they ask for anything else. */
-function secureOf(prototype: object, encrypted: boolean): unknown {
-  if (!('secure' in prototype)) return encrypted;
-  let isKnown = true;
-  const get = (setting: unknown): (() => boolean) => {
-    isKnown &&= setting === SETTING;
-    return () => false;
-  };
-  const members: Record<string, unknown> = { socket: { encrypted }, connection: { encrypted }, app: { get } };
-  const request = new Proxy(prototype, {
-    get(_target, name, receiver) {
-      isKnown &&= ASKED.has(name);
-      return typeof name === 'string' && name in members ? members[name] : Reflect.get(prototype, name, receiver);
-    },
-  });
-  try {
-    const secure: unknown = Reflect.get(request, 'secure');
-    return isKnown ? secure : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The host and port the client asked for. */
 export function hostOf(request: IncomingMessage): string | undefined {
-  const forwarded = request.headers['x-forwarded-host'];
-  if (typeof forwarded !== 'string' || !trustsProxy(request)) return request.headers.host;
-  const comma = forwarded.indexOf(',');
-  return (comma === -1 ? forwarded : forwarded.slice(0, comma)).trim();
+  return forwarded(request, 'x-forwarded-host') ?? request.headers.host;
+}
+
+/** What the proxies say, if they are trusted: each adds to the list, so the first one has spoken with the client. */
+function forwarded(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' && trustsProxy(request) ? elementsOf(value)[0] : undefined;
 }
 
 function trustsProxy(request: IncomingMessage): boolean {

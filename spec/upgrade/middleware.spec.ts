@@ -381,7 +381,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     ['without a version', { 'Sec-WebSocket-Version': undefined }, 400],
     ['with version 7', { 'Sec-WebSocket-Version': '7' }, 426],
     ['with an empty Host', { Host: '' }, 400],
-    ['with a malformed subprotocol', { 'Sec-WebSocket-Protocol': 'a,,b' }, 400],
+    ['with a malformed subprotocol', { 'Sec-WebSocket-Protocol': 'a,b c' }, 400],
     ['with a Content-Length', { 'Content-Length': '3' }, 400],
     ['of another origin', { Origin: 'http://evil.example' }, 403],
     ['of the origin null', { Origin: 'null' }, 403],
@@ -619,10 +619,46 @@ describe.each(doors)('origins and subprotocols, by %s', (_door, open) => {
     }
   });
 
+  it.each([
+    ['https', 'true', 403],
+    ['wss', 'true', 403],
+    ['WSS, ws', 'true', 403],
+    [', wss', 'true', 403],
+    ['http', 'false', 101],
+    ['Ws', 'false', 101],
+    // The proxy says what nobody knows: not secure for the handler, and nothing that a page of http: may rely on.
+    ['quic', 'false', 403],
+  ])('takes X-Forwarded-Proto: %s of a trusted proxy for isSecure: %s', async (proto, isSecure, statusOfPlainPage) => {
+    const app = express().set('trust proxy', 'loopback');
+    const told = new Happenings<boolean>();
+    const Handler = handshaking(function () {
+      told.push(this.isSecure);
+      return true;
+    });
+    app.use(websocketRoute('/ws', Handler));
+    const server = await open(app);
+    const headers = { Host: 'a.example', 'X-Forwarded-Proto': proto };
+    await RawClient.open(server, '/ws', { ...headers, Origin: 'https://a.example' });
+    expect(String(await told.next())).toBe(isSecure);
+    const plain = await RawClient.connect(server);
+    const { status } = await plain.handshake('/ws', { ...headers, Origin: 'http://a.example' });
+    expect(status).toBe(statusOfPlainPage);
+  });
+
+  it('lets in apps beside the own pages, and nobody else', async () => {
+    const options = { origins: ['same-origin', 'capacitor://localhost', 'file://'] };
+    for (const Origin of ['capacitor://localhost', 'file://', 'http://a.example', 'ws://a.example']) {
+      expect(await status(options, { Host: 'a.example', Origin })).toBe(101);
+    }
+    for (const Origin of ['ionic://localhost', 'null', 'http://b.example', 'ws://b.example']) {
+      expect(await status(options, { Host: 'a.example', Origin })).toBe(403);
+    }
+  });
+
   it('says in the 403 how to allow the origin', async () => {
     const server = await open(express().use(websocketRoute('/ws', Echo)));
     const { body } = await (await RawClient.connect(server)).handshake('/ws', { Origin: 'http://b.example' });
-    expect(body).toContain("origins: ['http://b.example']");
+    expect(body).toContain("origins: ['same-origin', 'http://b.example']");
   });
 
   it('lets in by a list, a function, or everybody', async () => {

@@ -51,6 +51,72 @@ describe.each([
     expect(await ask(inApp(0), FORWARDED)).toBe('false 127.0.0.1');
   });
 
+  it.each([
+    ['https', true],
+    ['HTTPS', true],
+    ['wss', true],
+    ['WSS', true],
+    [' Wss ', true],
+    ['wss, ws', true],
+    ['wss,http', true],
+    ['https, http', true],
+    [',, wss ,', true],
+    ['http', false],
+    ['HTTP', false],
+    ['ws', false],
+    ['Ws', false],
+    ['ws, wss', false],
+    [', http, https', false],
+    // As if there were none.
+    ['', false],
+    ['httpss', undefined],
+    ['wss://', undefined],
+    ['"https"', undefined],
+    ['https;', undefined],
+    [',', undefined],
+    ['__proto__', undefined],
+  ])('says of X-Forwarded-Proto: %j that TLS is %p, where the app trusts', async (proto, secure) => {
+    const headers = { 'X-Forwarded-Proto': proto };
+    expect(await ask(inApp(true), headers)).toBe(`${secure} 127.0.0.1`);
+    expect(await ask(inApp(false), headers)).toBe('false 127.0.0.1');
+  });
+
+  it('by TLS the proxy has the last word, where the app trusts', async () => {
+    const overTls = (trust: unknown) => (answer: (request: IncomingMessage) => string) =>
+      make()
+        .set('trust proxy', trust)
+        .use((req, res) => void res.send(answer(req)));
+    for (const [proto, secure] of [
+      ['ws', false],
+      ['wss', true],
+      ['quic', undefined],
+    ] as const) {
+      const headers = { 'X-Forwarded-Proto': proto };
+      expect(await ask(overTls(true), headers, true)).toBe(`${secure} 127.0.0.1`);
+      expect(await ask(overTls(false), headers, true)).toBe('true 127.0.0.1');
+    }
+  });
+
+  it('an app that says no, though the proxy says https, is believed', async () => {
+    const app = make().set('trust proxy', true);
+    Object.defineProperty(app.request, 'secure', { get: () => false });
+    const wrap = (answer: (request: IncomingMessage) => string) => app.use((req, res) => void res.send(answer(req)));
+    expect(await ask(wrap, FORWARDED)).toBe('false a.example');
+  });
+
+  it('an app that reads the scheme from elsewhere is believed', async () => {
+    const app = make();
+    Object.defineProperty(app.request, 'protocol', {
+      get(this: IncomingMessage) {
+        return this.headers['x-scheme'] ?? 'http';
+      },
+    });
+    const wrap = (answer: (request: IncomingMessage) => string) => app.use((req, res) => void res.send(answer(req)));
+    expect(await ask(wrap, { 'X-Scheme': 'https' })).toBe('true 127.0.0.1');
+    expect(await ask(wrap, { 'X-Scheme': 'WSS' })).toBe('true 127.0.0.1');
+    expect(await ask(wrap, { 'X-Scheme': 'ws' })).toBe('false 127.0.0.1');
+  });
+
   type Asked = IncomingMessage & { app: { get(name: string): unknown } };
   it.each<[what: string, isByTls: (request: Asked) => boolean]>([
     ['another header', ({ headers }) => headers?.['x-tls'] === 'on'],
@@ -72,8 +138,9 @@ describe.each([
   });
 
   it('of several forwarded hosts the first one counts, the client’s', async () => {
-    const headers = { 'X-Forwarded-Host': 'a.example , b.example' };
-    expect(await ask(inApp(true), headers)).toBe('false a.example');
+    for (const hosts of ['a.example , b.example', ', a.example,b.example']) {
+      expect(await ask(inApp(true), { 'X-Forwarded-Host': hosts })).toBe('false a.example');
+    }
   });
 });
 
