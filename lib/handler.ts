@@ -212,7 +212,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    *
    * @param _request the request, as the middleware before the route left it
    * @param _headers headers to send, on accepting as on refusing; empty at first
-   * @returns true to accept, false to refuse with 403, or a refusal of your own
+   * @returns true to accept, false (or any falsy value) to refuse with 403, or a refusal of your own; any other value is a
+   *   mistake, answered with 500
    * @example
    * onHandshake(request: IncomingMessage, headers: ResponseHeaders) {
    *   headers['X-Served-By'] = hostname();

@@ -32,7 +32,7 @@ export type ResponseHeaders = Record<string, string | number | readonly string[]
 export interface Refusal {
   /** The HTTP status, 200 to 599. */
   status: number;
-  /** Sent together with those that were set on the `headers` of `onHandshake`, and instead of them. */
+  /** Sent together with those that were set on the `headers` of `onHandshake`, and instead of the same ones; cookies add up. */
   headers?: ResponseHeaders | undefined;
   /** A string as plain text, bytes as they are, any other object as JSON. Default: the status and its name. */
   body?: string | Uint8Array | object | undefined;

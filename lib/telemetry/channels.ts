@@ -7,9 +7,9 @@ import type { IncomingMessage } from 'node:http';
 
 /** What each channel's messages are, by the channel's name. `connection` is the handler. */
 export interface DiagnosticMessages {
-  /** The handshake was accepted, and the 101 is about to leave. */
+  /** The handshake was accepted: the 101 has been sent. */
   'websocket-route:accept': { route: string; request: IncomingMessage; connection: object; subprotocol: string };
-  /** The handshake was refused. `reason` is a stable short word, such as `origin`, `hook` or `draining`. */
+  /** The handshake was refused, or failed. `reason` is a stable short word, such as `origin`, `hook` or `draining`. */
   'websocket-route:refuse': { route: string; request: IncomingMessage; status: number; reason: string };
   /** The connection is open, and `onConnect` is about to be called. */
   'websocket-route:open': { route: string; connection: object };

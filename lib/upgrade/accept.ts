@@ -172,8 +172,6 @@ class Handshake {
     const { hooks, terms } = connection;
     const { subprotocol, extensions, isSecure: secure } = terms;
     const { route, tally } = this.plan.settings;
-    tally.counts.accepted++;
-    publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
     const protocolHeaders =
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
@@ -187,6 +185,8 @@ class Handshake {
     sendSwitchingProtocols(response, own, protocolHeaders, () => {
       // Gone: then the server may have the socket back, its error with it.
       if (socket.destroyed) return;
+      tally.counts.accepted++;
+      publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
       releaseFromServer(socket);
       const head = pending.release();
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
@@ -287,7 +287,8 @@ async function askHandler(
   try {
     const answer: unknown = await deadline.meet(handler.onHandshake(request, headers), failedLate);
     if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
-    if (answer !== undefined && answer !== null && answer !== false) return toPlainRefusal(answer, headers);
+    // `this.isSecure && request.headers['x-pizza']` may be false, undefined or ''.
+    if (answer) return toPlainRefusal(answer, headers);
     return toPlainRefusal(
       { status: 403, body: '403 Forbidden\nThe handshake was refused: onHandshake did not return true.\n' },
       headers,

@@ -50,7 +50,8 @@ export function checkResponseHeaders(
     checkName(name);
     const key = name.toLowerCase();
     if (owned.has(key)) throw new HeaderError(name, 'belongs to the protocol: remove it, it is set for you');
-    if (seen.has(key))
+    // Cookies add up; of other headers one would be lost.
+    if (seen.has(key) && key !== 'set-cookie')
       throw new HeaderError(name, 'appears twice, in different case: give one name an array of values');
     seen.add(key);
     const text = Array.isArray(value) ? checkList(name, value) : checkValue(name, value);

@@ -49,7 +49,8 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
     throw invalidArgument(
       'the result of onHandshake',
       refusal,
-      'return true to accept, false for a 403, or a refusal such as { status: 401, body: "log in" }',
+      'return true to accept, false for a 403, or a refusal such as { status: 401, body: "log in" }; ' +
+        'a value that is only truthy lets nobody in: write Boolean(…)',
     );
   }
   const { status, headers: ownHeaders = {}, body: content } = refusal;
@@ -65,15 +66,24 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
   }
   const { type, bytes } = encodeBody(status, content);
 
-  // Keyed in lower case, so that a header of the refusal replaces the same one of the hook; a Map, so that no name is special.
-  const headers = new Map<string, [string, string | string[]]>();
-  if (type !== undefined) headers.set('content-type', ['Content-Type', type]);
-  for (const entry of checkResponseHeaders(extraHeaders, status, [])) headers.set(entry[0].toLowerCase(), entry);
-  for (const entry of checkResponseHeaders(ownHeaders, status, [])) headers.set(entry[0].toLowerCase(), entry);
-  if (type !== undefined) headers.set('content-length', ['Content-Length', String(bytes.length)]);
+  const headers: Headers = new Map();
+  if (type !== undefined) put(headers, 'Content-Type', type);
+  for (const [name, value] of checkResponseHeaders(extraHeaders, status, [])) put(headers, name, value);
+  for (const [name, value] of checkResponseHeaders(ownHeaders, status, [])) put(headers, name, value);
+  if (type !== undefined) put(headers, 'Content-Length', String(bytes.length));
 
   // fromEntries defines own properties: `__proto__`, a legal header name, does not reach the prototype.
   return { status, headers: Object.fromEntries(headers.values()), body: bytes, reason: 'hook' };
+}
+
+/** Keyed in lower case, so that a name is the same in any case; a Map, so that no name is special. */
+type Headers = Map<string, [name: string, value: string | string[]]>;
+
+/** A header replaces the same one, but cookies add up. */
+function put(headers: Headers, name: string, value: string | string[]): void {
+  const key = name.toLowerCase();
+  const before = key === 'set-cookie' ? headers.get(key)?.[1] : undefined;
+  headers.set(key, [name, before === undefined ? value : [before, value].flat()]);
 }
 
 /** The bytes of a body and their media type; no type where the status has no content at all. */

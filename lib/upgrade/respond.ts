@@ -5,10 +5,12 @@ import type { PlainRefusal } from './refusal.js';
 export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): void {
   // The peer has gone, or somebody else has answered meanwhile.
   if (response.headersSent || response.writableEnded || response.destroyed) return;
-  removeHeaders(response, FRAMING);
+  removeHeaders(response, OF_A_BODY);
   response.statusCode = refusal.status;
   for (const [name, value] of Object.entries(refusal.headers)) setHeader(response, name, value);
-  response.end(refusal.body);
+  // A server may be set not to forgive a body where there can be none (`rejectNonStandardBodyWrites`).
+  if (refusal.body.length === 0 || response.req.method === 'HEAD') response.end();
+  else response.end(refusal.body);
 }
 
 /**
@@ -25,22 +27,43 @@ export function sendSwitchingProtocols(
   done: () => void,
 ): void {
   for (const [name, value] of own) setHeader(response, name, value);
-  removeHeaders(response, FRAMING);
+  removeHeaders(response, OF_A_BODY);
   // What `onHandshake` has chosen is in `protocol` by now.
   removeHeaders(response, NEGOTIATED);
   for (const name of Object.keys(protocol)) response.setHeader(name, protocol[name]!);
-  response.writeHead(101);
+  writeHead(response);
   response.once('finish', done);
   response.end();
 }
 
-/** What a middleware may have prepared for a body of its own: a 101 has none (RFC 9110 section 15.2), a refusal another. */
-const FRAMING = ['Content-Length', 'Transfer-Encoding', 'Trailer'];
-/** What only the handshake can agree on (RFC 6455 section 4.2.2): the client would fail the connection. */
-const NEGOTIATED = ['Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions'];
+/** A middleware that compresses does so when the head is written, if the client accepts it: here there is nothing to compress. */
+function writeHead(response: ServerResponse): void {
+  const { headers } = response.req;
+  const { 'accept-encoding': accepted } = headers;
+  if (accepted !== undefined) headers['accept-encoding'] = undefined;
+  try {
+    response.writeHead(101);
+  } finally {
+    if (accepted !== undefined) headers['accept-encoding'] = accepted;
+  }
+}
 
-function removeHeaders(response: ServerResponse, names: readonly string[]): void {
-  for (const name of names) response.removeHeader(name);
+/**
+ * What a middleware may have prepared for a body of its own: a 101 has none (RFC 9110 section 15.2), a refusal another. How it is
+ * framed, its representation metadata (RFC 9110 section 8.3 to 8.8, 14.4), its name (RFC 6266), its digests (RFC 9530).
+ */
+const OF_A_BODY: ReadonlySet<string> = new Set([
+  ...['content-length', 'transfer-encoding', 'trailer'],
+  ...['content-type', 'content-encoding', 'content-language', 'content-location', 'content-range'],
+  ...['etag', 'last-modified'],
+  ...['content-disposition', 'content-digest', 'repr-digest', 'digest', 'content-md5'],
+]);
+/** What only the handshake can agree on (RFC 6455 section 4.2.2): the client would fail the connection. */
+const NEGOTIATED: ReadonlySet<string> = new Set(['sec-websocket-protocol', 'sec-websocket-extensions']);
+
+/** @param names in lower case */
+function removeHeaders(response: ServerResponse, names: ReadonlySet<string>): void {
+  for (const name of response.getHeaderNames()) if (names.has(name)) response.removeHeader(name);
 }
 
 /** Cookies add up: the session's has been set by its middleware. Every other header is replaced. */

@@ -17,7 +17,6 @@ import { compilePath, pathnameOf } from './path.js';
 import type { ConvertedParams, ParamsOf } from './path-types.js';
 import { compilePlan, type Plan, planFor } from './plan.js';
 import { refuse } from './refusal.js';
-import { sendRefusal } from './respond.js';
 
 /** Middleware for Express and Connect, and a listener for `http.createServer`. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => void;
@@ -115,7 +114,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
       refuseHandshake(plan, request, response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
     } else if (params !== undefined) void accept(plan, request, response, [params, request]);
     else if (next !== undefined) next();
-    else sendRefusal(response, refuse(404, 'path', 'No WebSocket is served at this path.'));
+    else refuseHandshake(plan, request, response, refuse(404, 'path', 'No WebSocket is served at this path.'));
   };
 }
 

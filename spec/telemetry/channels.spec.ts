@@ -1,12 +1,14 @@
 import { channel } from 'node:diagnostics_channel';
-import { createServer, IncomingMessage } from 'node:http';
+import { createServer, IncomingMessage, type RequestListener } from 'node:http';
 import { setClock } from '../../lib/connection/clock.js';
 import {
   acceptWebSocket,
   type ConnectionOptions,
   type DiagnosticMessages,
   drain,
+  metrics,
   OverflowError,
+  upgradeListener,
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
@@ -102,7 +104,7 @@ describe('the channels', () => {
 });
 
 describe('websocket-route:accept', () => {
-  it('tells of a handshake before the 101 has left, with the request and the subprotocol', async () => {
+  it('tells of a handshake whose 101 has been sent, with the request and the subprotocol', async () => {
     const accepts = listen('websocket-route:accept');
     const { server, handlers } = await serveEcho({ subprotocols: ['v2', 'v1'] });
     await RawClient.open(server, '/echo/ada?x=1', { 'Sec-WebSocket-Protocol': 'v1' });
@@ -119,6 +121,111 @@ describe('websocket-route:accept', () => {
     const server = await serve((request, response) => acceptWebSocket(request, response, Echo, {}));
     await RawClient.open(server);
     expect(await accepts.next()).toMatchObject({ route: 'Echo', subprotocol: '' });
+  });
+});
+
+describe('a handshake is counted and published once', () => {
+  const doors: [name: string, open: (app: RequestListener) => Promise<Running>][] = [
+    ['the request door', (app) => serve(app)],
+    [
+      'the upgrade door',
+      async (app) => {
+        const running = await serve(app);
+        running.server.on('upgrade', upgradeListener(app));
+        return running;
+      },
+    ],
+  ];
+  let nth = 0;
+
+  /** A route of its own, so that all that is counted for it is told apart. */
+  function counted() {
+    const route = `/counted/${++nth}`;
+    const { Echo } = echo();
+    const accepts = listen('websocket-route:accept');
+    const refuses = listen('websocket-route:refuse');
+    const told = () => ({
+      accepted: metrics().routes[route]!.accepted,
+      refused: metrics().routes[route]!.refused,
+      published: [...accepts.left.map(() => 'accept'), ...refuses.left.map(({ reason }) => reason)],
+    });
+    return { route, app: websocketRoute(route, Echo), told };
+  }
+
+  describe.each(doors)('by %s', (_door, open) => {
+    const ends: [what: string, replace: (end: () => void) => () => void][] = [
+      ['throws', () => thrown],
+      [
+        'throws when it has ended',
+        (end) => () => {
+          end();
+          thrown();
+        },
+      ],
+    ];
+    it.each(ends)('as refused, where the end of its 101 %s', async (_what, replace) => {
+      const { route, app, told } = counted();
+      const server = await open((request, response) => {
+        const { end } = response;
+        response.end = replace(() => Reflect.apply(end, response, [])) as typeof end;
+        app(request, response);
+      });
+      const client = await RawClient.connect(server);
+      client.sendHandshake(route);
+      await client.rest();
+      await turns();
+      expect(told()).toEqual({ accepted: 0, refused: { error: 1 }, published: ['error'] });
+    });
+
+    it('as accepted, once the 101 has been sent', async () => {
+      const { route, app, told } = counted();
+      const ending = new Happenings<() => void>();
+      const server = await open((request, response) => {
+        const { end } = response;
+        // As a session store does that takes its time.
+        response.end = () => {
+          ending.push(() => Reflect.apply(end, response, []));
+          return response;
+        };
+        app(request, response);
+      });
+      const client = await RawClient.connect(server);
+      client.sendHandshake(route);
+      const end = await ending.next();
+      expect(told()).toEqual({ accepted: 0, refused: {}, published: [] });
+      end();
+      expect((await client.response()).status).toBe(101);
+      client.send(text('open'));
+      expect(await client.nextText()).toBe('open');
+      expect(told()).toEqual({ accepted: 1, refused: {}, published: ['accept'] });
+    });
+
+    it('neither as accepted nor as refused, where the client has gone before the 101 was sent', async () => {
+      const { route, app, told } = counted();
+      const ending = new Happenings<() => void>();
+      const server = await open((request, response) => {
+        const { end } = response;
+        response.end = () => {
+          request.socket.once('close', () => ending.push(() => Reflect.apply(end, response, [])));
+          request.socket.destroy();
+          return response;
+        };
+        app(request, response);
+      });
+      const client = await RawClient.connect(server);
+      client.sendHandshake(route);
+      (await ending.next())();
+      await turns();
+      expect(told()).toEqual({ accepted: 0, refused: {}, published: [] });
+    });
+
+    it('as refused, where the only route of a server does not match', async () => {
+      const { app, told } = counted();
+      const server = await open(app);
+      const client = await RawClient.connect(server);
+      expect((await client.handshake('/elsewhere')).status).toBe(404);
+      expect(told()).toEqual({ accepted: 0, refused: { path: 1 }, published: ['path'] });
+    });
   });
 });
 

@@ -108,7 +108,12 @@ describe('checkResponseHeaders', () => {
   );
 
   it('refuses one name in two cases, of which one would be lost', () => {
-    expect(errorOf({ 'Set-Cookie': 'a=1', 'set-cookie': 'b=2' })).toMatchObject({ header: 'set-cookie' });
+    expect(errorOf({ 'X-User': 'a', 'x-user': 'b' })).toMatchObject({ header: 'x-user' });
+  });
+
+  it('takes cookies by their name in any case: they add up', () => {
+    const headers = { 'Set-Cookie': 'a=1', 'set-cookie': ['b=2'] };
+    expect(checkResponseHeaders(headers, 101, [])).toEqual(Object.entries(headers));
   });
 
   it('sees own headers only, whatever they are called', () => {

@@ -2,7 +2,9 @@
  * What is mounted before the route has run before the handshake is answered, and what it set goes out with the answer; what
  * the handshake answers is an ordinary response. All of it through both doors.
  */
+import { createServer, type RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createGzip, type Gzip } from 'node:zlib';
 import express, { type Express, type Request, type RequestHandler } from 'express';
 import session, { MemoryStore } from 'express-session';
 import helmet from 'helmet';
@@ -128,7 +130,8 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
       next();
     });
     const Handler = handshaking((_request, headers) => {
-      headers['Set-Cookie'] = ['one=1', 'two=2'];
+      headers['SET-COOKIE'] = ['one=1', 'two=2'];
+      headers['set-cookie'] = 'three=3';
       headers['X-Both'] = 'hook';
       headers['X-Number'] = 7;
       return true;
@@ -137,7 +140,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
     const client = await RawClient.connect(await open(app));
     const { status, headers } = await client.handshake('/ws');
     expect(status).toBe(101);
-    expect(headers['set-cookie']).toEqual(['from=middleware; Path=/; HttpOnly', 'one=1', 'two=2']);
+    expect(headers['set-cookie']).toEqual(['from=middleware; Path=/; HttpOnly', 'one=1', 'two=2', 'three=3']);
     expect(headers).toMatchObject({ 'x-middleware': 'yes', 'x-both': 'hook', 'x-number': '7' });
     await expectEcho(client);
   });
@@ -169,6 +172,89 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
       'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
     });
     await expectEcho(client);
+  });
+
+  it('cannot spoil an answer with headers of a body that it meant to send', async () => {
+    const OF_A_BODY = {
+      'Content-Type': 'text/html',
+      'Content-Encoding': 'br',
+      'Content-Language': 'de',
+      'Content-Location': '/page',
+      'Content-Range': 'bytes 0-1/2',
+      'Content-Disposition': 'attachment',
+      'Content-Digest': 'sha-256=:AA==:',
+      'Repr-Digest': 'sha-256=:AA==:',
+      Digest: 'sha-256=AA==',
+      'Content-MD5': 'AA==',
+      ETag: '"x"',
+      'Last-Modified': 'Thu, 01 Jan 1970 00:00:00 GMT',
+    };
+    const app = express();
+    app.use((_req, res, next) => {
+      res.set({ ...OF_A_BODY, 'Content-Security-Policy': 'sandbox', 'Cache-Control': 'no-store' });
+      next();
+    });
+    const Handler = handshaking((request: Request, headers) => {
+      headers['content-type'] = 'application/problem+json';
+      headers['ETag'] = '"y"';
+      return request.query['refuse'] === undefined || { status: 402, body: '{}' };
+    });
+    app.use(websocketRoute('/ws', Handler));
+    const server = await open(app);
+    const client = await RawClient.connect(server);
+    const { status, headers } = await client.handshake('/ws');
+    expect([status, Object.keys(headers).sort()]).toEqual([
+      101,
+      [
+        ...['cache-control', 'connection', 'content-security-policy', 'date', 'sec-websocket-accept'],
+        ...['upgrade', 'x-powered-by'],
+      ],
+    ]);
+    await expectEcho(client);
+    // A refusal has a body of its own, and what the hook says of that.
+    const refused = await (await RawClient.connect(server)).handshake('/ws?refuse');
+    const said = Object.keys(OF_A_BODY).map((name) => [name, refused.headers[name.toLowerCase()]]);
+    expect([refused.status, said.filter(([, value]) => value !== undefined)]).toEqual([
+      402,
+      [
+        ['Content-Type', 'application/problem+json'],
+        ['ETag', '"y"'],
+      ],
+    ]);
+  });
+
+  it('may compress: a 101 is not a body to it, whatever it compresses', async () => {
+    for (const type of [undefined, 'text/html']) {
+      const app = express();
+      app.use(compressing(), (_req, res, next) => {
+        if (type !== undefined) res.type(type);
+        next();
+      });
+      app.use(websocketRoute('/ws', Echo));
+      app.get('/page', (_req, res) => void res.send('a page'));
+      const server = await open(app);
+      const client = await RawClient.connect(server);
+      const { status, headers } = await client.handshake('/ws', { 'Accept-Encoding': 'gzip, br' });
+      expect([status, headers['content-encoding'], headers['content-type']]).toEqual([101, undefined, undefined]);
+      await expectEcho(client);
+      await supertest(app).get('/page').expect('Content-Encoding', 'gzip').expect(200, 'a page');
+    }
+  });
+
+  it('leaves Accept-Encoding to the hooks as it was', async () => {
+    const seen = new Happenings<unknown[]>();
+    class Asking extends WebSocketHandler {
+      override onConnect(_params: object, request: Request): void {
+        seen.push([request.headers['accept-encoding'], 'accept-encoding' in request.headers]);
+      }
+    }
+    const server = await open(express().use(compressing(), websocketRoute('/ws', Asking)));
+    await RawClient.open(server, '/ws', { 'Accept-Encoding': 'gzip' });
+    await RawClient.open(server, '/ws');
+    expect(await seen.take(2)).toEqual([
+      ['gzip', true],
+      [undefined, false],
+    ]);
   });
 
   it('may be helmet, whose headers go out with the 101 and with a refusal', async () => {
@@ -322,6 +408,64 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
   });
 });
 
+/** Compresses everything that the client accepts, in the way of the package `compression`. */
+function compressing(): RequestHandler {
+  return (request, response, next) => {
+    const { write, writeHead, end } = response;
+    let gzip: Gzip | undefined;
+    response.writeHead = (...args: unknown[]) => {
+      if (/gzip/.test(String(request.headers['accept-encoding']))) {
+        response.setHeader('Content-Encoding', 'gzip').removeHeader('Content-Length');
+        gzip = createGzip();
+        gzip.on('data', (chunk: Buffer) => Reflect.apply(write, response, [chunk]));
+        gzip.on('end', () => Reflect.apply(end, response, []));
+      }
+      return Reflect.apply(writeHead, response, args);
+    };
+    response.end = (...args: unknown[]) => {
+      if (!response.headersSent) response.writeHead(response.statusCode);
+      if (gzip === undefined) return Reflect.apply(end, response, args);
+      Reflect.apply(gzip.end, gzip, args);
+      return response;
+    };
+    next();
+  };
+}
+
+describe('a server that forgives no body where there can be none', () => {
+  const strict = (app: Express, door: string): Promise<Running> => {
+    const server = createServer({ rejectNonStandardBodyWrites: true }, app);
+    if (door === 'upgrade') server.on('upgrade', upgradeListener(app));
+    return serve(server);
+  };
+
+  it.each(['request', 'upgrade'])('gets none with a 101 that is compressed, by the %s door', async (door) => {
+    const app = express().use(compressing(), websocketRoute('/ws', Echo));
+    const client = await RawClient.connect(await strict(app, door));
+    expect((await client.handshake('/ws', { 'Accept-Encoding': 'gzip' })).status).toBe(101);
+    await expectEcho(client);
+  });
+
+  it.each(['request', 'upgrade'])('gets none with the answer to HEAD, or a 204, by the %s door', async (door) => {
+    const app = express().use(
+      websocketRoute(
+        '/ws',
+        handshaking(() => ({ status: 204 })),
+      ),
+    );
+    const server = await strict(app, door);
+    const client = await RawClient.connect(server);
+    const { status, headers } = await client.handshake('/ws', {}, 'HEAD');
+    expect([status, Number(headers['content-length']) > 0]).toEqual([405, true]);
+    expect(await (await RawClient.connect(server)).handshake('/ws')).toMatchObject({ status: 204, body: '' });
+    const bare = await serve(
+      createServer({ rejectNonStandardBodyWrites: true }, websocketRoute('/ws', Echo) as RequestListener),
+    );
+    expect((await (await RawClient.connect(bare)).handshake('/missing', {}, 'HEAD')).status).toBe(404);
+    expect(logged).toEqual([]);
+  });
+});
+
 /** The server has seen all its connections close. */
 async function untilClosed(server: Running): Promise<void> {
   await Promise.all([...server.sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
@@ -425,6 +569,11 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     ['a promise of false', async (): Promise<unknown> => false, 403],
     ['nothing', (): unknown => undefined, 403],
     ['null', (): unknown => null, 403],
+    ['0', (): unknown => 0, 403],
+    ["''", (): unknown => '', 403],
+    ['NaN', (): unknown => Number.NaN, 403],
+    ['0n', (): unknown => 0n, 403],
+    ["a promise of ''", async (): Promise<unknown> => '', 403],
   ] as const)('is what %s of the hook means, and its headers go out', async (_what, result, status) => {
     const Handler = handshaking((_request, headers) => {
       headers['X-Why'] = 'because';
@@ -443,6 +592,8 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     ['rejects', async (): Promise<never> => raise(new RangeError('broken')), RangeError],
     ['returns a string', () => 'ok', TypeError],
     ['returns a number', () => 1, TypeError],
+    ['returns a promise of a string', async () => 'ok', TypeError],
+    ['returns an object that says nothing', () => ({}), TypeError],
     ['returns a function', () => () => true, TypeError],
     ['returns an array', () => [], TypeError],
     ['refuses with no status', () => ({ body: 'x' }), TypeError],
@@ -460,6 +611,42 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     expect(Handler.errors).toEqual([[expect.any(ErrorClass), 'onHandshake']]);
     expect(Handler.connected).toEqual([]);
     expect(logged).toEqual([]);
+  });
+
+  it('fails closed where the hook returns what only counts as true, and says how to write it', async () => {
+    const Handler = handshaking((request: Request) => request.headers['x-secure'] && request.headers['x-pizza']);
+    const server = await open(express().use(websocketRoute('/ws', Handler)));
+    const statusFor = async (headers: Record<string, string>) =>
+      (await (await RawClient.connect(server)).handshake('/ws', headers)).status;
+    expect(await statusFor({})).toBe(403);
+    expect(await statusFor({ 'X-Secure': 'yes' })).toBe(403);
+    expect(await statusFor({ 'X-Secure': 'yes', 'X-Pizza': '' })).toBe(403);
+    expect(Handler.errors).toEqual([]);
+    expect(await statusFor({ 'X-Secure': 'yes', 'X-Pizza': 'Margherita' })).toBe(500);
+    expect(Handler.errors).toEqual([
+      [expect.objectContaining({ message: expect.stringContaining('write Boolean(') }), 'onHandshake'],
+    ]);
+  });
+
+  it('adds up the cookies of the middleware, of the headers and of the refusal, in any case of their name', async () => {
+    const app = express();
+    app.use((_req, res, next) => {
+      res.cookie('m', '1');
+      next();
+    });
+    const Handler = handshaking((_request, headers) => {
+      headers['Set-Cookie'] = ['a=1', 'b=2'];
+      headers['SET-COOKIE'] = 'c=3';
+      headers['X-Both'] = 'headers';
+      return { status: 401, headers: { 'set-cookie': 'd=4', 'sEt-cOoKiE': ['e=5', 'f=6'], 'x-both': 'refusal' } };
+    });
+    app.use(websocketRoute('/ws', Handler));
+    const { status, headers } = await (await RawClient.connect(await open(app))).handshake('/ws');
+    expect([status, headers['set-cookie'], headers['x-both']]).toEqual([
+      401,
+      ['m=1; Path=/', 'a=1', 'b=2', 'c=3', 'd=4', 'e=5', 'f=6'],
+      'refusal',
+    ]);
   });
 
   it('is 500 when onError fails as well, and both are logged', async () => {

@@ -67,6 +67,15 @@ describe('toPlainRefusal', () => {
     });
   });
 
+  it('adds up the cookies of the hook and of the refusal, in any case of their name', () => {
+    const { headers } = toPlainRefusal(
+      { status: 403, headers: { 'set-cookie': 'c=3', 'SET-COOKIE': ['d=4', 'e=5'] } },
+      { 'Set-Cookie': ['a=1', 'b=2'] },
+    );
+    expect(headers).toMatchObject({ 'SET-COOKIE': ['a=1', 'b=2', 'c=3', 'd=4', 'e=5'] });
+    expect(Object.keys(headers).filter((name) => /^set-cookie$/i.test(name))).toHaveLength(1);
+  });
+
   it.each([204, 205, 304])('sends a %i without content, type or length', (status) => {
     expect(toPlainRefusal({ status })).toEqual({ status, headers: {}, body: Buffer.alloc(0), reason: 'hook' });
     expect(() => toPlainRefusal({ status, body: 'x' })).toThrow(/refusal\.body is 'x': a \d+ has no body/);
