@@ -9,7 +9,7 @@ import { parseUrl } from './url.js';
 
 /** What is known of the request beside its `Origin`. */
 export interface OriginContext {
-  /** Whether the client speaks TLS with us, or with a proxy we trust, or that is not known. */
+  /** Whether the client speaks TLS with us or with a proxy we trust. Also true where that proxy names an unknown scheme. */
   secure: boolean;
   /** The `Host` header, or the `X-Forwarded-Host` of a trusted proxy. */
   host: string | undefined;
@@ -20,7 +20,7 @@ export interface OriginContext {
 export type OriginCheck = (origin: string | undefined, context: OriginContext) => boolean | Promise<boolean>;
 
 const SAME_ORIGIN = 'same-origin';
-/** What every sandboxed frame sends, of any page at all, and many a page that was opened from disk (RFC 6454 section 6.1). */
+/** Every sandboxed frame of any page sends it, and so do some pages that were opened from disk (RFC 6454 section 6.1). */
 const OPAQUE = 'null';
 
 /**
@@ -56,12 +56,12 @@ export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
 }
 
 /**
- * The second line of the 403: what was refused and how to allow it, without locking out the own pages. Both values come from
- * the peer, so they are quoted, cut to a sane length, and bare of control characters.
+ * The second line of the 403: what was refused, and how to allow it without locking out the server's own pages. Both values
+ * come from the peer, so they are quoted, cut to a sane length, and bare of control characters.
  */
 export function originRefusalText(origin: string, host: string | undefined): string {
   const where = host === undefined ? 'here' : `on ${quote(host, '"')}`;
-  // No list can hold what is no origin.
+  // A list holds origins only.
   const remedy = parseOrigin(origin)
     ? `origins: ['${SAME_ORIGIN}', ${quote(origin, "'")}]`
     : `origins: (origin) => origin === ${quote(origin, "'")} || isOurs(origin)`;
@@ -80,7 +80,7 @@ function onlyTrue(verdict: unknown): boolean | Promise<boolean> {
 
 /**
  * Only web pages share an origin with a web server: not an extension whose id happens to read like the host. Some mobile and
- * embedded clients send the URL they connect to, `wss:` or `ws:`; no page does, so that none comes in by them.
+ * embedded clients send the URL they connect to, `wss:` or `ws:`. No page does, so this lets no page in.
  */
 const SHARED_SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
 
@@ -115,7 +115,7 @@ interface Origin {
 /**
  * Reads a serialized origin (RFC 6454 section 6.2): `null`, or exactly `scheme://host[:port]`, of any scheme; of some, such as
  * `file:`, the host is empty. Several origins, and everything that a URL parser would generously repair (userinfo, paths,
- * backslashes, white space) is none.
+ * backslashes, white space), are refused.
  */
 function parseOrigin(text: string): Origin | undefined {
   if (text === OPAQUE) return { scheme: '', serialized: text };

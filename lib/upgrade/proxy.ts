@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { elementsOf } from './tokens.js';
 
-/** Whether each scheme that a proxy may name means TLS: Traefik names that of the WebSocket. */
+/** Whether each scheme that a proxy may name means TLS. Traefik names the WebSocket's. */
 const SCHEMES: ReadonlyMap<string, boolean> = new Map([
   ['https', true],
   ['wss', true],
@@ -16,14 +16,14 @@ const SCHEMES: ReadonlyMap<string, boolean> = new Map([
 /**
  * Whether the client came over TLS.
  *
- * @returns undefined where a proxy that is trusted names a scheme that tells neither: do not rely on either
+ * @returns undefined where a trusted proxy names another scheme: then treat the client as secure or not, whichever lets less in
  */
 export function isSecure(request: IncomingMessage): boolean | undefined {
   // Express's getters, or the app's own in their place; a bare request has none.
   const secure: unknown = Reflect.get(request, 'secure');
   if (typeof secure !== 'boolean') return isEncrypted(request.socket);
   const protocol: unknown = Reflect.get(request, 'protocol');
-  // Express's `secure` knows `https` alone, in lower case. With any other word its "no" says nothing.
+  // Express's `secure` knows `https` only, in lower case: with any other word, false says nothing.
   if (secure || protocol === 'https' || typeof protocol !== 'string') return secure;
   return SCHEMES.get((forwarded(request, 'x-forwarded-proto') ?? protocol).toLowerCase());
 }
@@ -37,7 +37,7 @@ export function hostOf(request: IncomingMessage): string | undefined {
   return forwarded(request, 'x-forwarded-host') ?? request.headers.host;
 }
 
-/** What the proxies say, if they are trusted: each adds to the list, so the first one has spoken with the client. */
+/** What a trusted proxy says. Each proxy appends to the list, so the first element is about the client. */
 function forwarded(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === 'string' && trustsProxy(request) ? elementsOf(value)[0] : undefined;

@@ -8,7 +8,7 @@ export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): vo
   removeHeaders(response, OF_A_BODY);
   response.statusCode = refusal.status;
   for (const [name, value] of Object.entries(refusal.headers)) setHeader(response, name, value);
-  // A server may be set not to forgive a body where there can be none (`rejectNonStandardBodyWrites`).
+  // With `rejectNonStandardBodyWrites` Node throws where a response that has no body is given one, even an empty one.
   if (refusal.body.length === 0 || response.req.method === 'HEAD') response.end();
   else response.end(refusal.body);
 }
@@ -36,7 +36,7 @@ export function sendSwitchingProtocols(
   response.end();
 }
 
-/** A middleware that compresses does so when the head is written, if the client accepts it: here there is nothing to compress. */
+/** Compressing middleware goes by `Accept-Encoding`, and begins when the head is written. A 101 has nothing to compress. */
 function writeHead(response: ServerResponse): void {
   const { headers } = response.req;
   const { 'accept-encoding': accepted } = headers;
@@ -49,8 +49,8 @@ function writeHead(response: ServerResponse): void {
 }
 
 /**
- * What a middleware may have prepared for a body of its own: a 101 has none (RFC 9110 section 15.2), a refusal another. How it is
- * framed, its representation metadata (RFC 9110 section 8.3 to 8.8, 14.4), its name (RFC 6266), its digests (RFC 9530).
+ * What middleware may have prepared for a body of its own: a 101 has no body (RFC 9110 section 15.2), a refusal another one. The
+ * framing, the representation metadata (RFC 9110 sections 8.3 to 8.8 and 14.4), the name (RFC 6266), and digests (RFC 9530).
  */
 const OF_A_BODY: ReadonlySet<string> = new Set([
   ...['content-length', 'transfer-encoding', 'trailer'],

@@ -1,6 +1,6 @@
 /**
- * Reads a URL, or says that it is none. Not by `URL.canParse`: once it is optimized, that of Node 20 takes Latin-1 for UTF-8,
- * and lets pass what `new URL` throws at.
+ * Reads a URL; undefined if the text is not one. `URL.canParse` does not do: once V8 has optimized it, Node 20 reads Latin-1 as
+ * UTF-8 there, and passes texts at which `new URL` throws.
  */
 export function parseUrl(text: string): URL | undefined {
   try {

@@ -345,6 +345,18 @@ describe('origins', () => {
     }
   });
 
+  it('may be those of an app, beside the own pages', async () => {
+    const { url, httpUrl } = await serve(recipe('class App '));
+    for (const origin of ['capacitor://localhost', 'file://', httpUrl, url]) {
+      const { messages, socket } = await connect(`${url}/app`, { origin });
+      expect(await messages.next()).toBe('Hello, app!');
+      socket.terminate();
+    }
+    for (const origin of ['null', 'ionic://localhost', 'https://evil.example']) {
+      expect((await refused(`${url}/app`, { origin })).status).toBe(403);
+    }
+  });
+
   it('are compared as a whole', async () => {
     const { url } = await serve(recipe('const OURS'));
     for (const origin of ['https://example.com', 'https://app.example.com']) {

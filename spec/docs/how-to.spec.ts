@@ -42,7 +42,9 @@ describe('docs/how-to.md', () => {
 
   it('allows other origins', async () => {
     const { url } = await serve(recipe("origins: '*'"));
-    await connect(`${url}/a`, { origin: 'https://example.com' });
+    for (const origin of ['https://example.com', 'capacitor://localhost', url, url.replace('ws', 'http')]) {
+      await connect(`${url}/a`, { origin });
+    }
     await connect(`${url}/b`, { origin: 'https://x.example.com' });
     await connect(`${url}/c`, { origin: 'https://anything.test' });
     expect((await refused(`${url}/a`, { origin: 'https://x.example.com' })).body).toContain('origins: [');
@@ -51,9 +53,25 @@ describe('docs/how-to.md', () => {
 
   it('knows the client behind a proxy', async () => {
     const { url } = await serve(recipe('class Behind'));
-    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'https' };
-    const { messages } = await connect(`${url}/behind`, { headers });
-    expect(await messages.next()).toBe('You are 203.0.113.9, and this is secure.');
+    for (const proto of ['https', 'wss']) {
+      const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': proto };
+      const { messages } = await connect(`${url}/behind`, { headers });
+      expect(await messages.next()).toBe('You are 203.0.113.9, and this is secure.');
+    }
+  });
+
+  it('translates the scheme of the WebSocket for Express', async () => {
+    const app = recipe("headers['x-forwarded-proto'] = ").set('trust proxy', true);
+    app.use((request, response) => void response.send(request.protocol));
+    const { httpUrl } = await serve(app);
+    for (const [proto, protocol] of [
+      ['wss', 'https'],
+      ['WS, wss', 'http'],
+      ['HTTPS', 'https'],
+    ] as const) {
+      const response = await fetch(httpUrl, { headers: { 'X-Forwarded-Proto': proto } });
+      expect(await response.text()).toBe(protocol);
+    }
   });
 
   it('mounts under a prefix, in a router and in a sub-app', async () => {
