@@ -22,6 +22,15 @@ describe('docs/conformance.md', () => {
     expect(files.filter((file) => !PAGE.includes(`\`${file}\``))).toEqual([]);
   });
 
+  it('gives the results of the Autobahn test suite, and the other pages give the same', () => {
+    const [, cases, passed, ok, informational] =
+      /passed, of (\d+) [\s\S]*?\*\*(\d+)\*\*: (\d+) OK, (\d+) informational/.exec(PAGE) ?? [];
+    expect([Number(ok) + Number(informational), cases]).toEqual([Number(passed), passed]);
+    for (const page of ['README.md', 'docs/comparison.md']) {
+      expect(/^\| .*Autobahn.*$/m.exec(readPage(page))?.[0]).toContain(`${passed} of ${cases}`);
+    }
+  });
+
   it('explains each difference to ws that the fuzzer excuses, and no other', () => {
     const [, table = ''] = /what fuzzing has found[^|]*\n((?:\|.*\n)+)/.exec(PAGE) ?? [];
     const named = Array.from(table.matchAll(/^\| ([^|]+) \|/gm), ([, name]) => name).slice(1);

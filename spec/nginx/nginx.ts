@@ -2,13 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readPage } from '../docs/blocks.js';
 import { certificate } from '../support/certificate.js';
+import { freePort } from '../support/free-port.js';
 
 const { NGINX = '/usr/sbin/nginx' } = process.env;
 
@@ -128,14 +127,6 @@ async function workersOf({ stderr }: ChildProcess): Promise<void> {
   lines.close();
   // What it says later is not read, and must not fill the pipe.
   stderr.resume();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 afterEach(async () => {
