@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import express, { type Express } from 'express';
 import { io } from 'socket.io-client';
-import { NetStruct, Struct, websocketRoute } from '../../lib/index.js';
+import { NetStruct, Struct, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { connect as connectInMemory } from '../../lib/testing/index.js';
 import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
@@ -14,6 +14,13 @@ const recipe = (words: string): Express => recipeOf('docs/how-to.md', words);
 async function client(words: string, path: string): Promise<Client> {
   const { url } = await serve(recipe(words));
   return connect(`${url}${path}`);
+}
+
+/** An `onConnect`. */
+function say(words: string) {
+  return function (this: WebSocketHandler): void {
+    this.write(words);
+  };
 }
 
 describe('docs/how-to.md', () => {
@@ -109,6 +116,44 @@ describe('docs/how-to.md', () => {
     expect((await refused(`${url}/nobody`)).status).toBe(404);
     expect(other.connected).toBe(true);
     other.disconnect();
+  });
+
+  it('answers beside a proxy middleware, before and after that has served its first request', async () => {
+    const behind = express();
+    behind.get('/live/page', (_request, response) => void response.send('theirs'));
+    behind.use(websocketRoute('/live', { onConnect: say('theirs') }));
+    const { httpUrl: target } = await serve(behind);
+    const app = express();
+    app.use(websocketRoute('/ws', { onConnect: say('ours') }));
+    const block = blocks.find(({ code }) => code.includes("from 'http-proxy-middleware'"));
+    if (block === undefined) throw new Error('no such recipe');
+    process.env['TARGET'] = target;
+    const [server] = run(block, namesTakenForGranted(app)).servers;
+    delete process.env['TARGET'];
+    if (server === undefined) throw new Error('the recipe starts no server');
+    const { url, httpUrl } = await serve(server);
+    for (let round = 0; round < 2; round++) {
+      expect(await (await connect(`${url}/ws`)).messages.next()).toBe('ours');
+      expect(await (await connect(`${url}/live`)).messages.next()).toBe('theirs');
+      expect(await (await fetch(`${httpUrl}/live/page`)).text()).toBe('theirs');
+    }
+  });
+
+  it('lets app.param decide', async () => {
+    const { url } = await serve(recipe("app.param('club'"));
+    const { messages } = await connect(`${url}/clubs/garden`, { headers: { 'X-User': 'ada' } });
+    expect(await messages.next()).toBe('Welcome to the garden.');
+    expect(await refused(`${url}/clubs/garden`)).toEqual({ status: 403, body: 'Members only.' });
+  });
+
+  it('does not call app.param for the path of a route', async () => {
+    const app = express();
+    app.param('club', () => {
+      throw new Error('it was called');
+    });
+    app.use(websocketRoute('/clubs/:club', { onConnect: say('in') }));
+    const { url } = await serve(app);
+    expect(await (await connect(`${url}/clubs/garden`)).messages.next()).toBe('in');
   });
 
   it('converts params', async () => {
