@@ -48,14 +48,15 @@ type ClassArgs<P extends string | readonly string[] | undefined, C> = string ext
 type AnyParams = [params: never, request: IncomingMessage];
 
 /**
- * A WebSocket route. Mount it like any other middleware: what is mounted before it has run when the handshake is looked at,
- * and the headers that set go out with the 101.
+ * A WebSocket route. Mount it like any other middleware: middleware mounted before it runs before the handshake, and the headers
+ * it sets go out with the 101.
  *
  * A request that does not match the path goes on to the next middleware. One that does is answered: with 101, or with 426
  * (no WebSocket handshake, or a version that is not spoken), 405 (not a GET), 400 (malformed), 403 (refused by the origin or
  * by `onHandshake`) or 500 (`onHandshake` threw).
  *
- * @param path as in Express 5: `/ws/:name`, `/files/*path`, `/ws{/:room}`; without a path every request is served
+ * @param path as in Express 5: `/ws/:name`, `/files/*path`, `/ws{/:room}`; without a path every request is served. Express does
+ *   not know of it: functions of `app.param` run only for paths of Express, as in `app.get('/ws/:id', websocketRoute(Handler))`
  * @param handler a class that extends `WebSocketHandler`, or an object with its hooks
  * @throws TypeError for a malformed path, an unknown option or a value that an option may not have
  * @example

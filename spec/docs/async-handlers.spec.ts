@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { metrics } from '../../lib/index.js';
+import express from 'express';
+import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { turns } from '../connection/open.js';
+import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { ROOT, readPage, recipe } from './blocks.js';
 import { type Client, connect } from './client.js';
@@ -17,6 +19,26 @@ describe('docs/async-handlers.md', () => {
     for (let i = 0; i < 100; i++) socket.send('10');
     expect(await messages.take(100)).toEqual(Array.from({ length: 100 }, (_, i) => String(100 + 10 * (i + 1))));
     socket.close();
+  });
+
+  it('tells a busy handler that its client has gone, within two heartbeats', async () => {
+    const told = new Happenings<string>();
+    const app = express();
+    class Busy extends WebSocketHandler {
+      override async onRead(): Promise<void> {
+        told.push('busy');
+        await once(this.signal, 'abort');
+        told.push('gone');
+      }
+    }
+    app.use(websocketRoute('/busy', Busy, { pingInterval: 100, pongTimeout: 1e9 }));
+    const { url } = await serve(app);
+    const { socket } = await connect(`${url}/busy`);
+    socket.send('work');
+    expect(await told.next()).toBe('busy');
+    // Its connection ends with FIN, not with a reset.
+    socket.terminate();
+    expect(await told.next()).toBe('gone');
   });
 
   it('decides on errors', async () => {
