@@ -55,6 +55,7 @@ export function negotiate(
 ): Accepting | PlainRefusal {
   return (
     checkMethod(request) ??
+    checkHttp2(request) ??
     checkUpgrade(request) ??
     checkConnection(request) ??
     checkHttpVersion(request) ??
@@ -72,10 +73,30 @@ export function isUpgradeRequest(request: Pick<HandshakeRequest, 'headers'>): bo
   return hasToken(request.headers.upgrade, 'websocket');
 }
 
+/**
+ * Whether a request is a WebSocket handshake, well-formed or not: a GET with `Upgrade: websocket`. As the server option
+ * `shouldUpgradeCallback` (Node 22.21, 24.9 and later) it leaves all other requests that have an `Upgrade` header to the app,
+ * with their bodies, also where something listens to `upgrade`.
+ *
+ * @example
+ * const server = createServer({ shouldUpgradeCallback: isWebSocketHandshake }, app);
+ * server.on('upgrade', upgradeListener(app));
+ */
+export function isWebSocketHandshake(request: Pick<HandshakeRequest, 'method' | 'headers'>): boolean {
+  return request.method === 'GET' && isUpgradeRequest(request);
+}
+
 /** 1. "An HTTP/1.1 or higher GET request" */
 function checkMethod({ method }: HandshakeRequest): PlainRefusal | undefined {
   if (method === 'GET') return undefined;
   return refuse(405, 'method', 'A WebSocket handshake is a GET request.', { Allow: 'GET' });
+}
+
+/** RFC 9113 section 8.6 has no Upgrade in HTTP/2; there an extended CONNECT (RFC 8441) opens a WebSocket, which is not spoken here. */
+function checkHttp2({ httpVersionMajor }: HandshakeRequest): PlainRefusal | undefined {
+  if (httpVersionMajor < 2) return undefined;
+  const text = 'This is a WebSocket endpoint, for HTTP/1.1 only: connect to it with a WebSocket client.';
+  return refuse(426, 'http-version', text, UPGRADE_REQUIRED);
 }
 
 function checkUpgrade(request: HandshakeRequest): PlainRefusal | undefined {
@@ -95,7 +116,7 @@ function checkConnection({ headers }: HandshakeRequest): PlainRefusal | undefine
 
 /** 1. "An HTTP/1.1 or higher GET request" */
 function checkHttpVersion({ httpVersionMajor, httpVersionMinor }: HandshakeRequest): PlainRefusal | undefined {
-  if (httpVersionMajor > 1 || (httpVersionMajor === 1 && httpVersionMinor >= 1)) return undefined;
+  if (httpVersionMajor === 1 && httpVersionMinor >= 1) return undefined;
   return refuse(400, 'http-version', 'A WebSocket handshake needs HTTP/1.1 (nginx: proxy_http_version 1.1;).');
 }
 

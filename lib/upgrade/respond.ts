@@ -1,5 +1,6 @@
 /** Answers of the handshake, through the response: whoever watches it (loggers, session stores) sees an ordinary one. */
 import type { ServerResponse } from 'node:http';
+import { headersFor } from './connection-headers.js';
 import type { PlainRefusal } from './refusal.js';
 
 export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): void {
@@ -7,7 +8,7 @@ export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): vo
   if (response.headersSent || response.writableEnded || response.destroyed) return;
   removeHeaders(response, OF_A_BODY);
   response.statusCode = refusal.status;
-  for (const [name, value] of Object.entries(refusal.headers)) setHeader(response, name, value);
+  for (const [name, value] of headersFor(response, refusal.headers)) setHeader(response, name, value);
   // With `rejectNonStandardBodyWrites` Node throws where a response that has no body is given one, even an empty one.
   if (refusal.body.length === 0 || response.req.method === 'HEAD') response.end();
   else response.end(refusal.body);

@@ -210,7 +210,8 @@ function isHandshake(
     method === 'GET' &&
     has('upgrade', /(^|,)[ \t]*websocket[ \t]*(,|$)/i) &&
     has('connection', /(^|,)[ \t]*upgrade[ \t]*(,|$)/i) &&
-    httpVersionMajor * 10 + httpVersionMinor >= 11 &&
+    httpVersionMajor === 1 &&
+    httpVersionMinor === 1 &&
     has('content-length', /^0?$/) &&
     (headers['content-length'] === undefined || headers['content-length'] === '0') &&
     headers['transfer-encoding'] === undefined &&

@@ -77,8 +77,9 @@ describe('RFC 6455 section 4.2.1, 1: an HTTP/1.1 or higher GET request', () => {
     expect(judge({}, { httpVersionMajor, httpVersionMinor })).toMatchObject({ status: 400, reason: 'http-version' });
   });
 
-  it('lets a later version pass', () => {
-    expect(accepted(judge({}, { httpVersionMajor: 2, httpVersionMinor: 0 })).version).toBe(13);
+  it('refuses HTTP/2, which has no Upgrade, with 426', () => {
+    const refusal = judge({}, { httpVersionMajor: 2, httpVersionMinor: 0 });
+    expect(refusal).toMatchObject({ status: 426, reason: 'http-version' });
   });
 
   it.each([
