@@ -65,6 +65,7 @@ export { type DrainResult, drain } from './upgrade/drain.js';
 export { drainOnSignal } from './upgrade/drain-on-signal.js';
 export type { DrainOptions } from './upgrade/drain-options.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
+export { isWebSocketHandshake } from './upgrade/handshake.js';
 export { toInteger } from './upgrade/path.js';
 export type { ConvertedParams, ParamsOf } from './upgrade/path-types.js';
 export { acceptWebSocket, type Middleware, websocketRoute } from './upgrade/route.js';

@@ -15,6 +15,8 @@ const MAX_EARLY_BYTES = 64 * 1024;
 /** Up to this size bytes are copied behind each other, so that a client that sends them one by one pins no object for each. */
 const MIN_CAPACITY = 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 const pendingSockets = new WeakMap<Duplex, PendingSocket>();
 
 /** Undefined for a socket that the server still reads. */
@@ -28,6 +30,7 @@ export class PendingSocket {
   private readonly socket: Duplex;
   private bytes: Buffer;
   private length: number;
+  private isDiscarding = false;
 
   /** @param head what has been read already */
   constructor(socket: Duplex, head: Buffer) {
@@ -56,12 +59,21 @@ export class PendingSocket {
     return this.bytes.subarray(0, this.length);
   }
 
+  /** Drops what has arrived and what is to come: no connection will want it. */
+  discard(): void {
+    this.isDiscarding = true;
+    this.bytes = NOTHING;
+    this.length = 0;
+    this.socket.resume();
+  }
+
   /** The end of the response has been written: what the client sends now may be an answer to it. */
   private get isAnswered(): boolean {
     return this.response?.writableEnded === true;
   }
 
   private readonly onData = (chunk: Buffer): void => {
+    if (this.isDiscarding) return;
     this.append(chunk);
     if (this.length <= MAX_EARLY_BYTES) return;
     if (this.isAnswered) this.socket.pause();

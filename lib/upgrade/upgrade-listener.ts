@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
+import { hasLostBody, refuseLostBody } from './lost-body.js';
 import { pathnameOf } from './path.js';
 import { PendingSocket, pendingSocketOf } from './pending-socket.js';
 import { compilePrefix } from './prefix.js';
@@ -42,7 +43,9 @@ export function upgradeListener(
     socket.on('drain', onDrain);
     socket.on('timeout', onTimeout);
     const pending = new PendingSocket(socket, head);
-    whenAnswered(socket, () => run(app, request, pending));
+    const isLost = hasLostBody(request);
+    if (isLost) pending.discard();
+    whenAnswered(socket, () => (isLost ? refuseLostBody(request) : run(app, request, pending)));
   }
   ours.add(listener);
   return listener;
