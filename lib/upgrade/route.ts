@@ -4,6 +4,7 @@ import { report } from '../connection/report.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import type { WebSocketHandler } from '../handler.js';
+import { nameOnly } from '../option-checks.js';
 import {
   type ConnectionOptions,
   type Converter,
@@ -12,6 +13,7 @@ import {
   resolveRouteOptions,
 } from '../options.js';
 import { accept, refuseHandshake } from './accept.js';
+import { warnOfForeignListeners } from './foreign-listeners.js';
 import type { HandlerClassFor, HandlerLiteral } from './handler-types.js';
 import { compilePath, pathnameOf } from './path.js';
 import type { ConvertedParams, ParamsOf } from './path-types.js';
@@ -101,6 +103,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
   const { convert, caseSensitive = false, strict = false } = options;
   const match = compilePath(path, { convert, caseSensitive, strict });
   return (request, response, next) => {
+    warnOfForeignListeners(request, plan.settings.route);
     const pathname = pathnameOf(request);
     let params: ReturnType<typeof match>;
     try {
@@ -113,7 +116,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
     }
     if (params === 'malformed') {
       refuseHandshake(plan, request, response, refuse(400, 'path', 'The path is not percent-encoded UTF-8.'));
-    } else if (params !== undefined) void accept(plan, request, response, [params, request]);
+    } else if (params !== undefined) answer(plan, request, response, [params, request]);
     else if (next !== undefined) next();
     else refuseHandshake(plan, request, response, refuse(404, 'path', 'No WebSocket is served at this path.'));
   };
@@ -122,8 +125,9 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
 /** Serves whatever reaches it; what a router in front has found in the path is the params. */
 function anyPathRoute(plan: Plan): Middleware {
   return (request, response) => {
+    warnOfForeignListeners(request, plan.settings.route);
     const params: unknown = Reflect.get(request, 'params') ?? {};
-    void accept(plan, request, response, [params, request]);
+    answer(plan, request, response, [params, request]);
   };
 }
 
@@ -161,5 +165,26 @@ export function acceptWebSocket(
       'it must be a class that extends WebSocketHandler, or an object of hooks',
     );
   }
-  void accept(planFor(handler, options), request, response, args);
+  const plan = planFor(handler, options);
+  answer(plan, request, response, args);
+  warnOfForeignListeners(request, plan.settings.route);
+}
+
+/** @throws TypeError where there is nothing to answer, or nothing to answer by: without a server nobody would catch a rejection */
+function answer(plan: Plan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]): void {
+  if (!has(request, 'object', ['headers', 'socket'])) {
+    throw invalidArgument('request', nameOnly(request), 'it must be the request that the server got, with its socket');
+  }
+  if (!has(response, 'function', ['setHeader', 'removeHeader', 'end'])) {
+    throw invalidArgument('response', nameOnly(response), 'it must be the response that belongs to the request');
+  }
+  void accept(plan, request, response, args);
+}
+
+function has(value: unknown, type: 'object' | 'function', names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => {
+    const member: unknown = Reflect.get(value, name);
+    return typeof member === type && member !== null;
+  });
 }

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
+import { isOurs, rememberListener } from './foreign-listeners.js';
 import { hasLostBody, refuseLostBody } from './lost-body.js';
 import { pathnameOf } from './path.js';
 import { PendingSocket, pendingSocketOf } from './pending-socket.js';
@@ -47,17 +48,14 @@ export function upgradeListener(
     if (isLost) pending.discard();
     whenAnswered(socket, () => (isLost ? refuseLostBody(request) : run(app, request, pending)));
   }
-  ours.add(listener);
+  rememberListener(listener, app);
   return listener;
 }
-
-/** Every listener that was made here. */
-const ours = new WeakSet<object>();
 
 /** Whether nobody else listens, and no other of ours comes after: then what no path covers is answered, too, or hangs. */
 function isLastOfOurs(server: Server | undefined, listener: object): boolean {
   const listeners = server?.listeners('upgrade') ?? [];
-  return listeners.at(-1) === listener && listeners.every((other) => ours.has(other));
+  return listeners.at(-1) === listener && listeners.every(isOurs);
 }
 
 /** Calls back when the response to an earlier request, which this one was pipelined behind, has left the socket. */

@@ -1,5 +1,6 @@
 /** The arguments of `websocketRoute` and `acceptWebSocket`. What routes do is in `frameworks.spec.ts`. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { acceptWebSocket, toInteger, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
@@ -9,6 +10,8 @@ class Echo extends WebSocketHandler {}
 const invalid = expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' });
 const request = {} as IncomingMessage;
 const response = {} as ServerResponse;
+/** As Node makes them. */
+const real = new IncomingMessage(new Socket());
 
 describe('websocketRoute', () => {
   it.each([
@@ -83,6 +86,33 @@ describe('acceptWebSocket', () => {
     ['an instance', new Echo()],
   ])('refuses %s for a handler with a TypeError', (_what, handler) => {
     expect(() => acceptWebSocket(request, response, handler as object)).toThrow(invalid);
+  });
+
+  it.each<[what: string, request: unknown, response: unknown, named: string]>([
+    ['a request without a socket', { headers: {}, method: 'GET' }, new ServerResponse(real), 'request'],
+    ['a request whose socket is null', { headers: {}, socket: null }, new ServerResponse(real), 'request'],
+    ['no request', undefined, undefined, 'request'],
+    ['a URL for the request', '/ws', new ServerResponse(real), 'request'],
+    ['no response', real, undefined, 'response'],
+    ['the two in the wrong order', new ServerResponse(real), real, 'request'],
+    ['a socket for the response', real, new Socket(), 'response'],
+    ['next for the response', real, () => {}, 'response'],
+  ])('refuses %s with a TypeError that names it, at once', async (_what, request, response, named) => {
+    const rejected = jest.fn();
+    process.once('unhandledRejection', rejected);
+    const call = (): void => acceptWebSocket(request as IncomingMessage, response as ServerResponse, Echo);
+    expect(call).toThrow(invalid);
+    expect(call).toThrow(new RegExp(`^${named} is `));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeListener('unhandledRejection', rejected);
+    expect(rejected).not.toHaveBeenCalled();
+  });
+
+  it('has the check in common with the middleware', () => {
+    const request = { url: '/ws', headers: {}, method: 'GET' } as IncomingMessage;
+    for (const middleware of [websocketRoute(Echo), websocketRoute('/ws', Echo)]) {
+      expect(() => middleware(request, new ServerResponse(real))).toThrow(invalid);
+    }
   });
 
   it('refuses options of a route, and unknown ones', () => {
