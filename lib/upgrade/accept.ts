@@ -25,8 +25,9 @@ import { PendingSocket, pendingSocketOf } from './pending-socket.js';
 import { type Plan, settingsFor } from './plan.js';
 import { hostOf, isSecure } from './proxy.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
-import { isPipelined, releaseFromServer, takeFromParser } from './release.js';
+import { isPipelined, isReleasable, releaseFromServer, takeFromParser } from './release.js';
 import { sendRefusal, sendSwitchingProtocols } from './respond.js';
+import { refuseUnknownRuntime } from './runtime.js';
 import { takeBytes } from './take-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -91,6 +92,7 @@ class Handshake {
     const { plan, request } = this;
     const asked = negotiate(request, { allowOldHandshake: plan.allowOldHandshake });
     if ('status' in asked) return asked;
+    if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket)) return refuseUnknownRuntime();
     const turn = whenNext(this.response);
     if (turn !== undefined) await turn;
     if (isPipelined(request)) return refusePipelined();

@@ -6,8 +6,9 @@
  *  - the server's own listeners are taken off the socket, known by their names, and nobody else's;
  *  - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
  *
- * The names are the same on Node 20 to 26, and a spec holds it on each. On a runtime where they are not found they stay where
- * they are. A socket from the `upgrade` event has been released by Node already; then nothing of the server's is found.
+ * The names are the same on Node 20 to 26 and in Deno, and a spec holds it on each. On a runtime where they are not found, such
+ * as Bun, handshakes are refused before the 101 (`runtime.ts`). A socket from the `upgrade` event has been released by Node
+ * already; then nothing of the server's is found.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -48,6 +49,13 @@ export function isPipelined(request: IncomingMessage): boolean {
  */
 export function takeFromParser(socket: Duplex): void {
   removeListeners(socket, READ_LISTENERS);
+}
+
+/** Whether the server's hold on a socket is known here. After an `upgrade` event it has none: it has taken its parser off. */
+export function isReleasable(socket: Duplex): boolean {
+  return (
+    Reflect.get(socket, 'parser') === null || socket.listeners('close').some(({ name }) => name === CLOSE_LISTENER)
+  );
 }
 
 /** @param socket any duplex stream: Node's server takes each that it is given by its `connection` event */

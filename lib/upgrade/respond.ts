@@ -28,6 +28,8 @@ export function sendSwitchingProtocols(
   done: () => void,
 ): void {
   for (const [name, value] of own) setHeader(response, name, value);
+  // As Node's `writeHead` does for a 101. Deno's does not, and would end the socket of a body without a length.
+  Reflect.set(response, '_hasBody', false);
   removeHeaders(response, OF_A_BODY);
   // What `onHandshake` has chosen is in `protocol` by now.
   removeHeaders(response, NEGOTIATED);
