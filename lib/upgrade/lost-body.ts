@@ -3,15 +3,11 @@
  * HttpClient sends with all it asks over plain TCP. Node takes what follows the headers for another protocol, and parsers of
  * bodies pass over a request that is an upgrade. The app would act on an empty body, so such a request is refused instead.
  */
-import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { clockOf } from '../connection/clock.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isWebSocketHandshake } from './handshake.js';
 import { refuse } from './refusal.js';
 import { sendRefusal } from './respond.js';
 
-/** Milliseconds that a client has to read the refusal while it may still be sending its body. */
-const LINGER = 2000;
 const EXPLANATION =
   'The body of this request cannot be read, because of its Upgrade header: send it without that header (or run the server on ' +
   'Node 22.21, 24.9 or later, with createServer({ shouldUpgradeCallback: isWebSocketHandshake }, app)).';
@@ -23,24 +19,8 @@ export function hasLostBody(request: IncomingMessage): boolean {
   return hasBody && !isWebSocketHandshake(request);
 }
 
-export function refuseLostBody(request: IncomingMessage): void {
-  const { socket } = request;
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  response.once('finish', () => {
-    response.detachSocket(socket);
-    linger(socket);
-  });
+export function refuseLostBody(request: IncomingMessage, response: ServerResponse): void {
   // Node 26 reads the body, and would wait for a reader.
   request.resume();
   sendRefusal(response, refuse(501, 'body', EXPLANATION));
-}
-
-/** RFC 9112 section 9.6: to close at once, with a body unread, would reset the connection, and the client lose the response. */
-function linger(socket: Socket): void {
-  const cancel = clockOf(socket).after(LINGER, () => socket.destroy());
-  socket.once('close', cancel);
-  socket.end();
-  socket.resume();
 }

@@ -2,12 +2,16 @@
 import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { clockOf } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
 import { isOurs, rememberListener } from './foreign-listeners.js';
 import { hasLostBody, refuseLostBody } from './lost-body.js';
 import { pathnameOf } from './path.js';
 import { PendingSocket, pendingSocketOf } from './pending-socket.js';
 import { compilePrefix } from './prefix.js';
+
+/** Milliseconds that a client has to read its response while it may still be sending. */
+const LINGER = 2000;
 
 export interface UpgradeListenerOptions {
   /**
@@ -46,7 +50,7 @@ export function upgradeListener(
     const pending = new PendingSocket(socket, head);
     const isLost = hasLostBody(request);
     if (isLost) pending.discard();
-    whenAnswered(socket, () => (isLost ? refuseLostBody(request) : run(app, request, pending)));
+    whenAnswered(socket, () => run(isLost ? refuseLostBody : app, request, pending));
   }
   rememberListener(listener, app);
   return listener;
@@ -86,7 +90,10 @@ function run(
     response.detachSocket(socket);
     socket.removeListener('drain', onDrain);
     socket.removeListener('timeout', onTimeout);
-    if (response.statusCode !== 101) destroySoon(socket);
+    if (response.statusCode !== 101) {
+      pending.discard();
+      linger(socket);
+    }
     // As a server does with its own: who measures a response, or cleans up behind it, waits for that; and what is written to it
     // later fails without an `error` event.
     process.nextTick(() => {
@@ -115,11 +122,14 @@ function onTimeout(this: Duplex): void {
   if (!isHeard.includes(true)) this.destroy();
 }
 
-/** Once all that was written has left. A stream that is no socket has no method for it. */
-function destroySoon(socket: Duplex): void {
-  if (socket.writable) socket.end();
-  if (socket.writableFinished) socket.destroy();
-  else socket.once('finish', () => socket.destroy());
+/**
+ * Ends a socket after its last response. To close it at once while the client still sends would reset it, and the client would
+ * lose the response (RFC 9112 section 9.6).
+ */
+function linger(socket: Duplex): void {
+  const cancel = clockOf(socket).after(LINGER, () => socket.destroy());
+  socket.once('close', cancel);
+  socket.end();
 }
 
 /** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
