@@ -126,7 +126,10 @@ export class Dispatcher implements MessageSink, Outlet {
   set bufferSize(value: number) {
     checkBufferSize(value);
     this.size = value;
+    const { limit } = this;
     this.limit = this.reader.limit(value);
+    // A reader that is at work looks at the limit itself.
+    if (this.limit < limit && !this.reading) this.dispatchSoon();
   }
 
   // What the connection does.
@@ -394,7 +397,12 @@ export class Dispatcher implements MessageSink, Outlet {
     this.reader = this.createReader();
     this.limit = this.reader.limit(this.size);
     if (this.reading) this.stopped = true;
-    else if (this.held !== undefined && this.held.length > 0) this.consumer.onStale();
+    else this.dispatchSoon();
+  }
+
+  /** What is held may be something else now: units, or too much. */
+  private dispatchSoon(): void {
+    if (this.held !== undefined && this.held.length > 0) this.consumer.onStale();
   }
 }
 

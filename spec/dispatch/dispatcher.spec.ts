@@ -1,7 +1,8 @@
 import type { Delimiter } from '../../lib/dispatch/delimiter.js';
 import { BinaryPattern, NetStruct, Struct } from '../../lib/index.js';
 import { deferred, open, roundTrip, turns } from '../connection/open.js';
-import { frame, text } from '../support/frames.js';
+import { frame, more, text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
 import { CUTS, Dispatching, EntireMessage, type Reactions } from './dispatching.js';
 
 const ping = frame({ opcode: 9, payload: 'sync' });
@@ -241,6 +242,20 @@ describe('the delimiter', () => {
     expect(reads).toEqual(['assigned', 'a', 'b']);
   });
 
+  it('takes another regexSearch from a timer as well', async () => {
+    const reads = new Happenings<unknown>();
+    const { client, handler } = await open(
+      { onRead: (data) => reads.push(String(data)) },
+      { readDelimiter: /[a-z]+\d/, regexSearch: false },
+    );
+    client.send(text('-ab1'));
+    await roundTrip(client, ping);
+    setTimeout(() => {
+      handler.regexSearch = true;
+    }, 1);
+    expect(await reads.next()).toBe('-');
+  });
+
   it('of the wrong kind set from a timer closes with 1002', async () => {
     const { client, handler } = await open({}, { readDelimiter: '\n' });
     client.send(text('held'));
@@ -399,13 +414,72 @@ describe('muted', () => {
 });
 
 describe('bufferSize', () => {
-  it('that is lowered holds for the next unit', () => {
-    const one = new Dispatching('\n', { bufferSize: 100 }).message('12345');
-    one.dispatcher.bufferSize = 3;
-    expect(one.message('6').events).toEqual([
-      ['overflow', 3],
-      ['fail', 1009],
-    ]);
+  it.each<[string, Delimiter, text: string, cut: number]>([
+    ['a string', '\n', '12345', 0],
+    ['a pattern', /\n/, '12345', 0],
+    ['a pattern, within a message', /\n/, '12345', 1],
+    ['EntireMessage, within a message', EntireMessage, '12345', 1],
+  ])(
+    'that is lowered below what is buffered under %s takes effect at once',
+    async (_name, readDelimiter, data, cut) => {
+      for (const raises of [false, true]) {
+        const reads: unknown[] = [];
+        const overflows = new Happenings<number>();
+        const { client, handler } = await open(
+          {
+            onRead: (unit) => reads.push(unit),
+            onOverflowError({ limit }) {
+              overflows.push(limit);
+              if (raises) this.bufferSize = 10;
+            },
+          },
+          { readDelimiter },
+        );
+        client.send(...(cut === 0 ? [text(data)] : [text(data, false)]));
+        await roundTrip(client, ping);
+        setTimeout(() => {
+          handler.bufferSize = 3;
+        }, 1);
+        expect(await overflows.next()).toBe(3);
+        if (raises) {
+          // Of what was held nothing is lost.
+          client.send(...(cut === 0 ? [text('\n')] : [more('\n', true)]));
+          await roundTrip(client, ping);
+          expect([reads, handler.readyState]).toEqual([[readDelimiter === EntireMessage ? '12345\n' : '12345'], 1]);
+        } else expect((await client.nextClose()).code).toBe(1009);
+      }
+    },
+  );
+
+  it('that is lowered is not looked at within the assignment, and not where nothing is held or all still fits', () => {
+    const one = new Dispatching('\n', { bufferSize: 100 });
+    one.dispatcher.bufferSize = 90;
+    one.message('12345').dispatcher.bufferSize = 100;
+    expect([one.events, one.stale]).toEqual([[], 0]);
+    one.dispatcher.bufferSize = 5;
+    one.dispatcher.dispatchHeld();
+    expect([one.events, one.stale]).toEqual([[], 1]);
+    expect(one.message('\n').units).toEqual(['12345']);
+  });
+
+  it('that is lowered while a read is pending waits for it', async () => {
+    const gate = deferred();
+    const overflows: number[] = [];
+    const { client, handler } = await open(
+      {
+        onRead: () => gate.promise,
+        onOverflowError: ({ limit }) => overflows.push(limit),
+      },
+      { readDelimiter: '\n' },
+    );
+    client.send(text('a\nbcde'));
+    await turns(3);
+    handler.bufferSize = 3;
+    await turns(3);
+    expect(overflows).toEqual([]);
+    gate.resolve();
+    expect((await client.nextClose()).code).toBe(1009);
+    expect(overflows).toEqual([3]);
   });
 
   it('says what was set, though a larger count raises the limit', () => {
