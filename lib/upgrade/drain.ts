@@ -6,7 +6,7 @@
  *                                                        └─ at `timeout`: terminate
  */
 import type { Server } from 'node:http';
-import { clockOf } from '../connection/clock.js';
+import { type Clock, clockOf } from '../connection/clock.js';
 import { publish } from '../telemetry/channels.js';
 import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
 import { type HandshakeAtWork, handshakesAtWork } from './at-work.js';
@@ -61,6 +61,8 @@ class Drain {
   private readonly left = new Set<object>();
   private closed = 0;
   private terminated = 0;
+  /** When it began, by each clock: a test may give a connection one of its own. */
+  private readonly began = new Map<Clock, number>();
   private done: () => void = () => {};
   private readonly server: Server;
   private readonly options: ResolvedDrainOptions;
@@ -99,7 +101,7 @@ class Drain {
     const clock = clockOf(connection.socket);
     const cancelGoodbye = clock.after(delay, () => connection.leave(code, reason));
     let isTerminated = false;
-    const cancelDeadline = clock.after(timeout, () => {
+    const cancelDeadline = clock.after(this.leftOf(timeout, clock), () => {
       isTerminated = true;
       this.terminated++;
       const { socket } = connection;
@@ -122,11 +124,20 @@ class Drain {
   /** It will be refused, or its connection be taken. A hook that does not settle is not waited for beyond the deadline. */
   private waitFor(handshake: HandshakeAtWork): void {
     this.left.add(handshake);
-    const cancelDeadline = clockOf(handshake.socket).after(this.options.timeout, () => this.drop(handshake));
+    const clock = clockOf(handshake.socket);
+    const cancelDeadline = clock.after(this.leftOf(this.options.timeout, clock), () => this.drop(handshake));
     handshake.whenOver(() => {
       cancelDeadline();
       this.drop(handshake);
     });
+  }
+
+  /** How much of the time is left to a connection that opens when the draining has begun. */
+  private leftOf(timeout: number, clock: Clock): number {
+    const now = clock.now();
+    const began = this.began.get(clock) ?? now;
+    this.began.set(clock, began);
+    return Math.max(0, began + timeout - now);
   }
 
   private drop(done: object): void {

@@ -128,6 +128,38 @@ describe('a server that drains', () => {
     expect(connected).toBe(0);
   });
 
+  it('gives to a connection that opens while it drains what is left of the time, and no more', async () => {
+    const clock = new TestClock();
+    const held = new Happenings<() => void>();
+    const opens = new Happenings<void>();
+    const hooks = { onConnect: () => opens.push() };
+    const route = websocketRoute(hooks, { closeTimeout: 60_000 });
+    const server = await serve((request, response) => {
+      const { end } = response;
+      // As a session store does: the 101 leaves when it has answered.
+      response.end = () => {
+        held.push(() => end.call(response, '', 'utf8'));
+        return response;
+      };
+      route(request, response);
+    });
+    server.server.on('connection', (socket) => setClock(socket, clock));
+    const opening = RawClient.open(server);
+    const answer = await held.next();
+    const drained = drain(server.server, { jitter: 0, timeout: 10_000 });
+    await clock.advance(9000);
+    answer();
+    const client = await opening;
+    await opens.next();
+    await clock.advance(1);
+    // It does not answer.
+    expect((await client.nextClose()).code).toBe(1001);
+    await clock.advance(998);
+    expect(await isSettled(drained)).toBe(false);
+    await clock.advance(1);
+    expect(await drained).toEqual({ closed: 0, terminated: 1 });
+  });
+
   it('does not wait for handshakes that are over, however they ended, nor beyond the deadline', async () => {
     const asked = new Happenings<string>();
     const vanished = new Happenings<string>();
