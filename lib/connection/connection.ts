@@ -78,6 +78,7 @@ class Rare {
   pings: Pings | undefined = undefined;
   backlog: Backlog | undefined = undefined;
   over: Over | undefined = undefined;
+  agreement: DeflateAgreement | undefined = undefined;
   deflation: Deflation | undefined = undefined;
 }
 
@@ -114,9 +115,9 @@ export class Connection
     this.intake = new Intake(this);
   }
 
-  /** From now on messages may be compressed, in either direction. */
+  /** Messages may be compressed, in either direction. To be called before `open`. */
   speakDeflate(agreement: DeflateAgreement, settings: CompressSettings): void {
-    this.intake.speakDeflate(agreement);
+    this.onDemand.agreement = agreement;
     this.onDemand.deflation = new Deflation(agreement, settings);
   }
 
@@ -133,7 +134,7 @@ export class Connection
     this.advance('open');
     this.openedAt = Math.round(clockOf(socket).now());
     settings.tally.opened(this);
-    if (this.version === 0) this.intake.speakDraft76();
+    this.intake.open(this.version, this.rare?.agreement);
     this.liveness = watch(this, settings);
     // Until `onConnect` has settled TCP holds what the peer sends.
     listen(socket, this);

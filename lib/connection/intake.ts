@@ -46,10 +46,12 @@ export interface IntakeOwner extends ControlSink {
 
 export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOwner {
   readonly dispatcher: Dispatcher;
-  readonly meter: Meter | undefined;
+  /** Of a connection that is open and has a `rate` or an `idleTimeout`. */
+  meter: Meter | undefined = undefined;
   /** An asynchronous `onConnect` or `onRead` has not settled. */
   busy = false;
-  private parser: Parser;
+  /** Made when the connection opens: before that nothing comes. */
+  private parser!: Parser;
   /** Of a connection on which compressed messages may come. */
   private inflation: Inflation | undefined = undefined;
   private inbox: Inbox | undefined = undefined;
@@ -67,19 +69,27 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     this.owner = owner;
     this.hooks = owner.hooks;
     this.dispatcher = new Dispatcher(settings, this);
-    this.meter = settings.isMetered ? this.createMeter() : undefined;
-    this.parser = new FrameParser(this.meter ?? this.dispatcher, owner);
   }
 
-  speakDraft76(): void {
-    this.parser = new Draft76Parser(this.meter ?? this.dispatcher, this.owner);
-  }
-
-  /** From now on messages may be compressed. */
-  speakDeflate(agreement: DeflateAgreement): void {
-    const parser = new FrameParser(this.meter ?? this.dispatcher, this.owner);
-    this.inflation = new Inflation(agreement, this.meter ?? this.dispatcher, this);
-    parser.inflation = this.inflation;
+  /**
+   * The connection is open: reading begins, and so does the time that it takes.
+   *
+   * @param version 0 is draft-76
+   * @param agreement where messages may be compressed
+   */
+  open(version: number, agreement: DeflateAgreement | undefined): void {
+    const { owner } = this;
+    if (owner.settings.isMetered) this.meter = this.createMeter();
+    const sink = this.meter ?? this.dispatcher;
+    if (version === 0) {
+      this.parser = new Draft76Parser(sink, owner);
+      return;
+    }
+    const parser = new FrameParser(sink, owner);
+    if (agreement !== undefined) {
+      this.inflation = new Inflation(agreement, sink, this);
+      parser.inflation = this.inflation;
+    }
     this.parser = parser;
   }
 

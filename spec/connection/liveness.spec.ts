@@ -1,15 +1,9 @@
 /** Peers that say nothing: those that are well, those that are busy, and those that are gone. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { WebSocket } from 'ws';
 import { setClock } from '../../lib/connection/clock.js';
-import {
-  type ConnectionOptions,
-  metrics,
-  upgradeListener,
-  type WebSocketHandler,
-  websocketRoute,
-} from '../../lib/index.js';
+import { type ConnectionOptions, metrics, upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { CountingClock } from '../support/counting-clock.js';
 import { frame, more, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
@@ -389,6 +383,46 @@ describe('idleTimeout', () => {
     expect(opened.handler.readyState).toBe(1);
     await opened.clock.advance(1);
     expect(opened.handler.readyState).toBe(2);
+  });
+
+  it.each([
+    ['onHandshake', 'request'],
+    ['onHandshake', 'upgrade'],
+    ['origins', 'request'],
+    ['origins', 'upgrade'],
+    ['a middleware', 'request'],
+  ])('begins when the connection is open, however long %s took by the %s door', async (slow, door) => {
+    const clock = new CountingClock();
+    // Longer than the handshake may take without this, and longer than a connection may be idle.
+    const takeTime = async (): Promise<boolean> => {
+      await clock.advance(11_000);
+      return true;
+    };
+    const handlers = new Happenings<WebSocketHandler>();
+    class Slow extends WebSocketHandler {
+      override onHandshake(): boolean | Promise<boolean> {
+        return slow === 'onHandshake' ? takeTime() : true;
+      }
+
+      override onConnect(): void {
+        handlers.push(this);
+      }
+    }
+    const origins = slow === 'origins' ? takeTime : '*';
+    const route = websocketRoute(Slow, { ...options, handshakeTimeout: 0, origins });
+    const app: RequestListener = async (request, response) => {
+      if (slow === 'a middleware') await takeTime();
+      route(request, response);
+    };
+    const server = await serve(app);
+    if (door === 'upgrade') server.server.on('upgrade', upgradeListener(app));
+    server.server.on('connection', (socket) => setClock(socket, clock));
+    const client = await RawClient.open(server, '/', { Origin: 'http://a.example' });
+    const handler = await handlers.next();
+    await clock.advance(9999);
+    expect(handler.readyState).toBe(1);
+    await clock.advance(1);
+    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'idle for 10000 ms' });
   });
 
   it('closes with 1001 what has had no message for so long, in either direction', async () => {
