@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { addressOf } from './connection/addresses.js';
 import type { Connection, Version } from './connection/connection.js';
 import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
@@ -159,10 +158,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @throws TypeError when it is no positive integer
    */
   declare bufferSize: number;
-  /** The address of the connection at this end. Assign to show another one, `delete` to restore it. */
+  /**
+   * The address of the connection at this end, known from `onHandshake` on and kept when the connection has gone. Assign to
+   * show another one, `delete` to restore it.
+   */
   declare localAddress?: string | undefined;
   /**
-   * The address of the peer; behind a proxy that of the proxy, unless you assign what Express knows. `delete` restores it.
+   * The address of the peer, known from `onHandshake` on and kept when the connection has gone; behind a proxy that of the
+   * proxy, unless you assign what Express knows. `delete` restores it.
    *
    * @example
    * onConnect(params, request) { this.remoteAddress = request.ip; }
@@ -196,7 +199,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       Object.defineProperty(WebSocketHandler.prototype, name, {
         configurable: true,
         get(this: WebSocketHandler) {
-          return this.#connection && addressOf(this.#connection.socket, name);
+          return this.#connection?.[name];
         },
         set(this: WebSocketHandler, value: unknown) {
           define(this, name, value);

@@ -28,6 +28,7 @@ import {
 } from '../framing/state.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/tally.js';
+import { addressOf } from './addresses.js';
 import { Backlog, type BacklogOwner } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
@@ -89,6 +90,9 @@ export class Connection
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
   terms: Terms;
+  /** As of when the handshake began. */
+  readonly localAddress: string | undefined;
+  readonly remoteAddress: string | undefined;
   heldBytes = 0;
   /** Messages that the handler wrote. */
   messagesSent = 0;
@@ -113,6 +117,8 @@ export class Connection
     this.terms = terms;
     this.writer = new Writer(socket, this);
     this.intake = new Intake(this);
+    this.localAddress = addressOf(socket, 'localAddress');
+    this.remoteAddress = addressOf(socket, 'remoteAddress');
   }
 
   /** Messages may be compressed, in either direction. To be called before `open`. */
