@@ -9,7 +9,13 @@ import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
 import { PreparedMessage } from './connection/prepared.js';
 import { report } from './connection/report.js';
-import type { Delimiter, EntireMessage, MessageOf, UnitOf } from './dispatch/delimiter.js';
+import {
+  checkDelimiter,
+  type Delimiter,
+  type EntireMessage,
+  type MessageOf,
+  type UnitOf,
+} from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
 import { Opcode } from './framing/opcode.js';
@@ -95,6 +101,9 @@ export type ContextOf<T extends HandlerTypes> = T extends { context: infer C } ?
 type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extends Delimiter }
   ? D
   : typeof EntireMessage;
+
+/** A delimiter as an argument: to be left out only where the handler declares it. */
+type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [readDelimiter: D];
 
 /** Gives a handler its connection. Only the handshake calls it. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
@@ -399,14 +408,22 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    *
    * A hook may read it and be pending meanwhile: that does not hold up what it reads.
    *
-   * @throws InvalidStateError before the handshake is done, and while another reader has not left
+   * @param readDelimiter becomes the `readDelimiter`, and gives what comes out its type. Default: the one that is set, with the
+   *   type that the handler declares
+   * @throws InvalidStateError before the handshake is done, and while another reader has not left; TypeError as `readDelimiter`
    * @example
    * async onConnect() {
-   *   for await (const data of this.messages()) this.write(await translate(data));
+   *   for await (const line of this.messages('\n')) this.write(await translate(line));
    * }
    */
-  messages<D extends Delimiter = DelimiterOf<T>>(): MessageIterator<MessageOf<D>> {
-    return this.#bound.messages() as MessageIterator<MessageOf<D>>;
+  messages<const D extends Delimiter = DelimiterOf<T>>(
+    ...[readDelimiter]: BackedBy<DelimiterOf<T>, D>
+  ): MessageIterator<MessageOf<D>> {
+    if (readDelimiter !== undefined) checkDelimiter(readDelimiter);
+    const messages = this.#bound.messages();
+    if (readDelimiter !== undefined) this.readDelimiter = readDelimiter;
+    // Each delimiter has a reader that makes what `MessageOf` says.
+    return messages as MessageIterator<MessageOf<D>>;
   }
 
   /**
@@ -414,13 +431,16 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * give, or what `write` takes. Both exert backpressure. The readable closes with the connection; to cancel it, and to close
    * or abort the writable, closes the connection.
    *
-   * @throws InvalidStateError as `messages`
+   * @param readDelimiter as for `messages`
+   * @throws InvalidStateError, TypeError as `messages`
    * @example
    * const { readable, writable } = this.toWebStreams();
    * await readable.pipeThrough(new Uppercase()).pipeTo(writable);
    */
-  toWebStreams<D extends Delimiter = DelimiterOf<T>>(): WebStreams<MessageOf<D>, Data> {
-    return toWebStreams<MessageOf<D>, Data>(this.#endpoint<D>());
+  toWebStreams<const D extends Delimiter = DelimiterOf<T>>(
+    ...readDelimiter: BackedBy<DelimiterOf<T>, D>
+  ): WebStreams<MessageOf<D>, Data> {
+    return toWebStreams(this.#endpoint<D>(...readDelimiter));
   }
 
   /**
@@ -432,7 +452,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * await pipeline(this.toDuplex(), async function* (lines) { for await (const line of lines) yield reverse(line); }, …);
    */
   toDuplex(): Duplex {
-    return toDuplex(this.#endpoint<Delimiter>());
+    return toDuplex(this.#endpoint<DelimiterOf<T>>());
   }
 
   /**
@@ -519,10 +539,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#connection;
   }
 
-  #endpoint<D extends Delimiter>(): Endpoint<MessageOf<D>, Data> {
+  #endpoint<const D extends Delimiter>(...readDelimiter: BackedBy<DelimiterOf<T>, D>): Endpoint<MessageOf<D>, Data> {
     const connection = this.#bound;
     return {
-      messages: () => this.messages<D>(),
+      messages: () => this.messages<D>(...readDelimiter),
       get dropped() {
         return connection.dropped;
       },

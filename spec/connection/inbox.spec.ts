@@ -8,6 +8,7 @@ import {
   type WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { type Equal, expectType } from '../support/expect-type.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
@@ -117,7 +118,7 @@ describe('messages()', () => {
 
   it('gives the values of a struct as an array, and a delimiter of any kind its units', async () => {
     const { client, handler } = await open({}, { readDelimiter: new Struct('!BH') });
-    const messages = handler.messages<Struct<'!BH'>>();
+    const messages = handler.messages();
     client.send(binary(Buffer.from([1, 0, 2, 3, 0])), binary(Buffer.from([4])));
     expect((await messages.next()).value).toEqual([1, 2]);
     expect((await messages.next()).value).toEqual([3, 4]);
@@ -128,6 +129,32 @@ describe('messages()', () => {
     handler.readDelimiter = EntireMessage;
     client.send(text('whole'));
     expect((await messages.next()).value).toBe('whole');
+  });
+
+  it('reads by the delimiter that it is given, from what is buffered on', async () => {
+    const reads: unknown[] = [];
+    const { client, handler } = await open({ onRead: (data) => reads.push(data) }, { readDelimiter: ';' });
+    client.send(text('a;b\nc'));
+    await roundTrip(client, frame({ opcode: 9 }));
+    const lines = handler.messages('\n');
+    expect(handler.readDelimiter).toBe('\n');
+    const { value } = await lines.next();
+    expectType<Equal<typeof value, string | undefined>>();
+    expect([value, reads]).toEqual(['b', ['a']]);
+    await lines.return();
+    const stream = handler.messages(null);
+    expect((await stream.next()).value).toBe('c');
+    expect(handler.readDelimiter).toBeNull();
+  });
+
+  it('given a delimiter that is none, or while another reader has not left, changes nothing', async () => {
+    const { handler } = await open();
+    expect(() => handler.messages('')).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    const messages = handler.messages();
+    expect(() => handler.messages('\n')).toThrow(InvalidStateError);
+    expect(() => handler.toWebStreams('\n')).toThrow(InvalidStateError);
+    expect(handler.readDelimiter).toBe(EntireMessage);
+    await messages.return();
   });
 
   it('answers several who ask at once in their order', async () => {

@@ -83,8 +83,8 @@ describe('toWebStreams()', () => {
   });
 
   it('gives the values of a struct as an array', async () => {
-    const { client, handler } = await open({}, { readDelimiter: new Struct('!HB') });
-    const reader = handler.toWebStreams<Struct<'!HB'>>().readable.getReader();
+    const { client, handler } = await open();
+    const reader = handler.toWebStreams(new Struct('!HB')).readable.getReader();
     client.send(binary(Buffer.from([1, 2, 3])));
     const values: readonly [number, number] | undefined = (await reader.read()).value;
     expect(values).toEqual([258, 3]);

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import {
   acceptWebSocket,
   type Delimiter,
+  EntireMessage,
   Struct,
   toInteger,
   WebSocketHandler,
@@ -143,6 +144,32 @@ describe('WebSocketHandler<{ delimiter }>', () => {
         const { readable } = this.toWebStreams();
         expectType<Equal<typeof readable, ReadableStream<[number, number]>>>();
       }
+
+      /** The compiler would believe a type argument that no value backs. */
+      async others(): Promise<void> {
+        for await (const line of this.messages('\n')) expectType<Equal<typeof line, string>>();
+        for await (const data of this.messages(EntireMessage)) expectType<Equal<typeof data, string | Buffer>>();
+        for await (const data of this.messages(null)) expectType<Equal<typeof data, string | Buffer>>();
+        for await (const record of this.messages(new Struct('!HB')))
+          expectType<Equal<typeof record, [number, number]>>();
+        const { readable } = this.toWebStreams(Buffer.of(0));
+        expectType<Equal<typeof readable, ReadableStream<Buffer>>>();
+        // @ts-expect-error the delimiter itself is wanted
+        this.messages<Struct<'!HB'>>();
+        // @ts-expect-error likewise
+        this.toWebStreams<'\n'>();
+        // @ts-expect-error this is no delimiter
+        this.messages({});
+      }
+    }
+    class Untyped extends WebSocketHandler {
+      override readDelimiter = new Struct('!IH');
+
+      async all(): Promise<void> {
+        for await (const record of this.messages(this.readDelimiter)) {
+          expectType<Equal<typeof record, [number, number]>>();
+        }
+      }
     }
     class Wrong extends WebSocketHandler<{ delimiter: Struct<'!IH'> }> {
       // @ts-expect-error the struct has numbers
@@ -150,7 +177,7 @@ describe('WebSocketHandler<{ delimiter }>', () => {
         this.write(sequence);
       }
     }
-    expect([Telemetry, Wrong]).toHaveLength(2);
+    expect([Telemetry, Untyped, Wrong]).toHaveLength(3);
   });
 });
 
