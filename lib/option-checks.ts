@@ -90,6 +90,12 @@ export function checkKeyOf(value: unknown): void {
   }
 }
 
+export function checkAsyncContext(value: unknown): void {
+  if (value !== 'none' && value !== 'handshake') {
+    throw invalidArgument('asyncContext', value, "it must be 'none' or 'handshake' (the context of the request)");
+  }
+}
+
 export function checkName(value: unknown): void {
   if (typeof value !== 'string') throw invalidArgument('name', value, "it must be a string, such as 'chat'");
 }

@@ -1,5 +1,6 @@
 /** The options of a route: their types, their defaults, each with its reason, and their validation. */
 import type { IncomingMessage } from 'node:http';
+import type { AsyncContextChoice } from './connection/async-context.js';
 import type { RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
 import { Limits } from './connection/limits.js';
 import type { CompressSettings } from './deflate/agreement.js';
@@ -12,6 +13,7 @@ import {
 } from './dispatch/delimiter.js';
 import { invalidArgument } from './errors.js';
 import {
+  checkAsyncContext,
   checkBoolean,
   checkCompress,
   checkKeyOf,
@@ -181,6 +183,12 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
    */
   rate?: RateLimit | undefined;
   /**
+   * In which async context (`AsyncLocalStorage`, the spans of tracers) the hooks run, from `onConnect` on: `'none'`, or
+   * `'handshake'`, that of the request that opened the connection, which is kept with all that it holds for as long as the
+   * connection lasts. Default `'none'`: a connection outlives its request, and what a request holds may be large.
+   */
+  asyncContext?: AsyncContextChoice | undefined;
+  /**
    * What metrics, channels and the log call the route. Default: its path; where it has none, or that is `/`, the name of its
    * handler. Routes of one name are counted as one.
    */
@@ -221,6 +229,7 @@ const DEFAULTS: ResolvedOptions = {
   maxConnectionsPerKey: Infinity,
   keyOf: 'ip',
   rate: {},
+  asyncContext: 'none',
   name: '',
 };
 
@@ -282,6 +291,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     throw invalidArgument('keyOf', given['keyOf'], 'nothing is counted by it: give maxConnectionsPerKey, too');
   }
   checkRate(resolved.rate);
+  checkAsyncContext(resolved.asyncContext);
   checkName(resolved.name);
   return resolved;
 }

@@ -32,6 +32,7 @@ describe('options', () => {
       maxConnectionsPerKey: Infinity,
       keyOf: 'ip',
       rate: {},
+      asyncContext: 'none',
       name: '',
     };
     expect(resolveOptions({})).toEqual(defaults);
@@ -103,6 +104,7 @@ describe('options', () => {
     ['maxConnectionsPerKey', [0, -1, 1.5, Number.NaN, '1', null]],
     ['keyOf', ['address', null, 1, {}]],
     ['rate', [null, 100, [], 'fast', new Map()]],
+    ['asyncContext', [true, false, 'request', '', null, {}]],
     ['allowOldHandshake', [0, 1, 'yes', null]],
   ];
 
@@ -223,9 +225,11 @@ describe('options', () => {
     (name) => {
       const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
       expect(() => resolveOptions(options)).toThrow(
-        refused(/^option is .*it is unknown; the options are readDelimiter, .*rate, name$/),
+        refused(/^option is .*it is unknown; the options are readDelimiter, .*asyncContext, name$/),
       );
-      expect(() => resolveRouteOptions(options)).toThrow(refused(/rate, name, convert, caseSensitive, strict$/));
+      expect(() => resolveRouteOptions(options)).toThrow(
+        refused(/asyncContext, name, convert, caseSensitive, strict$/),
+      );
     },
   );
 

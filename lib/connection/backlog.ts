@@ -8,6 +8,8 @@ export interface BacklogOwner {
   readonly settings: ConnectionSettings;
   /** The policy is to close the connection of a peer that is too slow. */
   onTooSlow(): void;
+  /** Runs what calls the user's code. */
+  inContext<T>(run: () => T): T;
 }
 
 export class Backlog {
@@ -52,7 +54,9 @@ export class Backlog {
     if (!this.isTold) {
       this.isTold = true;
       tally.counts.slowConsumers++;
-      publish('slow-consumer', () => ({ route, connection: hooks, bufferedAmount, policy }));
+      this.owner.inContext(() =>
+        publish('slow-consumer', () => ({ route, connection: hooks, bufferedAmount, policy })),
+      );
     }
     this.dropped++;
     tally.counts.dropped++;

@@ -9,6 +9,7 @@
  * when bytes leave is decided there. What is decided here is the life of the connection (`framing/state.ts`), and what becomes
  * of errors: the peer's fail the connection, the user's reach `onError`.
  */
+import type { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
 import type { CompressSettings, DeflateAgreement } from '../deflate/agreement.js';
 import { Deflation } from '../deflate/deflation.js';
@@ -29,6 +30,7 @@ import {
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/tally.js';
 import { addressOf } from './addresses.js';
+import { contextFor, runIn } from './async-context.js';
 import { Backlog, type BacklogOwner } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
@@ -99,6 +101,8 @@ export class Connection
   private state: State = State.CONNECTING;
   private readonly intake: Intake;
   private readonly writer: Writer;
+  /** Hooks run in it, and whatever else of the user's is called for the connection. */
+  private readonly context: AsyncResource;
   /** The peer's bytes are being handled: what is written meanwhile leaves when that is done. */
   private receiving = false;
   /** The user wrote since `onWrite` was called last. */
@@ -117,6 +121,7 @@ export class Connection
     this.terms = terms;
     this.writer = new Writer(socket, this);
     this.intake = new Intake(this);
+    this.context = contextFor(settings.asyncContext);
     this.localAddress = addressOf(socket, 'localAddress');
     this.remoteAddress = addressOf(socket, 'remoteAddress');
   }
@@ -144,7 +149,7 @@ export class Connection
     this.liveness = watch(this, settings);
     // Until `onConnect` has settled TCP holds what the peer sends.
     listen(socket, this);
-    publish('open', () => ({ route: settings.route, connection: this.hooks }));
+    this.inContext(() => publish('open', () => ({ route: settings.route, connection: this.hooks })));
     this.receive(() => this.intake.run('onConnect', args));
     if (head.length > 0) this.onData(head);
     // A handler that closed at once is waited for by nobody: the peer's close frame is.
@@ -156,14 +161,7 @@ export class Connection
   onData(chunk: Buffer): boolean {
     if (!canReceive(this.state)) return true;
     this.heard = true;
-    this.receiving = true;
-    try {
-      this.intake.feed(chunk);
-    } catch (error) {
-      this.fail(error);
-    }
-    this.receiving = false;
-    this.writer.flush();
+    this.receive(() => this.intake.feed(chunk));
     return !this.intake.isFull;
   }
 
@@ -185,7 +183,7 @@ export class Connection
     this.rare?.deflation?.stop();
     this.rare?.closing?.gone();
     this.rare?.drain?.stop(this.invalidState('drained'));
-    this.rare?.over?.gone();
+    this.inContext(() => this.rare?.over?.gone());
     this.settings.tally.closed(this);
     this.onDemand.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
@@ -236,7 +234,7 @@ export class Connection
   receive(run: () => void): void {
     this.receiving = true;
     try {
-      run();
+      runIn(this.context, run);
     } catch (error) {
       this.fail(error);
     }
@@ -247,7 +245,7 @@ export class Connection
   onOverflow(error: OverflowError): void {
     const { route, tally } = this.settings;
     tally.counts.overflows++;
-    publish('overflow', () => ({ route, connection: this.hooks, error }));
+    this.inContext(() => publish('overflow', () => ({ route, connection: this.hooks, error })));
     this.call('onOverflowError', () => this.hooks.onOverflowError(error));
   }
 
@@ -265,7 +263,7 @@ export class Connection
   onThrottled(): void {
     const { route, tally } = this.settings;
     tally.counts.throttled++;
-    publish('throttle', () => ({ route, connection: this.hooks }));
+    this.inContext(() => publish('throttle', () => ({ route, connection: this.hooks })));
   }
 
   hookFailed(error: unknown, hook: HookName): void {
@@ -275,12 +273,14 @@ export class Connection
       reportSecond(this.settings, second);
       this.close(CloseCode.INTERNAL_ERROR, '');
     };
-    try {
-      const result = tellError(this.hooks, this.settings, error, hook);
-      if (isThenable(result)) result.then(undefined, failed);
-    } catch (second) {
-      failed(second);
-    }
+    this.inContext(() => {
+      try {
+        const result = tellError(this.hooks, this.settings, error, hook);
+        if (isThenable(result)) result.then(undefined, failed);
+      } catch (second) {
+        failed(second);
+      }
+    });
   }
 
   // What liveness calls.
@@ -531,13 +531,22 @@ export class Connection
   /** Runs a hook that nothing waits for. */
   private call(hook: HookName, run: () => unknown): unknown {
     try {
-      const result = run();
-      if (!isThenable(result)) return undefined;
-      return result.then(undefined, (error: unknown) => this.hookFailed(error, hook));
+      return this.inContext(() => {
+        const result = run();
+        // A query builder begins its work only when it is asked for its result.
+        return isThenable(result)
+          ? result.then(undefined, (error: unknown) => this.hookFailed(error, hook))
+          : undefined;
+      });
     } catch (error) {
       this.hookFailed(error, hook);
       return undefined;
     }
+  }
+
+  /** Runs what may call the user's code. */
+  inContext<T>(run: () => T): T {
+    return runIn(this.context, run);
   }
 
   // How pings are answered.
@@ -607,7 +616,7 @@ export class Connection
     const { tally } = this.settings;
     if (this.rare?.gone !== undefined) tally.receivedLate(this.messagesReceived - this.rare.gone.messages);
     tally.count('closed', code);
-    publish('close', () => this.summary(code, reason, wasClean));
+    this.inContext(() => publish('close', () => this.summary(code, reason, wasClean)));
     const done = this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
     if (done === undefined) this.settle();
     else void Promise.resolve(done).then(() => this.settle());

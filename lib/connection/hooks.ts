@@ -2,6 +2,7 @@
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
 import type { Tally } from '../telemetry/tally.js';
+import type { AsyncContextChoice } from './async-context.js';
 import type { Limits } from './limits.js';
 import type { LivenessSettings } from './liveness.js';
 
@@ -47,6 +48,7 @@ export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
   /** The budget of the process. */
   readonly limits: Limits;
   readonly rate: RateLimit;
+  readonly asyncContext: AsyncContextChoice;
   /** Whether messages have to be looked at as they come: for `rate`, or for `idleTimeout`. */
   readonly isMetered: boolean;
   /** What is counted, with all connections of the same route. */

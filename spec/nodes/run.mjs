@@ -18,6 +18,8 @@ const SPECS = [
   'spec/telemetry/http-durations.spec.ts',
   'spec/deflate',
   'spec/conformance/rfc7692',
+  'spec/connection/addresses',
+  'spec/connection/async-context',
   'spec/connection/shared-reads',
   'spec/framing/burst',
   'spec/framing/view',
