@@ -18,10 +18,9 @@ export function contextFor(choice: AsyncContextChoice): AsyncResource {
   return choice === 'none' ? none : new Origin('WebSocketConnection');
 }
 
-/** Runs it in that context, and comes back to the one at hand. */
-export function runIn<T>(context: AsyncResource, run: () => T): T {
-  const scope: AsyncResource = keepsWhatIsEntered ? Object.create(context) : context;
-  return scope.runInAsyncScope(run);
+/** What to run something of the user's in, once: `scopeOf(context).runInAsyncScope(…)`. */
+export function scopeOf(context: AsyncResource): AsyncResource {
+  return keepsWhatIsEntered ? Object.create(context) : context;
 }
 
 /**

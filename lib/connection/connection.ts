@@ -30,7 +30,7 @@ import {
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/tally.js';
 import { addressOf } from './addresses.js';
-import { contextFor, runIn } from './async-context.js';
+import { contextFor, scopeOf } from './async-context.js';
 import { Backlog, type BacklogOwner } from './backlog.js';
 import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
@@ -161,7 +161,7 @@ export class Connection
   onData(chunk: Buffer): boolean {
     if (!canReceive(this.state)) return true;
     this.heard = true;
-    this.receive(() => this.intake.feed(chunk));
+    this.deliver(this.intake.feed, chunk);
     return !this.intake.isFull;
   }
 
@@ -232,9 +232,14 @@ export class Connection
   }
 
   receive(run: () => void): void {
+    this.deliver(run, NOTHING);
+  }
+
+  /** Not by a closure: this is what happens to each chunk. */
+  private deliver(run: (this: Intake, chunk: Buffer) => void, chunk: Buffer): void {
     this.receiving = true;
     try {
-      runIn(this.context, run);
+      scopeOf(this.context).runInAsyncScope(run, this.intake, chunk);
     } catch (error) {
       this.fail(error);
     }
@@ -546,7 +551,7 @@ export class Connection
 
   /** Runs what may call the user's code. */
   inContext<T>(run: () => T): T {
-    return runIn(this.context, run);
+    return scopeOf(this.context).runInAsyncScope(run);
   }
 
   // How pings are answered.
