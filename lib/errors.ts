@@ -97,12 +97,37 @@ export function invalidArgument(name: string, value: unknown, rule: string): Typ
 
 /** One line of bounded length, whatever the value. */
 export function inspectValue(value: unknown): string {
-  let text: string;
+  const text = textOf(value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+function textOf(value: unknown): string {
   try {
-    text = inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
+    return inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
   } catch {
     // A view of memory that was transferred, or something with a getter that throws.
-    text = Object.prototype.toString.call(value);
   }
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+  try {
+    return Object.prototype.toString.call(value);
+  } catch {
+    return 'a value that cannot be inspected';
+  }
+}
+
+/** `value instanceof type`, of what may be anything: to ask a revoked Proxy throws. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
+/** A property of what may be anything; undefined also where to read it throws. */
+export function propertyOf(value: unknown, name: string): unknown {
+  try {
+    return Reflect.get(Object(value), name);
+  } catch {
+    return undefined;
+  }
 }

@@ -16,7 +16,7 @@ import {
   type MessageOf,
   type UnitOf,
 } from './dispatch/delimiter.js';
-import { InvalidStateError, invalidArgument, type OverflowError } from './errors.js';
+import { InvalidStateError, invalidArgument, isA, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
 import { Opcode } from './framing/opcode.js';
 import { ReadyState } from './framing/state.js';
@@ -108,6 +108,9 @@ type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [rea
 /** Gives a handler its connection. Only the handshake calls it. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 
+/** The connection of a handler; undefined in its constructor. Throws a TypeError for what is no handler. */
+export let connectionOf: (handler: unknown) => Connection | undefined;
+
 /** The settings a handler may assign before it has a connection: as class fields, or in its constructor. */
 const READ_SETTINGS = ['readDelimiter', 'regexSearch', 'bufferSize'] as const;
 
@@ -191,6 +194,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
         Reflect.deleteProperty(handler, name);
         Reflect.set(handler, name, value);
       }
+    };
+    connectionOf = (handler) => {
+      if (typeof handler === 'object' && handler !== null && #connection in handler) return handler.#connection;
+      throw invalidArgument(
+        'a connection',
+        handler,
+        'it must be a WebSocketHandler; of a Map of them give its values()',
+      );
     };
     for (const name of READ_SETTINGS) {
       Object.defineProperty(WebSocketHandler.prototype, name, {
@@ -277,7 +288,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /**
    * A unit exceeds `bufferSize`. Raise it, set another `readDelimiter`, or close; if the unit is still too large then, the
-   * connection closes with 1009. By default logs the error and closes with 1009.
+   * connection closes with 1009. By default logs one line, once a minute, and closes with 1009.
    */
   onOverflowError(error: OverflowError): unknown {
     this.#log('onOverflowError', error);
@@ -286,7 +297,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * A hook threw, or the promise it returned was rejected. By default logs the error with the route and closes with 1011.
+   * A hook threw, or the promise it returned was rejected. By default logs the error with the route, ten times a minute if it
+   * comes from one place, and closes with 1011.
    *
    * @param _hook which one
    */
@@ -303,9 +315,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * writes leaves together, in order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
    *
    * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
-   *   was not sent because of `maxBufferedAmount`
-   * @throws InvalidStateError when the connection is not open; TypeError for anything but a string or bytes, for a string
-   *   together with `frame`, and for bytes that are not UTF-8 with `frame: Opcode.Text`
+   *   was not sent, because of `maxBufferedAmount`, or because the connection is closing
+   * @throws InvalidStateError before the connection is open, and once `onClose` was called; TypeError for anything but a string
+   *   or bytes, for a string together with `frame`, and for bytes that are not UTF-8 with `frame: Opcode.Text`
    * @example
    * if (!this.write(chunk)) await this.drained();
    */
@@ -332,7 +344,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @param source a path, or an open file, which stays open
    * @returns fulfilled when the file has been sent. Rejected with a `FileError` when it is shorter than was asked for (then
    *   nothing was sent) or shrinks while it is sent (then the connection is gone: its frame cannot be completed), with the
-   *   error of the file system, or with an `InvalidStateError` when the connection is not open or goes away
+   *   error of the file system, or with an `InvalidStateError` when the connection is not open or goes away. A rejection that
+   *   nobody waits for does not end the process
    * @example
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
@@ -343,7 +356,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   /**
    * Sends values packed by the current `readDelimiter`, which must be a `Struct` or `NetStruct`, as a binary message.
    *
-   * @throws StructError when the values do not fit; TypeError when `readDelimiter` is no struct
+   * @returns as `write`
+   * @throws StructError when the values do not fit; TypeError when `readDelimiter` is no struct; InvalidStateError as `write`
    * @example
    * this.readDelimiter = new Struct('!IH');
    * this.writePacked(sequence, temperature);
@@ -363,7 +377,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   /**
    * Sends values packed by `format`, as a binary message.
    *
-   * @throws StructError when the format is malformed or the values do not fit
+   * @returns as `write`
+   * @throws StructError when the format is malformed or the values do not fit; InvalidStateError as `write`
    * @example
    * this.writePackedAs('!IH', 7, 4242);
    */
@@ -378,24 +393,30 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * Sends a ping. When the peer answers, `onPong` gets the round-trip time in milliseconds, or `data` if there was any.
    *
    * @param data at most 125 bytes (RFC 6455 section 5.5); a string is sent as UTF-8
-   * @throws InvalidStateError when the connection is not open, or is draft-76; TypeError for other data
+   * @returns as `write`
+   * @throws InvalidStateError as `write`, and on a draft-76 connection, which has no pings; TypeError for other data
    */
-  ping(data?: Data): void {
+  ping(data?: Data): boolean {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
     if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, dataRule(data));
     if (bytes !== undefined) checkControlData('ping data', data, bytes);
-    this.#bound.sendPing(bytes && Buffer.from(bytes));
+    return this.#bound.sendPing(bytes && Buffer.from(bytes));
   }
 
-  /** Sends at once what was written, instead of at the end of this turn of the event loop. */
-  flush(): void {
-    this.#bound.flush();
+  /**
+   * Sends at once what was written, instead of at the end of this turn of the event loop.
+   *
+   * @returns false when the connection is closing: then what was written before leaves by itself
+   * @throws InvalidStateError as `write`
+   */
+  flush(): boolean {
+    return this.#bound.flush();
   }
 
   /**
    * Waits until all that was written has been handed to the operating system.
    *
-   * @returns rejected with an `InvalidStateError` when the connection goes away
+   * @returns rejected with an `InvalidStateError` when the connection is closing or goes away, so that a loop which writes ends
    */
   drained(): Promise<void> {
     return uncaught(this.#bound.drained());
@@ -477,10 +498,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /**
    * Where the connection stands, as of the WHATWG's `WebSocket`: `ReadyState.CONNECTING` until `onConnect`, `OPEN`, `CLOSING`,
-   * `CLOSED`. For code that runs outside of the hooks (timers, broadcasts): `write` and `ping` throw unless it is `OPEN`.
+   * `CLOSED`. What is written while it is `CLOSING` is not sent.
    *
    * @example
-   * for (const member of members) if (member.readyState === ReadyState.OPEN) member.write(news);
+   * const isHere = members.some(({ readyState }) => readyState === ReadyState.OPEN);
    */
   get readyState(): ReadyState {
     return this.#connection?.readyState ?? ReadyState.CONNECTING;
@@ -552,7 +573,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       close: (code) => this.close(code),
       unheard: (error) => {
         // A client that leaves is no mistake of whoever writes to it.
-        if (!(error instanceof InvalidStateError)) this.#log('a stream', error);
+        if (!isA(error, InvalidStateError)) this.#log('a stream', error);
       },
     };
   }
@@ -576,7 +597,7 @@ const NO_OPTIONS = Object.freeze({});
  * @throws TypeError for what `write` would refuse
  * @example
  * const news = prepare(JSON.stringify({ goal: 'home', minute: 12 }));
- * for (const viewer of viewers) viewer.write(news);
+ * for (const room of rooms) broadcast(room.viewers, news);
  */
 export function prepare(data: Data, { frame }: Pick<WriteOptions, 'frame'> = NO_OPTIONS): PreparedMessage {
   if (typeof data === 'string' && frame === undefined) return new PreparedMessage(Opcode.Text, Buffer.from(data));

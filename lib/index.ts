@@ -1,5 +1,6 @@
 /** The public names, and nothing else. */
 
+export { broadcast } from './broadcast.js';
 export type { AsyncContextChoice } from './connection/async-context.js';
 export type { Version } from './connection/connection.js';
 export type { FileOptions, FileSource } from './connection/file-job.js';

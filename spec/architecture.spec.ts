@@ -22,8 +22,8 @@ const ROOMS = [
   'errors',
 ];
 
-/** Three files are one room: what users extend, what they set, and the rules for that. */
-const SAME_ROOM: Record<string, string> = { options: 'handler', 'option-checks': 'handler' };
+/** Four files are one room: what users extend, what they send to many, what they set, and the rules for that. */
+const SAME_ROOM: Record<string, string> = { broadcast: 'handler', options: 'handler', 'option-checks': 'handler' };
 
 const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 

@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import type { CompressSettings, DeflateAgreement } from '../deflate/agreement.js';
 import { Deflation } from '../deflate/deflation.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
-import { InvalidStateError, type OverflowError, ProtocolError } from '../errors.js';
+import { InvalidStateError, isA, type OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
@@ -39,7 +39,7 @@ import { draft76Text } from './draft76-frames.js';
 import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
 import { isDueToState, reportSecond, tellError } from './hook-errors.js';
-import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
+import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 import type { Inbox } from './inbox.js';
 import { Intake, type IntakeOwner } from './intake.js';
 import { type Holder, hold } from './limits.js';
@@ -51,6 +51,7 @@ import type { PreparedMessage } from './prepared.js';
 import { report } from './report.js';
 import { MAX_COPIED } from './slab.js';
 import { listen, type SocketListener } from './socket-events.js';
+import { isThenable, whenSettled } from './thenables.js';
 import { bytesReceived, bytesSent } from './traffic.js';
 import { Writer, type WriterOwner, withoutMore } from './writer.js';
 
@@ -72,6 +73,8 @@ class Rare {
   /** The peer has sent FIN: what came before it is delivered first. */
   peerEnded = false;
   finished = false;
+  /** `onClose` was called, so that the handler can know. */
+  isTold = false;
   /** `onClose` has settled. */
   isOver = false;
   /** When it had gone, on the clock of `openedAt`, and how many messages had been received by then. */
@@ -281,7 +284,7 @@ export class Connection
     this.inContext(() => {
       try {
         const result = tellError(this.hooks, this.settings, error, hook);
-        if (isThenable(result)) result.then(undefined, failed);
+        if (isThenable(result)) whenSettled(result, ignore, failed);
       } catch (second) {
         failed(second);
       }
@@ -421,7 +424,7 @@ export class Connection
   }
 
   writeText(text: string, flush: boolean, compress: boolean): boolean {
-    this.demandOpen('write');
+    if (!canSend(this.state)) return this.discard('write');
     if (this.rare?.backlog?.refuses()) return false;
     if (this.version === 0) this.writer.raw(draft76Text(text));
     else if (compress && this.rare?.deflation !== undefined)
@@ -431,7 +434,7 @@ export class Connection
   }
 
   writeBytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean): boolean {
-    this.demandOpen('write');
+    if (!canSend(this.state)) return this.discard('write');
     if (this.rare?.backlog?.refuses()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
@@ -447,14 +450,29 @@ export class Connection
     // What depends on the connection is done for each of them.
     const isCompressed = compress && this.rare?.deflation !== undefined && isMessage(opcode);
     if (isCompressed || this.version === 0) return this.writeBytes(opcode, payload, flush, compress);
-    this.demandOpen('write');
+    if (!canSend(this.state)) return this.discard('write');
     if (this.rare?.backlog?.refuses()) return false;
     this.writer.raw(frame);
     return this.wroteData(flush);
   }
 
+  /** What `broadcast` calls. What goes wrong here concerns no other connection. @returns whether it was taken */
+  offer(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
+    if (!canSend(this.state) || (this.version === 0 && message.opcode !== Opcode.Text)) return false;
+    const before = this.messagesSent;
+    try {
+      this.writePrepared(message, flush, compress);
+    } catch (error) {
+      // A stream of the user's own may throw: what was written of the frame is not known.
+      report(`a broadcast to ${this.settings.name}`, error);
+      this.terminate();
+      return false;
+    }
+    return this.messagesSent > before;
+  }
+
   writeFile(source: FileSource, options: FileOptions, flush: boolean): Promise<void> {
-    this.demandOpen('writeFile');
+    if (!canSend(this.state)) throw this.invalidState('writeFile');
     this.demandFrames('writeFile');
     const job = new FileJob(source, options, () => this.terminate());
     this.writer.enqueue(job);
@@ -463,19 +481,20 @@ export class Connection
     return job.done;
   }
 
-  sendPing(data: Buffer | undefined): void {
-    this.demandOpen('ping');
+  sendPing(data: Buffer | undefined): boolean {
+    if (!canSend(this.state)) return this.discard('ping');
     this.demandFrames('ping');
-    if (this.rare?.backlog?.refuses()) return;
+    if (this.rare?.backlog?.refuses()) return false;
     const { onDemand } = this;
     onDemand.pings ??= new Pings(clockOf(this.socket));
     this.writer.binary(Opcode.Ping, onDemand.pings.sent(data));
-    this.sendOrBackUp(false);
+    return this.sendOrBackUp(false);
   }
 
-  flush(): void {
-    if (this.state === State.CONNECTING) throw this.invalidState('flush');
+  flush(): boolean {
+    if (!canSend(this.state)) return this.discard('flush');
     this.writer.flush();
+    return true;
   }
 
   /** Fulfilled when the kernel has taken all that was written so far. */
@@ -533,20 +552,24 @@ export class Connection
 
   // How hooks are run.
 
-  /** Runs a hook that nothing waits for. */
-  private call(hook: HookName, run: () => unknown): unknown {
+  /** Runs a hook that reading does not wait for, and then `done`: at once, or when what it returned has settled. */
+  private call(hook: HookName, run: () => unknown, done: () => void = ignore): void {
     try {
-      return this.inContext(() => {
+      const isPending = this.inContext(() => {
         const result = run();
+        if (!isThenable(result)) return false;
         // A query builder begins its work only when it is asked for its result.
-        return isThenable(result)
-          ? result.then(undefined, (error: unknown) => this.hookFailed(error, hook))
-          : undefined;
+        whenSettled(result, done, (error) => {
+          this.hookFailed(error, hook);
+          done();
+        });
+        return true;
       });
+      if (isPending) return;
     } catch (error) {
       this.hookFailed(error, hook);
-      return undefined;
     }
+    done();
   }
 
   /** Runs what may call the user's code. */
@@ -577,7 +600,7 @@ export class Connection
     // What had been sent before it has been delivered, and nothing behind it is.
     if (this.state === State.CLOSED) this.finish();
     if (this.state === State.ENDING || this.state === State.CLOSED) return;
-    const known = error instanceof ProtocolError;
+    const known = isA(error, ProtocolError);
     if (!known) report(`${this.settings.name} failed`, error);
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
@@ -622,9 +645,12 @@ export class Connection
     if (this.rare?.gone !== undefined) tally.receivedLate(this.messagesReceived - this.rare.gone.messages);
     tally.count('closed', code);
     this.inContext(() => publish('close', () => this.summary(code, reason, wasClean)));
-    const done = this.call('onClose', () => this.hooks.onClose(code, reason, wasClean));
-    if (done === undefined) this.settle();
-    else void Promise.resolve(done).then(() => this.settle());
+    this.call(
+      'onClose',
+      () => this.hooks.onClose(code, reason, wasClean),
+      () => this.settle(),
+    );
+    this.onDemand.isTold = true;
   }
 
   private settle(): void {
@@ -724,8 +750,13 @@ export class Connection
     return onDemand.over;
   }
 
-  private demandOpen(method: string): void {
-    if (!canSend(this.state)) throw this.invalidState(method);
+  /**
+   * Of a connection that is not open: nothing is sent, as by the WHATWG's `send`. The peer decides when that begins, and the
+   * handler is told by `onClose`: only after that it is a mistake.
+   */
+  private discard(method: string): false {
+    if (this.state === State.CONNECTING || this.rare?.isTold) throw this.invalidState(method);
+    return false;
   }
 
   private demandFrames(what: string): void {
@@ -733,11 +764,15 @@ export class Connection
   }
 
   private invalidState(method: string): InvalidStateError {
-    return new InvalidStateError(
-      this.state === State.CONNECTING
-        ? `${method}() before the handshake is done: call it from onConnect on`
-        : `${method}() on a connection that is closing or closed: outside of its hooks ask for readyState === ReadyState.OPEN first`,
-    );
+    if (this.state === State.CONNECTING) {
+      return new InvalidStateError(`${method}() before the handshake is done: call it from onConnect on`);
+    }
+    if (this.rare?.isTold) {
+      return new InvalidStateError(
+        `${method}() on a connection that is closed, after onClose: stop there what writes to it (timers, the members of a room)`,
+      );
+    }
+    return new InvalidStateError(`${method}() on a connection that is closing or closed`);
   }
 }
 
@@ -746,6 +781,8 @@ const NOTHING = Buffer.alloc(0);
 const MAX_FILES = 64;
 /** From so many waiting jobs on, small messages go as they are: half a megabyte of objects. */
 const MAX_SMALL_JOBS = 1024;
+
+function ignore(): void {}
 
 function isMessage(opcode: Opcode): opcode is MessageKind {
   return opcode === Opcode.Text || opcode === Opcode.Binary;

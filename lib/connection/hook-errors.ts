@@ -1,5 +1,5 @@
 /** What becomes of an error that a hook threw, or rejected with. */
-import { InvalidStateError } from '../errors.js';
+import { InvalidStateError, isA, propertyOf } from '../errors.js';
 import { publish } from '../telemetry/channels.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 import { report } from './report.js';
@@ -30,5 +30,5 @@ export function reportSecond({ name }: Pick<ConnectionSettings, 'name'>, error: 
  * of Node have the reason of the `signal` for their cause.
  */
 export function isDueToState(error: unknown): boolean {
-  return [error, Reflect.get(Object(error), 'cause')].some((one) => one instanceof InvalidStateError);
+  return isA(error, InvalidStateError) || isA(propertyOf(error, 'cause'), InvalidStateError);
 }

@@ -60,7 +60,3 @@ export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
   /** What the log calls the route. */
   readonly name: string;
 }
-
-export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}

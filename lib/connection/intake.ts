@@ -21,10 +21,11 @@ import { Draft76Parser } from '../framing/draft76-parser.js';
 import { FrameParser } from '../framing/frame-parser.js';
 import type { ControlSink, Parser } from '../framing/sink.js';
 import { clockOf } from './clock.js';
-import { type ConnectionHooks, type ConnectionSettings, type HookName, isThenable } from './hooks.js';
+import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { Meter, type MeterOwner } from './meter.js';
 import { pauseReading } from './socket-events.js';
+import { isThenable, whenSettled } from './thenables.js';
 
 export interface IntakeOwner extends ControlSink {
   readonly socket: Duplex;
@@ -311,10 +312,10 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     if (!isThenable(result)) return;
     this.busy = true;
     if (!this.takesMore && this.owner.mayDeliver) this.halt();
-    // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
-    Promise.resolve(result).then(
+    whenSettled(
+      result,
       () => this.release(),
-      (error: unknown) => {
+      (error) => {
         this.owner.hookFailed(error, hook);
         this.release();
       },

@@ -1,4 +1,5 @@
 /** A connection as a pair of web streams, as of the WHATWG's `WebSocketStream`: one chunk is one message, or unit. */
+import { propertyOf } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type Endpoint, send } from './endpoint.js';
 
@@ -34,6 +35,6 @@ export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<I
 
 /** Whoever gives up without an error has had enough, as whoever leaves a loop early; an error is one of this end. */
 export function codeFor(reason: unknown): number {
-  const isError = reason !== undefined && reason !== null && Reflect.get(Object(reason), 'name') !== 'AbortError';
+  const isError = reason !== undefined && reason !== null && propertyOf(reason, 'name') !== 'AbortError';
   return isError ? CloseCode.INTERNAL_ERROR : CloseCode.NORMAL_CLOSURE;
 }

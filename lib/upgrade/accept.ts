@@ -10,6 +10,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Connection, type Terms } from '../connection/connection.js';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
 import { report } from '../connection/report.js';
+import { isThenable, whenSettled } from '../connection/thenables.js';
+import { isA } from '../errors.js';
 import { bind, WebSocketHandler } from '../handler.js';
 import type { ResponseHeaders } from '../options.js';
 import { publish } from '../telemetry/channels.js';
@@ -106,7 +108,7 @@ class Handshake {
     try {
       refusal = await this.answer(asked, args);
     } catch (error) {
-      if (!(error instanceof HandshakeOver)) throw error;
+      if (!isA(error, HandshakeOver)) throw error;
       if (error.why === 'timeout')
         refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
     } finally {
@@ -284,7 +286,12 @@ async function askHandler(
   const failed = (error: unknown): unknown => tellError(handler, settings, error, 'onHandshake');
   const reported = (second: unknown): void => reportSecond(settings, second);
   const failedLate = (error: unknown): void => {
-    Promise.resolve(error).then(failed).catch(reported);
+    try {
+      const result = failed(error);
+      if (isThenable(result)) whenSettled(result, () => {}, reported);
+    } catch (second) {
+      reported(second);
+    }
   };
   try {
     const answer: unknown = await deadline.meet(handler.onHandshake(request, headers), failedLate);
@@ -296,7 +303,7 @@ async function askHandler(
       headers,
     );
   } catch (error) {
-    if (error instanceof HandshakeOver) throw error;
+    if (isA(error, HandshakeOver)) throw error;
     await deadline.meet(failed(error), reported);
     return refuse(500, 'error', 'The handshake failed.');
   }

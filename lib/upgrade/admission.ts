@@ -1,7 +1,7 @@
 /** How many connections a route takes: in all, and per key. A handshake that is going on counts as one. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
-import { isThenable } from '../connection/hooks.js';
+import { abandon } from '../connection/thenables.js';
 import { invalidArgument } from '../errors.js';
 import type { ConnectionKey } from '../options.js';
 import { type PlainRefusal, refuse } from './refusal.js';
@@ -65,8 +65,7 @@ export class Admission {
     if (keyOf === 'ip') return networkOf(addressOf(request));
     const key: unknown = keyOf(request);
     if (key !== undefined && typeof key !== 'string') {
-      // Nobody waits for it, and its rejection must not end the process.
-      if (isThenable(key)) key.then(undefined, () => {});
+      abandon(key);
       throw invalidArgument('the result of keyOf', key, 'it must be a string, or undefined for what is not counted');
     }
     return key;

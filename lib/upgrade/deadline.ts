@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { clockOf } from '../connection/clock.js';
-import { isThenable } from '../connection/hooks.js';
+import { isThenable, whenSettled } from '../connection/thenables.js';
 
 /** Nobody waits for the handshake any more. */
 export class HandshakeOver extends Error {
@@ -53,13 +53,13 @@ export class Deadline {
       socket.once('close', onClose);
       // It went before: the event will not come again.
       if (socket.closed) onClose();
-      // `Promise.resolve`: whatever it is that has a `then`, it is called once, later, and may throw.
-      Promise.resolve(result).then(
+      whenSettled(
+        result,
         (value) => {
           stopWaiting();
           resolve(value);
         },
-        (error: unknown) => {
+        (error) => {
           stopWaiting();
           if (isOver) failedLate(error);
           else reject(error);

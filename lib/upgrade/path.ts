@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import parseUrl from 'parseurl';
 import { match, parse, type Token } from 'path-to-regexp';
+import { abandon } from '../connection/thenables.js';
 import { invalidArgument } from '../errors.js';
 import type { Converter } from '../options.js';
 
@@ -154,6 +155,8 @@ function convertParams(found: Found, converters: ReadonlyMap<string, Converter>)
   for (const [name, value] of Object.entries(found)) {
     const converter = converters.get(name);
     const converted = converter ? converter(Array.isArray(value) ? value.join('/') : value) : value;
+    // Whoever is given it may wait for it; whoever does not must not end the process.
+    abandon(converted);
     // NaN is what Number makes of a param that is none.
     if (converted === undefined || Number.isNaN(converted)) return undefined;
     params[name] = converted;

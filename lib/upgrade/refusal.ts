@@ -4,7 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
-import { inspectValue, invalidArgument } from '../errors.js';
+import { inspectValue, invalidArgument, propertyOf } from '../errors.js';
 import { checkResponseHeaders } from './headers.js';
 
 /** A refusal ready to be sent: `Content-Type` and `Content-Length` are in `headers`. */
@@ -110,7 +110,8 @@ function toJson(content: object): string {
   try {
     json = JSON.stringify(content);
   } catch (error) {
-    why = error instanceof Error ? error.message : inspectValue(error);
+    const message = propertyOf(error, 'message');
+    why = typeof message === 'string' ? message : inspectValue(error);
   }
   if (json === undefined) {
     throw invalidArgument(

@@ -1,8 +1,9 @@
 /** The request door: a WebSocket route as ordinary middleware. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import { report } from '../connection/report.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
-import { invalidArgument } from '../errors.js';
+import { inspectValue, invalidArgument } from '../errors.js';
 import type { WebSocketHandler } from '../handler.js';
 import { nameOnly } from '../option-checks.js';
 import {
@@ -110,7 +111,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
       params = pathname === undefined ? undefined : match(pathname);
     } catch (error) {
       // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
-      if (next !== undefined) return next(error);
+      if (next !== undefined) return next(errorFor(error, plan.settings.name));
       report(`a converter of ${plan.settings.name}`, error);
       return refuseHandshake(plan, request, response, refuse(500, 'error', 'The handshake failed.'));
     }
@@ -120,6 +121,26 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
     else if (next !== undefined) next();
     else refuseHandshake(plan, request, response, refuse(404, 'path', 'No WebSocket is served at this path.'));
   };
+}
+
+/**
+ * What a converter threw, as a framework can take it. Express would go on without an error for `undefined` and for `'route'`, and
+ * its log would end the process over what cannot be inspected.
+ */
+function errorFor(error: unknown, name: string): unknown {
+  return isErrorOfExpress(error) ? error : new Error(`a converter of ${name} threw ${inspectValue(error)}`);
+}
+
+const READ_BY_EXPRESS = ['status', 'statusCode', 'headers', 'stack', 'message', 'name', 'code', 'cause'];
+
+function isErrorOfExpress(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  try {
+    for (const name of READ_BY_EXPRESS) Reflect.get(error, name);
+    return inspect(error) !== '' && String(error) !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** Serves whatever reaches it; what a router in front has found in the path is the params. */

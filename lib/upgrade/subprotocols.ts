@@ -1,5 +1,6 @@
 /** Subprotocols (RFC 6455 section 1.9): what the client offers, and which of it the server takes. */
 import type { IncomingMessage } from 'node:http';
+import { abandon } from '../connection/thenables.js';
 import { HeaderError, inspectValue, invalidArgument } from '../errors.js';
 import { elementsOf, isToken } from './tokens.js';
 
@@ -22,6 +23,7 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
       if (chosen === undefined) return undefined;
       // RFC 6455 section 4.2.2: the value "MUST be derived from the client's handshake".
       if (typeof chosen === 'string' && offered.includes(chosen)) return chosen;
+      abandon(chosen);
       throw new HeaderError(
         'Sec-WebSocket-Protocol',
         `is ${inspectValue(chosen)}: subprotocols() must return, not in a promise, one of the names the client offered, ` +
