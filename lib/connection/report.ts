@@ -32,7 +32,7 @@ const kinds = new Map<string, Kind>();
 export function report(context: string, error: unknown): void {
   const isPeers = isA(error, OverflowError) || isA(error, ProtocolError);
   const kind = kindOf(isPeers ? `${context}\n${nameOf(error)}` : `${context}\n${placeOf(error)}`, context, error);
-  if (kind.printed === (isPeers ? MOST_OF_PEERS : MOST_OF_OURS)) {
+  if (kind.printed >= (isPeers ? MOST_OF_PEERS : MOST_OF_OURS)) {
     kind.more++;
     return;
   }
