@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import express from 'express';
 import {
   acceptWebSocket,
+  broadcast,
   NetStruct,
   Struct,
   toInteger,
@@ -222,5 +223,34 @@ describe('upgradeListener', () => {
       .on('upgrade', upgradeListener(express()))
       .on('upgrade', upgradeListener(websocketRoute(Echo), { path: ['/a', '/b'] }));
     expect(server.listenerCount('upgrade')).toBe(2);
+  });
+});
+
+describe('broadcast', () => {
+  it('takes handlers however they are typed, by any iterable, and returns a number', () => {
+    class Typed extends WebSocketHandler<{
+      params: { id: number };
+      context: { user: string };
+      delimiter: Struct<'!IH'>;
+    }> {
+      override onRead(_sequence: number, _value: number): void {}
+    }
+    compiled(() => {
+      expectType<Equal<ReturnType<typeof broadcast>, number>>();
+      broadcast(new Set<Typed>(), 'text');
+      broadcast([new Echo(), new Typed()], Buffer.of(1), { flush: true });
+      broadcast(new Map<string, Typed>().values(), new ArrayBuffer(1));
+      websocketRoute({
+        onRead(data) {
+          broadcast([this], data);
+        },
+      });
+      // @ts-expect-error one handler is no iterable
+      broadcast(new Echo(), 'text');
+      // @ts-expect-error the entries of a Map are no handlers
+      broadcast(new Map<string, Typed>(), 'text');
+      // @ts-expect-error misspelt
+      broadcast([], 'text', { flus: true });
+    });
   });
 });
