@@ -1,7 +1,8 @@
 /**
  * Where errors go that nobody else takes: to stderr, by `console.error`. What a peer did wrong is one line; what the user's code
  * did wrong comes with its stack. A stranger can provoke either as often as it likes. So of each kind a few are printed in a
- * minute, and the rest is counted; the count is told when the minute is over.
+ * minute, and the rest is counted; the count is told with the first error after that minute. No timer tells it: a line that nothing
+ * has caused at that moment would come into whatever the process does then, such as the next test.
  *
  * Reporting never throws, whatever was thrown, and whatever became of the console.
  */
@@ -27,9 +28,12 @@ interface Kind {
 }
 
 const kinds = new Map<string, Kind>();
+/** Of the minute at hand. */
+let end = 0;
 
 /** @param context what failed, and of which route */
 export function report(context: string, error: unknown): void {
+  turnMinute();
   const isPeers = isA(error, OverflowError) || isA(error, ProtocolError);
   const kind = kindOf(isPeers ? `${context}\n${nameOf(error)}` : `${context}\n${placeOf(error)}`, context, error);
   if (kind.printed >= (isPeers ? MOST_OF_PEERS : MOST_OF_OURS)) {
@@ -46,7 +50,6 @@ function kindOf(key: string, context: string, error: unknown): Kind {
   const known = kinds.has(key) || kinds.size < MAX_KINDS ? key : OTHER;
   let kind = kinds.get(known);
   if (kind === undefined) {
-    if (kinds.size === 0) setTimeout(tellCounts, MINUTE).unref();
     const line = known === OTHER ? 'websocket-route: errors of other kinds' : lineOf(context, error);
     kind = { line, printed: 0, more: 0 };
     kinds.set(known, kind);
@@ -54,10 +57,14 @@ function kindOf(key: string, context: string, error: unknown): Kind {
   return kind;
 }
 
-function tellCounts(): void {
-  const all = [...kinds.values()];
+/** Begins another minute when the one at hand is over, and tells what was counted in that. */
+function turnMinute(): void {
+  const now = performance.now();
+  if (now < end) return;
+  end = now + MINUTE;
+  const counted = [...kinds.values()];
   kinds.clear();
-  for (const { line, more } of all) if (more > 0) print(`${line} (${more} more in the last minute)`);
+  for (const { line, more } of counted) if (more > 0) print(`${line} (${more} more within a minute)`);
 }
 
 /** Where it was thrown, whatever its message says: strangers may choose that. */
