@@ -297,7 +297,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * A hook threw, or the promise it returned was rejected. By default logs the error with the route, ten times a minute if it
+   * A hook threw, or the promise it returned was rejected. By default logs the error with the route, twenty times a minute if it
    * comes from one place, and closes with 1011.
    *
    * @param _hook which one

@@ -13,7 +13,7 @@ import { abandon } from './thenables.js';
 const MINUTE = 60_000;
 /** How many of one kind are printed in that time: peers' mistakes are alike; at work on one's own one wants to see every attempt. */
 const MOST_OF_PEERS = 1;
-const MOST_OF_OURS = 10;
+const MOST_OF_OURS = 20;
 /** How many kinds are told apart: all others are one. Counting them must not cost more and more. */
 const MAX_KINDS = 100;
 const OTHER = '(other)';
