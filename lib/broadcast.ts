@@ -1,9 +1,9 @@
 /** One message for many connections. */
+import { checkBoolean, checkOptions } from './argument-checks.js';
 import type { Connection } from './connection/connection.js';
 import { PreparedMessage } from './connection/prepared.js';
 import { invalidArgument } from './errors.js';
 import { connectionOf, type Data, prepare, type WebSocketHandler, type WriteOptions } from './handler.js';
-import { isPlainObject } from './option-checks.js';
 
 /**
  * Sends a message to all connections that are open. It is framed once. Connections that are closing or closed, or not open yet,
@@ -25,8 +25,10 @@ export function broadcast(
   data: Data | PreparedMessage,
   options: WriteOptions = {},
 ): number {
-  checkOptions(options);
+  checkOptions('broadcast', options, ['frame', 'flush', 'compress'], '{ flush: true }');
   const { frame, flush = false, compress = true } = options;
+  checkBoolean('broadcast flush', flush);
+  checkBoolean('broadcast compress', compress);
   if (data instanceof PreparedMessage && frame !== undefined) {
     throw invalidArgument('broadcast frame', frame, 'a prepared message has one already: pass it to prepare()');
   }
@@ -48,20 +50,4 @@ function connectionsOf(connections: unknown): (Connection | undefined)[] {
 
 function isIterable(value: object): value is Iterable<unknown> {
   return Symbol.iterator in value && typeof value[Symbol.iterator] === 'function';
-}
-
-const OPTIONS: readonly string[] = ['frame', 'flush', 'compress'];
-
-function checkOptions(options: unknown): void {
-  if (!isPlainObject(options)) {
-    throw invalidArgument('broadcast options', options, 'it must be an object, such as { flush: true }');
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!OPTIONS.includes(name)) {
-      throw invalidArgument('broadcast option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
-    }
-    if (name !== 'frame' && value !== undefined && typeof value !== 'boolean') {
-      throw invalidArgument(`broadcast option ${name}`, value, 'it must be true or false');
-    }
-  }
 }

@@ -18,7 +18,7 @@ export const ErrorCode = {
   OVERFLOW: 'ERR_WS_OVERFLOW',
   /** A header of the handshake cannot be sent. */
   HEADER: 'ERR_WS_HEADER',
-  /** A file is shorter than the frame that announced it, or than what was asked of it. */
+  /** A file is shorter than the frame that announced it, or than what was asked of it; or it is no regular file. */
   FILE: 'ERR_WS_FILE',
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
@@ -82,7 +82,7 @@ export class HeaderError extends Error {
   }
 }
 
-/** `writeFile` cannot deliver the bytes that were asked for, or that its frame announced. */
+/** `writeFile` cannot deliver the bytes that were asked for, or that its frame announced, or this is no regular file. */
 export class FileError extends Error {
   override readonly name = 'FileError';
   readonly code = ErrorCode.FILE;

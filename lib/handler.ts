@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { checkBoolean, checkNothing, checkOptions, nameOnly } from './argument-checks.js';
 import type { Connection, Version } from './connection/connection.js';
 import type { FileOptions, FileSource } from './connection/file-job.js';
 import type { HookName } from './connection/hooks.js';
@@ -18,6 +19,7 @@ import {
 } from './dispatch/delimiter.js';
 import { InvalidStateError, invalidArgument, isA, type OverflowError } from './errors.js';
 import { CloseCode } from './framing/close-code.js';
+import { checkCloseArguments } from './framing/close-payload.js';
 import { Opcode } from './framing/opcode.js';
 import { ReadyState } from './framing/state.js';
 import { isText } from './framing/utf8.js';
@@ -317,11 +319,15 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
    *   was not sent, because of `maxBufferedAmount`, or because the connection is closing
    * @throws InvalidStateError before the connection is open, and once `onClose` was called; TypeError for anything but a string
-   *   or bytes, for a string together with `frame`, and for bytes that are not UTF-8 with `frame: Opcode.Text`
+   *   or bytes, for a string together with `frame`, for bytes that are not UTF-8 with `frame: Opcode.Text`, and for options
+   *   that it does not have
    * @example
    * if (!this.write(chunk)) await this.drained();
    */
-  write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS): boolean {
+  write(data: Data | PreparedMessage, options?: WriteOptions): boolean;
+  write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS, misplaced?: unknown): boolean {
+    if (options !== NO_OPTIONS && options !== checked) checkWriteOptions(options);
+    if (misplaced !== undefined) throw invalidArgument('the third argument of write()', misplaced, WRITE_RULE);
     const { frame, flush = false, compress = true } = options;
     if (frame === undefined) {
       if (typeof data === 'string') return this.#bound.writeText(data, flush, compress);
@@ -344,8 +350,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @param source a path, or an open file, which stays open
    * @returns fulfilled when the file has been sent. Rejected with a `FileError` when it is shorter than was asked for (then
    *   nothing was sent) or shrinks while it is sent (then the connection is gone: its frame cannot be completed), with the
-   *   error of the file system, or with an `InvalidStateError` when the connection is not open or goes away. A rejection that
-   *   nobody waits for does not end the process
+   *   error of the file system, with an `InvalidStateError` when the connection is not open or goes away, or with a `TypeError`
+   *   for an argument or an option that it does not take. A rejection that nobody waits for does not end the process
    * @example
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
@@ -385,7 +391,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   writePackedAs<const F extends string>(format: F | Struct<F>, ...values: StructInputs<F>): boolean;
   writePackedAs<const F extends string>(format: NetStruct<F>, ...values: NetStructInputs<F>): boolean;
   writePackedAs(format: string | Struct | NetStruct, ...values: StructInputs<string>): boolean {
-    const struct = typeof format === 'string' ? structFor(format) : format;
+    const struct = structOf(format);
     return this.write(struct.pack(...values));
   }
 
@@ -396,7 +402,15 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @returns as `write`
    * @throws InvalidStateError as `write`, and on a draft-76 connection, which has no pings; TypeError for other data
    */
-  ping(data?: Data): boolean {
+  ping(data?: Data): boolean;
+  ping(data?: Data, misplaced?: unknown): boolean {
+    if (misplaced !== undefined) {
+      throw invalidArgument(
+        'the second argument of ping()',
+        nameOnly(misplaced),
+        'it takes data only: onPong gets the answer',
+      );
+    }
     const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
     if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, dataRule(data));
     if (bytes !== undefined) checkControlData('ping data', data, bytes);
@@ -409,7 +423,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @returns false when the connection is closing: then what was written before leaves by itself
    * @throws InvalidStateError as `write`
    */
-  flush(): boolean {
+  flush(): boolean;
+  flush(misplaced?: unknown): boolean {
+    checkNothing('flush', misplaced, 'to send data at once, write(data, { flush: true })');
     return this.#bound.flush();
   }
 
@@ -418,7 +434,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    *
    * @returns rejected with an `InvalidStateError` when the connection is closing or goes away, so that a loop which writes ends
    */
-  drained(): Promise<void> {
+  drained(): Promise<void>;
+  drained(misplaced?: unknown): Promise<void> {
+    checkNothing('drained', misplaced, 'to wait no longer than that, use Promise.race()');
     return uncaught(this.#bound.drained());
   }
 
@@ -472,7 +490,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @example
    * await pipeline(this.toDuplex(), async function* (lines) { for await (const line of lines) yield reverse(line); }, …);
    */
-  toDuplex(): Duplex {
+  toDuplex(): Duplex;
+  toDuplex(misplaced?: unknown): Duplex {
+    checkNothing('toDuplex', misplaced, 'it is in object mode, one object a message, and nothing is read ahead');
     return toDuplex(this.#endpoint<DelimiterOf<T>>());
   }
 
@@ -484,13 +504,19 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @param reason at most 123 bytes of UTF-8
    * @throws TypeError for another code or a longer reason; InvalidStateError before the handshake is done
    */
-  close(code: number = CloseCode.NORMAL_CLOSURE, reason = '', { flush = true }: CloseOptions = NO_OPTIONS): void {
+  close(code: number = CloseCode.NORMAL_CLOSURE, reason = '', options: CloseOptions = NO_OPTIONS): void {
+    checkCloseArguments(code, reason);
+    checkOptions('close', options, CLOSE_OPTIONS, '{ flush: false }');
+    const { flush = true } = options;
+    checkBoolean('close flush', flush);
     if (flush) this.#bound.close(code, reason);
     else this.#bound.terminate();
   }
 
   /** Ends the connection at once. What was not sent is lost; the peer sees 1006. */
-  terminate(): void {
+  terminate(): void;
+  terminate(misplaced?: unknown): void {
+    checkNothing('terminate', misplaced, 'it sends no close frame; close(code, reason) does');
     this.#bound.terminate();
   }
 
@@ -579,7 +605,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   async #sendFile(source: FileSource, options: WriteFileOptions): Promise<void> {
-    await this.#bound.writeFile(source, options, options.flush ?? false);
+    checkOptions('writeFile', options, WRITE_FILE_OPTIONS, '{ length: 1000, offset: 0 }');
+    const { flush = false } = options;
+    checkBoolean('writeFile flush', flush);
+    await this.#bound.writeFile(source, options, flush);
   }
 
   #log(hook: string, error: unknown): void {
@@ -588,6 +617,11 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 }
 
 const NO_OPTIONS = Object.freeze({});
+const WRITE_OPTIONS = ['frame', 'flush', 'compress'] satisfies (keyof WriteOptions)[];
+const WRITE_FILE_OPTIONS = ['length', 'offset', 'flush'] satisfies (keyof WriteFileOptions)[];
+const CLOSE_OPTIONS = ['flush'] satisfies (keyof CloseOptions)[];
+const WRITE_RULE = 'options are one object, and come second: write(data, { frame: Opcode.Text, flush: true })';
+
 /**
  * Frames a message once, to be written to many connections: what `write` would do anew for each of them is done here. It is a
  * copy, so the data may change afterwards. Where a connection compresses, it does so with each message as with any other.
@@ -599,12 +633,38 @@ const NO_OPTIONS = Object.freeze({});
  * const news = prepare(JSON.stringify({ goal: 'home', minute: 12 }));
  * for (const room of rooms) broadcast(room.viewers, news);
  */
-export function prepare(data: Data, { frame }: Pick<WriteOptions, 'frame'> = NO_OPTIONS): PreparedMessage {
+export function prepare(data: Data, options: Pick<WriteOptions, 'frame'> = NO_OPTIONS): PreparedMessage {
+  checkOptions('prepare', options, ['frame'], '{ frame: Opcode.Text }');
+  const { frame } = options;
   if (typeof data === 'string' && frame === undefined) return new PreparedMessage(Opcode.Text, Buffer.from(data));
   const bytes = bytesOf(data);
   const opcode = frame ?? Opcode.Binary;
   checkFrame(opcode, bytes);
   return new PreparedMessage(opcode, bytes);
+}
+
+/** The options that were looked at last: many messages are sent with the same. */
+let checked: WriteOptions = NO_OPTIONS;
+
+/** Runs for each message that has options: for those that are right it makes no object, and looks at each name once. */
+function checkWriteOptions(options: WriteOptions): void {
+  let isKnown = false;
+  for (const name in options) {
+    if (name === 'flush' || name === 'frame' || name === 'compress') isKnown = true;
+    // Something may have been put on `Object.prototype` itself.
+    else if (Object.hasOwn(options, name)) isKnown = refuseWriteOptions(options);
+  }
+  if (!isKnown) refuseWriteOptions(options);
+  const { flush, compress } = options;
+  if (flush !== undefined && flush !== true && flush !== false) checkBoolean('write flush', flush);
+  if (compress !== undefined && compress !== true && compress !== false) checkBoolean('write compress', compress);
+  checked = options;
+}
+
+/** Unless they are empty, or what is not known is not theirs. */
+function refuseWriteOptions(options: WriteOptions): boolean {
+  checkOptions('write', options, WRITE_OPTIONS, '{ frame: Opcode.Text, flush: true }');
+  return true;
 }
 
 function bytesOf(data: Data): Uint8Array {
@@ -643,6 +703,13 @@ function dataRule(data: unknown): string {
 
 /** Formats that were compiled; as in CPython, all are forgotten when there are a hundred. */
 const structs = new Map<string, Struct>();
+
+/** @throws TypeError for what cannot be packed by; StructError for a format that is malformed */
+function structOf(format: unknown): Struct | NetStruct {
+  if (format instanceof Struct || format instanceof NetStruct) return format;
+  if (typeof format === 'string') return structFor(format);
+  throw invalidArgument('format', format, "it comes first, as a format such as '!IH', a Struct or a NetStruct");
+}
 
 function structFor(format: string): Struct {
   let struct = structs.get(format);

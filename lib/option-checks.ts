@@ -1,4 +1,6 @@
 /** The rules for the values of options. Each complaint names the option, its value and what it may be. */
+
+import { checkBoolean, checkKeys, isPlainObject } from './argument-checks.js';
 import type { RateLimit } from './connection/hooks.js';
 import { Limits } from './connection/limits.js';
 import type { CompressSettings } from './deflate/agreement.js';
@@ -6,10 +8,6 @@ import { invalidArgument } from './errors.js';
 
 /** The longest time a timer of Node takes: more would fire at once. */
 const MAX_TIMEOUT = 0x7fff_ffff;
-
-export function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalidArgument(name, value, 'it must be true or false');
-}
 
 /** @param unit such as `in bytes` */
 export function checkPositive(name: string, value: unknown, unit: string): void {
@@ -69,11 +67,8 @@ export function checkCompress(value: unknown): void {
   if (!isPlainObject(value)) {
     throw invalidArgument('compress', value, 'it must be true, false, or an object such as { threshold: 1024 }');
   }
+  checkKeys('compress member', value, COMPRESS_MEMBERS);
   for (const [name, member] of Object.entries(value)) {
-    if (!COMPRESS_MEMBERS.some((known) => known === name)) {
-      const rule = `it is unknown; the members are ${COMPRESS_MEMBERS.join(', ')}`;
-      throw invalidArgument('compress member', name, rule);
-    }
     if (member === undefined) continue;
     const range = Object.hasOwn(COMPRESS_NUMBERS, name) ? COMPRESS_NUMBERS[name] : undefined;
     if (range === undefined) checkBoolean(`compress.${name}`, member);
@@ -113,15 +108,7 @@ export function checkRate(value: unknown): void {
     throw invalidArgument('rate', value, 'it must be an object, such as { messages: 100, bytes: 65536 }');
   }
   const given = Object.entries(value).filter(([, number]) => number !== undefined);
-  for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(RATE_MEMBERS, name)) {
-      throw invalidArgument(
-        'rate member',
-        name,
-        `it is unknown; the members are ${Object.keys(RATE_MEMBERS).join(', ')}`,
-      );
-    }
-  }
+  checkKeys('rate member', value, Object.keys(RATE_MEMBERS));
   for (const [name, number] of given) {
     if (name === 'patience' && number === Infinity) continue;
     if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) {
@@ -131,16 +118,4 @@ export function checkRate(value: unknown): void {
   if (given.length > 0 && !given.some(([name]) => name === 'messages' || name === 'bytes')) {
     throw invalidArgument('rate', value, 'it limits nothing: give messages or bytes, a second');
   }
-}
-
-/** For a complaint about a function that stands in the wrong place: without its innards, which for an app fill a page. */
-export function nameOnly(value: unknown): unknown {
-  return typeof value === 'function' ? Object.defineProperty(() => {}, 'name', { value: value.name }) : value;
-}
-
-/** Whether it was written as `{ … }`: a Map, an array or an instance of some class is a mistake, or something else. */
-export function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

@@ -1,5 +1,6 @@
 /** The options of a route: their types, their defaults, each with its reason, and their validation. */
 import type { IncomingMessage } from 'node:http';
+import { checkBoolean, given, isPlainObject, unknownName } from './argument-checks.js';
 import type { AsyncContextChoice } from './connection/async-context.js';
 import type { RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
 import { Limits } from './connection/limits.js';
@@ -14,7 +15,6 @@ import {
 import { invalidArgument } from './errors.js';
 import {
   checkAsyncContext,
-  checkBoolean,
   checkCompress,
   checkKeyOf,
   checkLimit,
@@ -24,7 +24,6 @@ import {
   checkRate,
   checkSlowConsumer,
   checkTimeout,
-  isPlainObject,
 } from './option-checks.js';
 
 /** Response headers by name. A number is sent in decimal, an array as one header per element. */
@@ -252,22 +251,19 @@ const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
  * @throws TypeError for an unknown option or a value that an option may not have
  */
 export function resolveOptions(options: ConnectionOptions, allowed: readonly string[] = []): ResolvedOptions {
-  if (!isPlainObject(options))
-    throw invalidArgument(
-      'options',
-      options,
-      'it must be an object, such as { bufferSize: 1024 }; the path comes first',
-    );
+  if (!isPlainObject(options)) {
+    const rule = 'it must be an object, such as { bufferSize: 1024 }; a path comes first, and what onConnect gets last';
+    throw invalidArgument('options', options, rule);
+  }
   const known = [...Object.keys(DEFAULTS), ...allowed];
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     if (ROUTE_OPTIONS.includes(name)) {
       throw invalidArgument('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
     }
-    throw invalidArgument('option', name, `it is unknown; the options are ${known.join(', ')}`);
+    throw unknownName('option', name, known);
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedOptions = { ...DEFAULTS, ...given };
+  const resolved: ResolvedOptions = { ...DEFAULTS, ...given(options) };
   checkDelimiter(resolved.readDelimiter);
   checkRegexSearch(resolved.regexSearch);
   checkBufferSize(resolved.bufferSize);
@@ -287,8 +283,8 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     checkTimeout(name, resolved[name], 0);
   for (const name of ['maxConnections', 'maxConnectionsPerKey'] as const) checkLimit(name, resolved[name]);
   checkKeyOf(resolved.keyOf);
-  if (given['keyOf'] !== undefined && given['maxConnectionsPerKey'] === undefined) {
-    throw invalidArgument('keyOf', given['keyOf'], 'nothing is counted by it: give maxConnectionsPerKey, too');
+  if (options.keyOf !== undefined && options.maxConnectionsPerKey === undefined) {
+    throw invalidArgument('keyOf', options.keyOf, 'nothing is counted by it: give maxConnectionsPerKey, too');
   }
   checkRate(resolved.rate);
   checkAsyncContext(resolved.asyncContext);
@@ -299,8 +295,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
 /** The option `compress` with its defaults filled in; undefined where nothing is compressed. */
 export function compressSettings(option: boolean | CompressOptions): CompressSettings | undefined {
   if (option === false) return undefined;
-  const given = option === true ? [] : Object.entries(option).filter(([, value]) => value !== undefined);
-  return { ...COMPRESS_DEFAULTS, ...Object.fromEntries(given) };
+  return option === true ? COMPRESS_DEFAULTS : { ...COMPRESS_DEFAULTS, ...given(option) };
 }
 
 /** Whether a name means something only among the options. */

@@ -22,8 +22,13 @@ const ROOMS = [
   'errors',
 ];
 
-/** Four files are one room: what users extend, what they send to many, what they set, and the rules for that. */
-const SAME_ROOM: Record<string, string> = { broadcast: 'handler', options: 'handler', 'option-checks': 'handler' };
+/** Files that share a room: what users extend, send to many and set, and the rules for that; errors and what throws them. */
+const SAME_ROOM: Record<string, string> = {
+  broadcast: 'handler',
+  options: 'handler',
+  'option-checks': 'handler',
+  'argument-checks': 'errors',
+};
 
 const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 

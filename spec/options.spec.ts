@@ -220,18 +220,29 @@ describe('options', () => {
     for (const value of [true, false, undefined]) expect(() => resolveRouteOptions({ [name]: value })).not.toThrow();
   });
 
-  it.each(['maxPayload', 'bufersize', 'Buffersize', 'constructor', '__proto__', 'toString', '', 'perMessageDeflate'])(
+  it.each(['maxConns', 'bufersize', 'Buffersize', 'constructor', '__proto__', 'toString', ''])(
     'refuse the unknown name %p, and tell the known ones',
     (name) => {
       const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
       expect(() => resolveOptions(options)).toThrow(
-        refused(/^option is .*it is unknown; the options are readDelimiter, .*asyncContext, name$/),
+        refused(
+          /^option is .*it is unknown( \(did you mean bufferSize\?\))?; the options are readDelimiter, .*asyncContext, name$/,
+        ),
       );
       expect(() => resolveRouteOptions(options)).toThrow(
         refused(/asyncContext, name, convert, caseSensitive, strict$/),
       );
     },
   );
+
+  it.each([
+    ['maxPayload', 'bufferSize'],
+    ['perMessageDeflate', 'compress'],
+  ])('refuse %s of another library, and tell that it is called %s here', (name, here) => {
+    expect(() => resolveOptions({ [name]: 1 })).toThrow(
+      refused(new RegExp(`^option is '${name}': it is called ${here} here$`)),
+    );
+  });
 
   it('of a route are for routes with a path only', () => {
     for (const name of ['convert', 'caseSensitive', 'strict']) {

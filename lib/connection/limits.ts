@@ -4,6 +4,7 @@
  * and then the next, until it fits: whoever fills memory pays for it, and nobody else.
  */
 import { totalmem } from 'node:os';
+import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import { report } from './report.js';
 
@@ -47,11 +48,7 @@ export class Limits {
    * @throws TypeError for anything but a positive integer or Infinity, and for an unknown option
    */
   constructor(options: { maxBufferedBytes?: number | undefined } = {}) {
-    for (const name of Object.keys(options)) {
-      if (name !== 'maxBufferedBytes') {
-        throw invalidArgument('Limits option', name, 'it is unknown; the only one is maxBufferedBytes');
-      }
-    }
+    checkOptions('Limits', options, ['maxBufferedBytes'], '{ maxBufferedBytes: 256 * 1024 * 1024 }');
     const { maxBufferedBytes = aQuarterOfMemory() } = options;
     if (maxBufferedBytes !== Infinity && (!Number.isSafeInteger(maxBufferedBytes) || maxBufferedBytes < 1)) {
       const rule = 'it must be a positive integer, in bytes, or Infinity for no limit';

@@ -31,6 +31,13 @@ export function checkCloseArguments(code: unknown, reason: unknown): void {
   if (typeof code === 'string' && Number.isNaN(Number(code))) {
     throw invalidArgument('close code', code, `the reason comes second: close(1000, ${inspectValue(code)})`);
   }
+  if (typeof code === 'boolean' || (typeof code === 'object' && code !== null)) {
+    throw invalidArgument(
+      'close code',
+      code,
+      "the code comes first, and options come third: close(1000, '', { flush: false })",
+    );
+  }
   if (typeof code !== 'number' || !Number.isInteger(code) || !isSendableCloseCode(code)) {
     throw invalidArgument(
       'close code',
@@ -38,7 +45,13 @@ export function checkCloseArguments(code: unknown, reason: unknown): void {
       'it must be 1000 to 1003, 1007 to 1014, or 3000 to 4999; use 4000 to 4999 for codes of your own',
     );
   }
-  if (typeof reason !== 'string') throw invalidArgument('close reason', reason, 'it must be a string');
+  if (typeof reason !== 'string') {
+    throw invalidArgument(
+      'close reason',
+      reason,
+      "it must be a string; options come third: close(1000, '', { flush: false })",
+    );
+  }
   if (Buffer.byteLength(reason) > MAX_REASON_LENGTH) {
     throw invalidArgument('close reason', reason, `it must be at most ${MAX_REASON_LENGTH} bytes of UTF-8: shorten it`);
   }

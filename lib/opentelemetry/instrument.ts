@@ -11,8 +11,8 @@ import {
   type Meter,
   metrics as openTelemetry,
 } from '@opentelemetry/api';
+import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
-import { isPlainObject } from '../option-checks.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
@@ -98,14 +98,7 @@ function claim(meter: Meter): () => void {
 const OPTIONS = ['meter', 'closeCodes'];
 
 function resolve(options: InstrumentOptions): { meter: Meter; closeCodes: ReadonlySet<number> } {
-  if (!isPlainObject(options)) {
-    throw invalidArgument('options', options, 'it must be an object: instrument({ meter })');
-  }
-  for (const name of Object.keys(options)) {
-    if (!OPTIONS.includes(name)) {
-      throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
-    }
-  }
+  checkOptions('', options, OPTIONS, '{ meter }');
   const { meter = openTelemetry.getMeter('websocket-route'), closeCodes = [] } = options;
   if (!isMeter(meter)) {
     throw invalidArgument('meter', meter, 'it must be a Meter of @opentelemetry/api: instrument({ meter })');

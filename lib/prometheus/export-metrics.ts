@@ -13,8 +13,8 @@ import {
   type Registry,
   register as sharedRegistry,
 } from 'prom-client';
+import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
-import { isPlainObject } from '../option-checks.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
@@ -181,14 +181,7 @@ interface Resolved {
 const OPTIONS = ['register', 'prefix', 'durationBuckets', 'closeCodes'];
 
 function resolve(options: ExportOptions): Resolved {
-  if (!isPlainObject(options)) {
-    throw invalidArgument('options', options, 'it must be an object: exportMetrics({ register })');
-  }
-  for (const name of Object.keys(options)) {
-    if (!OPTIONS.includes(name)) {
-      throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
-    }
-  }
+  checkOptions('', options, OPTIONS, '{ register }');
   const { register = sharedRegistry, prefix = 'websocket_route_', durationBuckets = DURATION_BUCKETS } = options;
   if (!isRegistry(register)) {
     throw invalidArgument('register', register, 'it must be a Registry of prom-client: exportMetrics({ register })');

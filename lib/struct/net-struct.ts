@@ -133,7 +133,7 @@ export class NetStruct<const F extends string = string> {
    * there are, and so on; then yields the values, and then the bytes that were left over.
    *
    * @param initial what has arrived so far.
-   * @throws {StructError} from `next`, when the length of a string is negative.
+   * @throws {StructError} at once or from `next`, when the length of a string is negative; `TypeError` for anything but bytes.
    * @example
    * ```ts
    * const it = new NetStruct('H$').iterUnpack();
@@ -143,8 +143,13 @@ export class NetStruct<const F extends string = string> {
    * it.next().value; // <Buffer 21>
    * ```
    */
-  *iterUnpack(initial?: Uint8Array): Generator<number | NetStructValues<F> | Buffer, void, Uint8Array | undefined> {
-    const unpacker = this.unpacker(initial);
+  iterUnpack(initial?: Uint8Array): Generator<number | NetStructValues<F> | Buffer, void, Uint8Array | undefined> {
+    return this.#steps(this.unpacker(initial));
+  }
+
+  *#steps(
+    unpacker: Unpacker<NetStructValues<F>>,
+  ): Generator<number | NetStructValues<F> | Buffer, void, Uint8Array | undefined> {
     while (unpacker.result === undefined) {
       const bytes = yield unpacker.remaining;
       if (bytes !== undefined) unpacker.feed(bytes);

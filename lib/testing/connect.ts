@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { checkBoolean, checkOptions, nameOnly } from '../argument-checks.js';
 import { setClock } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
-import { isPlainObject, nameOnly } from '../option-checks.js';
 import { acceptFor } from '../upgrade/handshake.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
 import { type Manners, TestClient } from './test-client.js';
@@ -51,9 +51,9 @@ export interface ConnectOptions extends SocketOptions, Manners {
  */
 export async function connect(app: Target, path = '/', options: ConnectOptions = {}): Promise<TestClient> {
   checkPath(path);
-  checkOptions(options);
+  checkConnectOptions(options);
   const { headers, subprotocols, method = 'GET', clock = new TestClock(), answerPings, answerClose } = options;
-  const socket = memorySocket(app, { ...options, clock });
+  const socket = openSocket(app, { ...options, clock });
   const key = randomBytes(16).toString('base64');
   const all = mergeHeaders(defaultHeaders(key, subprotocols), headers);
   const manners = { answerPings, answerClose };
@@ -93,6 +93,12 @@ export async function connect(app: Target, path = '/', options: ConnectOptions =
  * const client = new WebSocket('ws://localhost/ws/ada', { createConnection: () => memorySocket(app) });
  */
 export function memorySocket(app: Target, options: SocketOptions = {}): MemorySocket {
+  checkOptions('memorySocket', options, SOCKET_OPTIONS, "{ remoteAddress: '192.0.2.1' }");
+  checkSocketOptions(options);
+  return openSocket(app, options);
+}
+
+function openSocket(app: Target, options: SocketOptions): MemorySocket {
   const target = serverOf(app);
   const isTls = target instanceof TlsServer;
   const { client, server } = MemorySocket.pair({ ...options, secure: options.secure ?? isTls });
@@ -169,28 +175,41 @@ function checkAccept({ headers }: IncomingMessage, key: string): void {
   );
 }
 
-const OPTIONS: readonly string[] = [
-  'headers',
-  'subprotocols',
-  'method',
-  'clock',
-  'remoteAddress',
-  'secure',
-  'answerPings',
-  'answerClose',
-] satisfies (keyof ConnectOptions)[];
+const SOCKET_OPTIONS = ['clock', 'remoteAddress', 'secure'] satisfies (keyof SocketOptions)[];
+const MANNERS = ['answerPings', 'answerClose'] satisfies (keyof Manners)[];
+const OPTIONS = ['headers', 'subprotocols', 'method', ...SOCKET_OPTIONS, ...MANNERS] satisfies (keyof ConnectOptions)[];
 
 function checkPath(path: unknown): void {
   if (typeof path === 'string' && path.startsWith('/')) return;
   throw invalidArgument('path', path, "it begins with a slash, such as '/ws/ada'; options come third");
 }
 
-function checkOptions(options: unknown): void {
-  if (!isPlainObject(options)) {
-    throw invalidArgument('options', options, "it must be an object, such as { headers: { Cookie: 'session=1' } }");
+function checkConnectOptions(options: ConnectOptions): void {
+  checkOptions('', options, OPTIONS, "{ headers: { Cookie: 'session=1' } }");
+  const { headers, subprotocols, method } = options;
+  if (headers !== undefined && (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)) {
+    throw invalidArgument(
+      'headers',
+      headers,
+      "it must be an object of names to values, such as { Cookie: 'session=1' }",
+    );
   }
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    throw invalidArgument('option', name, `it is unknown; the options are ${OPTIONS.join(', ')}`);
+  if (subprotocols !== undefined && typeof subprotocols !== 'string' && !Array.isArray(subprotocols)) {
+    throw invalidArgument('subprotocols', subprotocols, "it must be a name or a list of names, such as ['chat.v1']");
   }
+  if (method !== undefined && typeof method !== 'string') {
+    throw invalidArgument('method', method, "it must be a string, such as 'POST'");
+  }
+  checkSocketOptions(options);
+  for (const name of MANNERS) if (options[name] !== undefined) checkBoolean(name, options[name]);
+}
+
+function checkSocketOptions({ clock, remoteAddress, secure }: SocketOptions): void {
+  if (clock !== undefined && typeof clock?.advance !== 'function') {
+    throw invalidArgument('clock', clock, 'it must be a TestClock: new TestClock()');
+  }
+  if (remoteAddress !== undefined && typeof remoteAddress !== 'string') {
+    throw invalidArgument('remoteAddress', remoteAddress, "it must be a string, such as '192.0.2.1'");
+  }
+  if (secure !== undefined) checkBoolean('secure', secure);
 }

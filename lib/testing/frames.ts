@@ -1,7 +1,10 @@
 /** Frames from the client's side (RFC 6455 section 5.2): to be sent, well formed or not, and to be read. */
 import { randomBytes } from 'node:crypto';
+import { checkOptions } from '../argument-checks.js';
+import { invalidArgument } from '../errors.js';
+import { asBytes } from '../struct/bytes.js';
 
-/** A frame to be sent. Nothing of it is checked: a test wants to send what it wants to send. */
+/** A frame to be sent. Nothing is checked against the RFC: a test wants to send what it wants to send. */
 export interface ClientFrame {
   /** 0 to 15: one of `Opcode`, or one that there is not. */
   opcode: number;
@@ -19,15 +22,26 @@ export interface ClientFrame {
   length?: number | bigint | undefined;
 }
 
+const MEMBERS = ['opcode', 'payload', 'fin', 'rsv', 'mask', 'lengthBits', 'length'] satisfies (keyof ClientFrame)[];
+
 /**
  * The bytes of a frame as a client sends it, or as no client should.
  *
+ * @throws TypeError for an unknown member, and for a value that has no place in a frame
  * @example
  * client.sendRaw(clientFrame({ opcode: Opcode.Text, payload: 'hel', fin: false }));
  * client.sendRaw(clientFrame({ opcode: Opcode.Continuation, payload: 'lo' }));
  */
-export function clientFrame({ opcode, payload = '', fin = true, rsv = 0, mask = true, ...rest }: ClientFrame): Buffer {
-  const body = Buffer.from(typeof payload === 'string' ? Buffer.from(payload) : payload);
+export function clientFrame(frame: ClientFrame): Buffer {
+  checkOptions('clientFrame', frame, MEMBERS, "{ opcode: Opcode.Text, payload: 'hi' }");
+  const { opcode, payload = '', fin = true, rsv = 0, mask = true, ...rest } = frame;
+  checkBits('opcode', opcode, 15);
+  checkBits('rsv', rsv, 7);
+  const body = Buffer.from(checkPayload(payload));
+  checkMask(mask);
+  if (rest.lengthBits !== undefined && ![7, 16, 64].includes(rest.lengthBits)) {
+    throw invalidArgument('lengthBits', rest.lengthBits, 'it must be 7, 16 or 64');
+  }
   const length = BigInt(rest.length ?? body.length);
   const bits = rest.lengthBits ?? (length < 126n ? 7 : length < 65_536n ? 16 : 64);
   const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
@@ -41,6 +55,22 @@ export function clientFrame({ opcode, payload = '', fin = true, rsv = 0, mask = 
   const key = mask === true ? randomBytes(4) : mask;
   for (let i = 0; i < body.length; i++) body[i]! ^= key[i & 3]!;
   return Buffer.concat([header, key, body]);
+}
+
+function checkBits(name: string, value: unknown, most: number): void {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return;
+  throw invalidArgument(name, value, `it must be an integer from 0 to ${most}`);
+}
+
+function checkPayload(payload: Uint8Array | string): Uint8Array {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : asBytes(payload);
+  if (bytes === undefined) throw invalidArgument('payload', payload, 'it must be a string, a Buffer or another view');
+  return bytes;
+}
+
+function checkMask(mask: unknown): void {
+  if (typeof mask === 'boolean' || (mask instanceof Uint8Array && mask.length === 4)) return;
+  throw invalidArgument('mask', mask, 'it must be true, false, or a masking key of 4 bytes');
 }
 
 /** A frame of the server's. */

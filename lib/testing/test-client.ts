@@ -5,7 +5,7 @@ import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, parseClosePayload } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
-import { asBytes } from '../struct/bytes.js';
+import { asBytes, checkBytes } from '../struct/bytes.js';
 import { clientFrame, FrameReader, type ServerFrame } from './frames.js';
 import type { MemorySocket } from './memory-socket.js';
 import { Queue } from './queue.js';
@@ -97,18 +97,31 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     this.sendFrame(typeof data === 'string' ? Opcode.Text : Opcode.Binary, bytes);
   }
 
-  /** Sends a ping, with up to 125 bytes. The answer comes as a frame: see `nextFrame`. */
+  /**
+   * Sends a ping. The answer comes as a frame: see `nextFrame`.
+   *
+   * @throws TypeError for anything but a string or bytes, and for more than 125 bytes: `sendRaw` sends those
+   */
   ping(data: string | Uint8Array = ''): void {
-    this.sendFrame(Opcode.Ping, Buffer.from(typeof data === 'string' ? Buffer.from(data) : data));
+    const bytes = typeof data === 'string' ? Buffer.from(data) : asBytes(data);
+    if (bytes === undefined) throw invalidArgument('ping data', data, 'it must be a string, a Buffer or another view');
+    if (bytes.byteLength > 125) {
+      throw invalidArgument(
+        'ping data',
+        data,
+        'it must be at most 125 bytes (RFC 6455 section 5.5): sendRaw() sends more',
+      );
+    }
+    this.sendFrame(Opcode.Ping, bytes);
   }
 
   /**
    * Raw mode: sends these bytes as they are. `clientFrame` makes frames, well formed or not.
    *
-   * @throws Error where there is no connection (any more)
+   * @throws TypeError for anything but bytes; Error where there is no connection (any more)
    */
   sendRaw(bytes: Uint8Array): void {
-    this.connected().write(Buffer.from(bytes));
+    this.connected().write(Buffer.from(checkBytes('bytes', bytes)));
   }
 
   /**

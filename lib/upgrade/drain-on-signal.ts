@@ -2,9 +2,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { isPlainObject } from '../argument-checks.js';
 import { report } from '../connection/report.js';
 import { invalidArgument } from '../errors.js';
-import { isPlainObject } from '../option-checks.js';
 import { drain } from './drain.js';
 import { type DrainOptions, resolveDrainOptions } from './drain-options.js';
 

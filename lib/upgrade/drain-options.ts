@@ -1,8 +1,9 @@
 /** What `drain` may be told, and the rules for it. */
+import { checkOptions, given, nameOnly } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
-import { checkTimeout, isPlainObject, nameOnly } from '../option-checks.js';
+import { checkTimeout } from '../option-checks.js';
 
 export interface DrainOptions {
   /**
@@ -43,16 +44,8 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
       'it must be the http.Server, as app.listen() or createServer() return it',
     );
   }
-  if (!isPlainObject(options)) {
-    throw invalidArgument('options', options, 'it must be an object, such as { timeout: 20_000 }');
-  }
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      throw invalidArgument('option', name, `it is unknown; the options are ${Object.keys(DEFAULTS).join(', ')}`);
-    }
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedDrainOptions = { ...DEFAULTS, ...given };
+  checkOptions('', options, Object.keys(DEFAULTS), '{ timeout: 20_000 }');
+  const resolved: ResolvedDrainOptions = { ...DEFAULTS, ...given(options) };
   const { timeout, retryAfter } = resolved;
   checkTimeout('timeout', timeout, 1);
   const { jitter = Math.min(DEFAULTS.jitter, Math.floor(timeout / 2)) } = options;

@@ -2,10 +2,10 @@
  * Handlers come as classes or as object literals. A literal becomes a class of its own: its methods and accessors stand on
  * the prototype, its other properties are the fields that each instance begins with.
  */
+import { isPlainObject } from '../argument-checks.js';
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
-import { isPlainObject } from '../option-checks.js';
 import { isOptionName } from '../options.js';
 import { checkHiding, checkOverrides } from './hiding.js';
 import { checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';

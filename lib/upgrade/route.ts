@@ -1,11 +1,11 @@
 /** The request door: a WebSocket route as ordinary middleware. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
+import { nameOnly } from '../argument-checks.js';
 import { report } from '../connection/report.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
 import { inspectValue, invalidArgument } from '../errors.js';
 import type { WebSocketHandler } from '../handler.js';
-import { nameOnly } from '../option-checks.js';
 import {
   type ConnectionOptions,
   type Converter,
@@ -93,7 +93,14 @@ export function websocketRoute(...args: readonly unknown[]): Middleware {
     throw invalidArgument('path', args[0], `a RegExp is no path here: ${remedy}`);
   }
   const hasPath = typeof args[0] === 'string' || Array.isArray(args[0]);
-  const [path, handler, options = {}] = hasPath ? args : [undefined, ...args];
+  const [path, handler, options = {}, ...rest] = hasPath ? args : [undefined, ...args];
+  if (rest.length > 0) {
+    throw invalidArgument(
+      'the last argument',
+      nameOnly(rest[0]),
+      'options are one object, and come last: (path, handler, options)',
+    );
+  }
   return hasPath
     ? pathRoute(path as string | readonly string[], handler, options as RouteOptions)
     : anyPathRoute(compilePlan(handler, resolveOptions(options as ConnectionOptions)));
@@ -180,11 +187,8 @@ export function acceptWebSocket(
   ...args: readonly unknown[]
 ): void {
   if ((typeof handler !== 'object' && typeof handler !== 'function') || handler === null) {
-    throw invalidArgument(
-      'handler',
-      handler,
-      'it must be a class that extends WebSocketHandler, or an object of hooks',
-    );
+    const rule = 'it must be a class that extends WebSocketHandler, or an object of hooks; it comes third';
+    throw invalidArgument('handler', handler, rule);
   }
   const plan = planFor(handler, options);
   answer(plan, request, response, args);

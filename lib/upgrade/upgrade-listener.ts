@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { checkOptions } from '../argument-checks.js';
 import { clockOf } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
 import { isOurs, rememberListener } from './foreign-listeners.js';
@@ -37,7 +38,8 @@ export function upgradeListener(
   options: UpgradeListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   if (typeof app !== 'function') throw invalidArgument('app', app, 'give an Express or Connect app');
-  checkOptions(options);
+  // A misspelt `path` would answer every request, and so break the other listeners.
+  checkOptions('', options, ['path'], "{ path: '/ws' }");
   const isInside = compilePrefix(options.path);
   function listener(this: Server | undefined, request: IncomingMessage, _socket: Duplex, head: Buffer): void {
     const { socket } = request;
@@ -134,12 +136,3 @@ function linger(socket: Duplex): void {
 
 /** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
 function ignore(): void {}
-
-/** A misspelt `path` would answer every request, and so break the other listeners. */
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', options, 'it must be an object');
-  for (const name of Object.keys(options)) {
-    if (name !== 'path') throw invalidArgument('option', name, 'it is unknown; the only option is path');
-  }
-}

@@ -218,7 +218,7 @@ describe('what instrument is given', () => {
   });
 
   it.each([
-    [new MeterProvider().getMeter('bare'), /^options is .*: it must be an object: instrument\(\{ meter \}\)$/],
+    [new MeterProvider().getMeter('bare'), /^options is .*: it must be an object, such as \{ meter \}$/],
     [null, /^options is null/],
     [{ meter: {} }, /^meter is \{\}: it must be a Meter of @opentelemetry\/api: instrument\(\{ meter \}\)$/],
     [{ meter: new MeterProvider() }, /^meter is MeterProvider/],

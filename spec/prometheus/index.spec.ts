@@ -304,7 +304,7 @@ describe('what exportMetrics is given', () => {
   });
 
   it.each([
-    [new Registry(), /^options is .*: it must be an object: exportMetrics\(\{ register \}\)$/],
+    [new Registry(), /^options is .*: it must be an object, such as \{ register \}$/],
     [null, /^options is null/],
     [{ register: {} }, /^register is \{\}: it must be a Registry of prom-client: exportMetrics\(\{ register \}\)$/],
     [{ register: null }, /^register is null/],

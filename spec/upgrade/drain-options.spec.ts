@@ -5,7 +5,7 @@ import { type DrainOptions, drain, drainOnSignal } from '../../lib/index.js';
 describe('the options', () => {
   const server = createServer();
   const wrong: [options: unknown, complaint: RegExp][] = [
-    [{ timout: 1 }, /timout.*unknown; the options are timeout, jitter/],
+    [{ timout: 1 }, /timout.*unknown \(did you mean timeout\?\); the options are timeout, jitter/],
     [{ timeout: 0 }, /timeout/],
     [{ timeout: 2 ** 31 }, /timeout/],
     [{ timeout: '10s' }, /timeout/],
