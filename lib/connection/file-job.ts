@@ -1,7 +1,14 @@
 /**
  * A file as one binary frame (the seed's `write_file`), streamed: two small buffers are all the memory it takes, however
  * long the file is and however slowly the peer reads.
+ *
+ *     open, without waiting ─▶ regular? ─▶ read the first piece ─▶ header ─▶ piece after piece
+ *     └───────────── refused: nothing was sent, the connection goes on ─┘
+ *
+ * Only regular files are sent. What else a path may lead to has no length that could be announced, and may have nothing to read
+ * for ever: a thread of libuv would wait for it, and four of them are all that the file operations of a process have.
  */
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { FileError, InvalidStateError, invalidArgument } from '../errors.js';
@@ -31,8 +38,6 @@ export class FileJob implements Job {
   private resolve!: () => void;
   private reject!: (reason: unknown) => void;
   private cancelled = false;
-  /** Pipes and devices have no positions: they are read on from where they are. */
-  private positioned = true;
   private readonly source: FileSource;
   private readonly length: number;
   private readonly offset: number;
@@ -40,6 +45,7 @@ export class FileJob implements Job {
   private readonly abandon: () => void;
 
   constructor(source: FileSource, options: FileOptions, abandon: () => void) {
+    checkSource(source);
     this.source = source;
     this.length = checkPosition('length', options.length);
     this.offset = checkPosition('offset', options.offset);
@@ -59,7 +65,7 @@ export class FileJob implements Job {
 
   async run(socket: Duplex): Promise<undefined> {
     try {
-      const file = isFileHandle(this.source) ? this.source : await open(this.source, 'r');
+      const file = isFileHandle(this.source) ? this.source : await openAtOnce(this.source);
       try {
         await this.send(file, socket);
       } finally {
@@ -74,17 +80,15 @@ export class FileJob implements Job {
 
   private async send(file: FileHandle, socket: Duplex): Promise<void> {
     const length = await this.announce(file);
+    let buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_SIZE, Math.max(1, length)));
+    let bytesRead = await this.readFirst(file, buffer, length);
     const header = Buffer.alloc(headerLength(length));
     writeHeader(header, 0, Opcode.Binary, length);
     await this.write(socket, header);
-    let buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_SIZE, length));
     let spare = Buffer.allocUnsafeSlow(buffer.length);
     this.memory = spare.length;
     let written = Promise.resolve();
     for (let sent = 0; sent < length; ) {
-      const { bytesRead } = await file
-        .read(buffer, 0, Math.min(buffer.length, length - sent), this.position(sent))
-        .catch((error: unknown) => this.fail(error));
       if (bytesRead === 0) {
         this.fail(new FileError(`the file ended after ${sent} of the ${length} bytes that its frame had announced`));
       }
@@ -94,7 +98,12 @@ export class FileJob implements Job {
       written = this.write(socket, buffer.subarray(0, bytesRead));
       // It is awaited, but perhaps only after the next read has failed.
       written.catch(() => {});
+      if (sent === length) break;
       [buffer, spare] = [spare, buffer];
+      const wanted = Math.min(buffer.length, length - sent);
+      ({ bytesRead } = await file
+        .read(buffer, 0, wanted, this.offset + sent)
+        .catch((error: unknown) => this.fail(error)));
     }
     await written;
   }
@@ -102,11 +111,7 @@ export class FileJob implements Job {
   /** How many bytes the frame will have. */
   private async announce(file: FileHandle): Promise<number> {
     const stat = await file.stat();
-    if (!stat.isFile()) {
-      this.positioned = false;
-      if (this.length > 0) return this.length;
-      throw new FileError('this is no regular file, so its length is not known: pass the option length');
-    }
+    if (!stat.isFile()) throw notRegular(kindOf(stat));
     const rest = stat.size - this.offset;
     if (rest < 0 || this.length > rest) {
       throw new FileError(
@@ -116,8 +121,22 @@ export class FileJob implements Job {
     return this.length > 0 ? this.length : rest;
   }
 
-  private position(sent: number): number | null {
-    return this.positioned ? this.offset + sent : null;
+  /**
+   * Before anything is announced: what the system makes up while it is read, as under /proc and /sys, has another length than it
+   * says.
+   */
+  private async readFirst(file: FileHandle, buffer: Buffer, length: number): Promise<number> {
+    let filled = 0;
+    let bytesRead: number;
+    do {
+      ({ bytesRead } = await file.read(buffer, filled, buffer.length - filled, this.offset + filled));
+      filled += bytesRead;
+    } while (bytesRead > 0 && filled < buffer.length);
+    if (filled === Math.min(length, buffer.length)) return filled;
+    const found = filled > length ? 'more' : `only ${filled}`;
+    throw new FileError(
+      `the file should have ${length} bytes from offset ${this.offset} on, and has ${found}: read it yourself and write() that`,
+    );
   }
 
   private write(socket: Duplex, bytes: Buffer): Promise<void> {
@@ -140,8 +159,43 @@ export class FileJob implements Job {
   }
 }
 
-function isFileHandle(source: FileSource): source is FileHandle {
-  return typeof source === 'object' && 'fd' in source;
+/**
+ * A FIFO that nobody writes to is opened at once then, too, and by what is open it is seen what it is: a look at the path before
+ * it would tell of what was there before. A terminal does not become that of the process. For a regular file it changes nothing.
+ */
+async function openAtOnce(path: string | URL | Buffer): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0));
+  } catch (error) {
+    // What a socket, or a device that is not there, says to whoever opens it.
+    const isNoFile = ['ENXIO', 'ENODEV', 'EOPNOTSUPP'].includes(String(Reflect.get(Object(error), 'code')));
+    throw isNoFile ? notRegular('a socket or a device', error) : error;
+  }
+}
+
+function notRegular(kind: string, cause?: unknown): FileError {
+  const remedy = 'read it yourself and write() what comes, or pipe it into this.toDuplex()';
+  return new FileError(`this is ${kind}, and writeFile sends regular files only: ${remedy}`, { cause });
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isFIFO()) return 'a FIFO (a named pipe)';
+  return stat.isSocket() ? 'a socket' : 'a device';
+}
+
+function isFileHandle(source: unknown): source is FileHandle {
+  if (typeof source !== 'object' || source === null || !('fd' in source)) return false;
+  return ['stat', 'read', 'close'].every((name) => typeof Reflect.get(source, name) === 'function');
+}
+
+function checkSource(source: unknown): void {
+  if (typeof source === 'string' && !source.includes('\0')) return;
+  if (source instanceof Uint8Array && !source.includes(0)) return;
+  if (source instanceof URL && source.protocol === 'file:') return;
+  if (isFileHandle(source)) return;
+  const rule = 'it must be a path, a file: URL, or a FileHandle, as open() of node:fs/promises gives it';
+  throw invalidArgument('writeFile source', source, rule);
 }
 
 function checkPosition(name: string, value: number | undefined): number {

@@ -1,15 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
+  constants,
   existsSync,
   mkdtempSync,
   readdirSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,6 +20,7 @@ import { setClock } from '../../lib/connection/clock.js';
 import { type ConnectionOptions, ErrorCode, FileError, InvalidStateError, ReadyState } from '../../lib/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { closeBody, frame, text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
 import { begun, deferred, type Opened, open, sendAndSettle, serveHooks, turns } from './open.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
@@ -112,13 +116,6 @@ describe('writeFile', () => {
     expect(await nextBinary(opened)).toEqual(CONTENT.subarray(0, 5));
     expect((await handle.read(Buffer.alloc(4), 0, 4)).buffer).toEqual(CONTENT.subarray(0, 4));
     await handle.close();
-  });
-
-  it('reads what has no end and no positions, given a length', async () => {
-    const opened = await open();
-    const endless = existsSync('/dev/zero') ? '/dev/zero' : sparse('zeros', 200_000);
-    await opened.handler.writeFile(endless, { length: 200_000 });
-    expect((await nextBinary(opened)).equals(Buffer.alloc(200_000))).toBe(true);
   });
 
   it('lets what is written meanwhile come after it, in order', async () => {
@@ -234,10 +231,9 @@ describe('writeFile is rejected, and the connection goes on,', () => {
     expect(descriptors(file)).toBe(0);
   });
 
-  it('for a file that is not there, a directory, and no path at all', async () => {
+  it('for a file that is not there, and no path at all', async () => {
     const { handler, client } = await open();
     await expect(handler.writeFile(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(handler.writeFile(folder)).rejects.toThrow(FileError);
     for (const wrong of [5, null, undefined, {}, 'a\0b']) {
       await expect(handler.writeFile(wrong as string)).rejects.toMatchObject({ name: 'TypeError' });
     }
@@ -252,6 +248,74 @@ describe('writeFile is rejected, and the connection goes on,', () => {
       await expect(sent).rejects.toMatchObject({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT });
       await expect(sent).rejects.toThrow(new RegExp(`writeFile ${name}`));
     }
+  });
+});
+
+describe('writeFile of what is no regular file is rejected, and the connection goes on,', () => {
+  const fifo = join(folder, 'fifo');
+  const socket = join(folder, 'socket');
+  const link = join(folder, 'link');
+  const listening = createServer();
+  beforeAll(async () => {
+    execFileSync('mkfifo', [fifo]);
+    symlinkSync(fifo, link);
+    await new Promise<void>((resolve) => listening.listen(socket, resolve));
+  });
+  afterAll(() => listening.close());
+
+  const refusal = (what: string): object => ({
+    name: 'FileError',
+    code: ErrorCode.FILE,
+    message:
+      `this is ${what}, and writeFile sends regular files only: ` +
+      'read it yourself and write() what comes, or pipe it into this.toDuplex()',
+  });
+
+  it.each([
+    ['a FIFO that nobody writes to', fifo, 'a FIFO (a named pipe)'],
+    ['a link to one', link, 'a FIFO (a named pipe)'],
+    ['a directory', folder, 'a directory'],
+    ['a socket', socket, 'a socket or a device'],
+    ['a device', '/dev/zero', 'a device'],
+  ])('for %s, whatever length is asked for', async (_what, path, kind) => {
+    const { handler, client } = await open();
+    for (const options of [{}, { length: 10 }, { length: 10, offset: 5 }]) {
+      await expect(handler.writeFile(path, options)).rejects.toMatchObject(refusal(kind));
+    }
+    handler.write('goes on');
+    expect(await client.nextText()).toBe('goes on');
+    expect(descriptors(path)).toBe(0);
+  });
+
+  it('for so many FIFOs that no thread would be left for other files', async () => {
+    const opened = await open();
+    const refused = Array.from({ length: 20 }, () => opened.handler.writeFile(fifo).catch((error: unknown) => error));
+    await opened.handler.writeFile(file, { length: 3 });
+    expect(await nextBinary(opened)).toEqual(CONTENT.subarray(0, 3));
+    for (const error of await Promise.all(refused)) expect(error).toMatchObject(refusal('a FIFO (a named pipe)'));
+  });
+
+  it.each([
+    ['FIFO', fifo, 'a FIFO (a named pipe)'],
+    ['device', '/dev/zero', 'a device'],
+  ])('for the FileHandle of a %s, which stays open', async (_what, path, kind) => {
+    const { handler } = await open();
+    const handle = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await expect(handler.writeFile(handle, { length: 10 })).rejects.toMatchObject(refusal(kind));
+    expect((await handle.stat()).isFile()).toBe(false);
+    await handle.close();
+  });
+
+  const madeUp = ['/proc/self/status', '/sys/kernel/mm/transparent_hugepage/enabled', '/sys/class/net/lo/mtu'];
+  it.each(madeUp.filter((path) => existsSync(path)))('for %s, whose length is not what it says', async (path) => {
+    const { handler, client } = await open();
+    await expect(handler.writeFile(path)).rejects.toMatchObject({
+      name: 'FileError',
+      message: expect.stringMatching(/^the file should have \d+ bytes from offset 0 on, and has .*: read it yourself/),
+    });
+    handler.write('goes on');
+    expect(await client.nextText()).toBe('goes on');
+    expect(descriptors(path)).toBe(0);
   });
 });
 
@@ -371,46 +435,52 @@ describe('writeFile is rejected, and the connection gone,', () => {
 });
 
 describe('a file that comes slowly, in the middle of which nothing else can be said,', () => {
-  const LENGTH = 40;
+  /** What is read before anything is sent, and what comes after that. */
+  const FIRST = 128 * 1024;
+  const REST = 40;
   interface Slow extends Opened {
     clock: TestClock;
-    /** Both ends of it: nobody waits for the other to open it, and it has no end until this is closed. */
-    pipe: FileHandle;
     sent: Promise<void>;
-    /** Gives some of it, and waits until the client has that. */
+    /** Gives some of it to whoever reads. */
+    more(bytes: string): void;
+    /** The same, and waits until the client has that. */
     give(bytes: string): Promise<void>;
   }
 
-  const pipes = new Set<FileHandle>();
+  const handles = new Set<FileHandle>();
   afterEach(async () => {
-    // Whatever still reads from one reads its end.
-    for (const pipe of pipes) await pipe.close();
-    pipes.clear();
+    for (const handle of handles) await handle.close();
+    handles.clear();
   });
 
-  /** A connection whose time passes when the test says so, with the header of such a file sent. */
+  /** A connection whose time passes when the test says so, with the beginning of such a file sent. */
   async function openSlow(options: ConnectionOptions): Promise<Slow> {
-    const path = join(mkdtempSync(join(folder, 'pipe-')), 'pipe');
-    execFileSync('mkfifo', [path]);
-    const pipe = await openFile(path, 'r+');
-    pipes.add(pipe);
+    const handle = await openFile(sparse('slow', FIRST + REST));
+    handles.add(handle);
+    const pieces = new Happenings<string>();
+    const read = handle.read.bind(handle) as (...args: unknown[]) => Promise<unknown>;
+    handle.read = (async (buffer: Buffer, offset: number, length: number, position: number) => {
+      if (position < FIRST) return read(buffer, offset, length, position);
+      return { bytesRead: buffer.write(await pieces.next(), offset), buffer };
+    }) as unknown as FileHandle['read'];
     const clock = new TestClock();
     const { server, open: openNext } = await serveHooks({}, options);
     server.server.on('connection', (socket) => setClock(socket, clock));
     const opened = await openNext();
     const { client, handler } = opened;
-    const sent = handler.writeFile(path, { length: LENGTH });
-    expect(await client.bytes(2)).toEqual(Buffer.from([0x82, LENGTH]));
+    const sent = handler.writeFile(handle);
+    expect((await client.bytes(10 + FIRST)).readBigUInt64BE(2)).toBe(BigInt(FIRST + REST));
+    const more = (bytes: string): void => pieces.push(bytes);
     const give = async (bytes: string): Promise<void> => {
-      await pipe.write(bytes);
+      more(bytes);
       expect((await client.bytes(bytes.length)).toString()).toBe(bytes);
     };
-    return { ...opened, clock, pipe, sent, give };
+    return { ...opened, clock, sent, more, give };
   }
 
   it('has no peer given up that cannot be asked meanwhile; who is silent afterwards is', async () => {
     const { client, clock, closes, give, sent } = await openSlow({ pingInterval: 1000, pongTimeout: 300 });
-    for (let i = 0; i < LENGTH / 2; i++) {
+    for (let i = 0; i < REST / 2; i++) {
       await clock.advance(500);
       expect(closes.left).toEqual([]);
       await give('ab');
@@ -425,7 +495,7 @@ describe('a file that comes slowly, in the middle of which nothing else can be s
   it('is sent to its end before the goodbye that stands behind it', async () => {
     const { client, handler, clock, closes, give, sent } = await openSlow({ closeTimeout: 1000, pingInterval: 0 });
     handler.close(4000, 'that was it');
-    for (let i = 0; i < LENGTH / 2; i++) {
+    for (let i = 0; i < REST / 2; i++) {
       await clock.advance(700);
       expect(closes.left).toEqual([]);
       await give('ab');
@@ -437,13 +507,13 @@ describe('a file that comes slowly, in the middle of which nothing else can be s
   });
 
   it('does not keep a connection that closes for longer than closeTimeout when no more of it comes', async () => {
-    const { handler, clock, closes, give, pipe, sent } = await openSlow({ closeTimeout: 1000, pingInterval: 0 });
+    const { handler, clock, closes, give, more, sent } = await openSlow({ closeTimeout: 1000, pingInterval: 0 });
     handler.close();
     await clock.advance(900);
     await give('ab');
     await clock.advance(1900);
     expect(await closes.next()).toEqual([1006, '', false]);
     await expect(sent).rejects.toThrow(InvalidStateError);
-    await pipe.write('cd');
+    more('cd');
   });
 });
