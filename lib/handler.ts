@@ -115,6 +115,8 @@ export let connectionOf: (handler: unknown) => Connection | undefined;
 
 /** The settings a handler may assign before it has a connection: as class fields, or in its constructor. */
 const READ_SETTINGS = ['readDelimiter', 'regexSearch', 'bufferSize'] as const;
+/** What they are called in Pants. To assign one would do nothing, and say nothing. */
+const IN_PANTS = { read_delimiter: 'readDelimiter', regex_search: 'regexSearch', buffer_size: 'bufferSize' } as const;
 
 /**
  * Extend it, override the hooks you need, and give the class to `websocketRoute`. Each connection gets an instance of its own.
@@ -216,6 +218,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
           else Reflect.set(this.#connection.dispatcher, name, value);
         },
       });
+    }
+    for (const [name, right] of Object.entries(IN_PANTS)) {
+      const refuse = (): never => {
+        throw invalidArgument('handler member', name, `it is spelt ${right}`);
+      };
+      Object.defineProperty(WebSocketHandler.prototype, name, { configurable: true, get: refuse, set: refuse });
     }
     for (const name of ['localAddress', 'remoteAddress'] as const) {
       Object.defineProperty(WebSocketHandler.prototype, name, {

@@ -8,7 +8,8 @@ import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
 import { isOptionName } from '../options.js';
 import { checkHiding, checkOverrides } from './hiding.js';
-import { checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
+import { checkFieldHooks, checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
+import { checkSettingName, checkStaticName } from './setting-names.js';
 
 export type HandlerClass = new () => WebSocketHandler;
 
@@ -19,7 +20,8 @@ const RULE =
 export function handlerClass(handler: unknown): HandlerClass {
   if (isHandlerClass(handler)) {
     checkHookNames(handler);
-    for (const members of ownPrototypes(handler.prototype)) checkOverrides(members);
+    for (const members of ownPrototypes(handler.prototype)) checkMembers(members);
+    for (const statics of ownPrototypes(handler)) Object.getOwnPropertyNames(statics).forEach(checkStaticName);
     return handler;
   }
   if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
@@ -34,6 +36,7 @@ export function handlerClass(handler: unknown): HandlerClass {
     // A hook that is left out in so many words would hide the default one.
     if ('value' in descriptor && descriptor.value === undefined) continue;
     checkHiding(name);
+    checkSettingName(name, descriptor);
     const isField = 'value' in descriptor && typeof descriptor.value !== 'function';
     // A frozen literal is no reason why its handlers could not change.
     const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
@@ -53,6 +56,23 @@ export function handlerClass(handler: unknown): HandlerClass {
   // A Map or a Date is no handler; an empty literal is one that does nothing.
   if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
   return LiteralHandler;
+}
+
+/**
+ * The fields of a class: only an instance shows them.
+ *
+ * @throws TypeError for one that hides what `WebSocketHandler` has, or is a hook or a setting by another name
+ */
+export function checkInstance(handler: WebSocketHandler): void {
+  checkMembers(handler);
+  checkFieldHooks(handler);
+}
+
+function checkMembers(members: object): void {
+  checkOverrides(members);
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+    checkSettingName(name, descriptor);
+  }
 }
 
 /** Told now rather than to every client in turn, or to nobody. */

@@ -6,8 +6,11 @@ import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
 import { isHook } from './hook-names.js';
 
-/** These are there to be set. */
-const SETTABLE: readonly string[] = ['readDelimiter', 'regexSearch', 'bufferSize', 'localAddress', 'remoteAddress'];
+/** These are there to be set, or to be refused by a name of their own. */
+const SETTABLE: readonly string[] = [
+  ...['readDelimiter', 'regexSearch', 'bufferSize', 'localAddress', 'remoteAddress'],
+  ...['read_delimiter', 'regex_search', 'buffer_size'],
+];
 
 /** Whether each is a method; the others are accessors. */
 const MEMBERS: ReadonlyMap<string, boolean> = new Map(

@@ -4,6 +4,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { WebSocketHandler } from '../handler.js';
+import { isSlip } from './misspelling.js';
 
 const HOOKS = [
   'onHandshake',
@@ -33,16 +34,45 @@ const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [ho
 /** @throws TypeError for a member of a handler class that is a hook misspelt, or one of another library's */
 export function checkHookNames(Handler: new () => WebSocketHandler): void {
   const { prototype } = Handler;
-  for (const name of namesOf(prototype)) {
-    const plain = plainly(name);
-    const hook = BY_LOWER_CASE.get(plain);
-    if (hook !== undefined && hook !== name) throw invalidArgument('hook', name, `it is spelt ${hook}`);
-    const here = ELSEWHERE.get(plain);
-    // Whoever has the right one, too, knows what the other is for.
-    if (here !== undefined && prototype[here] === WebSocketHandler.prototype[here]) {
-      throw invalidArgument('hook', name, `it is called ${here} here`);
+  for (const members of ownPrototypes(prototype)) {
+    for (const name of Object.getOwnPropertyNames(members)) checkHookName(name, prototype);
+  }
+  for (const members of ownPrototypes(Handler)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+      if (typeof value === 'function') checkStaticHook(name, prototype);
     }
   }
+}
+
+/** The same for the fields of an instance: a hook may be an arrow function, and nothing else. */
+export function checkFieldHooks(handler: WebSocketHandler): void {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(handler))) {
+    if (typeof value === 'function') checkHookName(name, handler);
+    else checkHook(name, value);
+  }
+}
+
+function checkHookName(name: string, handler: WebSocketHandler): void {
+  const plain = plainly(name);
+  const hook = BY_LOWER_CASE.get(plain);
+  if (hook === name) return;
+  if (hook !== undefined) throw invalidArgument('hook', name, `it is spelt ${hook}`);
+  const here = ELSEWHERE.get(plain);
+  if (here !== undefined && !overrides(handler, here)) throw invalidArgument('hook', name, `it is called ${here} here`);
+  const meant = HOOKS.find((one) => isSlip(name, one) && !overrides(handler, one));
+  if (meant !== undefined) throw invalidArgument('hook', name, `it is spelt ${meant}`);
+}
+
+/** Whoever has the right one, too, knows what the other is for. */
+function overrides(handler: WebSocketHandler, hook: Hook): boolean {
+  return handler[hook] !== WebSocketHandler.prototype[hook];
+}
+
+/** It would never be called, and with an `onHandshake` everybody be let in. */
+function checkStaticHook(name: string, prototype: WebSocketHandler): void {
+  const hook = BY_LOWER_CASE.get(plainly(name));
+  if (hook === undefined || overrides(prototype, hook)) return;
+  throw invalidArgument('static member', name, `a static is not called: make it a method, ${hook}() { … }`);
 }
 
 export function isHook(name: string): boolean {
@@ -65,14 +95,10 @@ function plainly(name: string): string {
   return lower.startsWith('on_') ? lower.replaceAll('_', '') : lower;
 }
 
-function* namesOf(prototype: object): Iterable<string> {
-  for (const members of ownPrototypes(prototype)) yield* Object.getOwnPropertyNames(members);
-}
-
-/** This one, and those between it and `WebSocketHandler`'s. */
-export function* ownPrototypes(prototype: object): Iterable<object> {
-  let at: unknown = prototype;
-  while (typeof at === 'object' && at !== null && at !== WebSocketHandler.prototype) {
+/** This class or prototype, and those between it and `WebSocketHandler`, or its prototype. */
+export function* ownPrototypes(first: object): Iterable<object> {
+  let at: object | null = first;
+  while (at !== null && at !== WebSocketHandler && at !== WebSocketHandler.prototype) {
     yield at;
     at = Object.getPrototypeOf(at);
   }

@@ -5,8 +5,7 @@ import { WebSocketHandler } from '../handler.js';
 import { type ConnectionOptions, compressSettings, type ResolvedOptions, resolveOptions } from '../options.js';
 import { tallyOf } from '../telemetry/tally.js';
 import { type Admission, compileAdmission } from './admission.js';
-import { type HandlerClass, handlerClass } from './handler-class.js';
-import { checkOverrides } from './hiding.js';
+import { checkInstance, type HandlerClass, handlerClass } from './handler-class.js';
 import { compileOrigins, type OriginCheck } from './origins.js';
 import { compileSubprotocols, type SubprotocolChooser } from './subprotocols.js';
 
@@ -54,11 +53,11 @@ const checked = new WeakSet<HandlerClass>();
 /**
  * The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows.
  *
- * @throws TypeError for a field that hides what `WebSocketHandler` has
+ * @throws TypeError for a field that may not be one
  */
 export function settingsFor({ Handler, settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
   if (!checked.has(Handler)) {
-    checkOverrides(handler);
+    checkInstance(handler);
     checked.add(Handler);
   }
   return Object.hasOwn(handler, 'onWrite') ? { ...settings, watchesWrites: true } : settings;

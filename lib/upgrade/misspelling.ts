@@ -1,0 +1,28 @@
+/**
+ * Whether a member of a handler is a name of this library, written in another way. What users call their own is theirs, so only
+ * what can hardly be anything else counts:
+ *
+ *     another spelling   read_delimiter, ReadDelimiter, readdelimiter; not READ_DELIMITER and _readDelimiter, which are habits
+ *     a slip of the pen  readDelimeter, onHandshaek, onCloes; not readDelimiters, onReader, headDelimiter, which are words
+ */
+import { plainName, slipsBetween } from '../argument-checks.js';
+
+export function isSpelling(name: string, known: string): boolean {
+  return plainName(name) === plainName(known) && !/^[A-Z0-9_]+$/.test(name);
+}
+
+export function isSlip(name: string, known: string): boolean {
+  const [a, b] = [plainName(name), plainName(known)];
+  // Nobody misses the first letter; and what goes on behind the name is a word of its own.
+  if (a === b || a[0] !== b[0] || a.startsWith(b) || slipsBetween(a, b) > 1) return false;
+  // Of a short name one other letter makes another word, as `onHead`; two that are swapped, or one that is doubled, do not.
+  return b.length > 8 || sorted(a) === sorted(b) || withoutRepeats(a) === withoutRepeats(b);
+}
+
+function sorted(text: string): string {
+  return [...text].sort().join('');
+}
+
+function withoutRepeats(text: string): string {
+  return text.replaceAll(/(.)\1+/g, '$1');
+}
