@@ -14,7 +14,7 @@ export const ErrorCode = {
   STRUCT: 'ERR_WS_STRUCT',
   /** The peer broke the protocol, or sent text where bytes are read or the reverse. */
   PROTOCOL: 'ERR_WS_PROTOCOL',
-  /** A unit of incoming data is larger than `bufferSize`. */
+  /** A unit of incoming data is larger than `bufferSize`, or its delimiter longer than `maxDelimiterLength`. */
   OVERFLOW: 'ERR_WS_OVERFLOW',
   /** A header of the handshake cannot be sent. */
   HEADER: 'ERR_WS_HEADER',
@@ -51,22 +51,46 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Incoming data exceeded `bufferSize`. Handed to `onOverflowError`. */
+/** Incoming data exceeded `bufferSize`, or `maxDelimiterLength`. Handed to `onOverflowError`. */
 export class OverflowError extends Error {
   override readonly name = 'OverflowError';
   readonly code = ErrorCode.OVERFLOW;
-  /** The limit that was exceeded, in bytes. */
+  /** The option that was exceeded. */
+  readonly option: 'bufferSize' | 'maxDelimiterLength';
+  /** Its value: in bytes that of `bufferSize`, in characters that of `maxDelimiterLength`. */
   readonly limit: number;
-  /** What was announced or had arrived, in bytes: a lower bound of the unit's size. */
+  /**
+   * What exceeded it. Of `bufferSize` what was announced or had arrived, in bytes: a lower bound of the unit's size. Of
+   * `maxDelimiterLength` the characters of the delimiter; where a pattern has to match (`regexSearch` false) the messages of the unit,
+   * of which it may have twice as many.
+   */
   readonly size: number;
 
-  constructor(size: number, limit: number, what = 'a unit') {
+  constructor(size: number, limit: number, what = 'a unit', other?: { message: string }) {
     super(
-      `${what} of at least ${size} bytes exceeds the limit of ${limit} bytes: raise bufferSize, ` +
-        'or choose a readDelimiter that delivers smaller units (null streams)',
+      other?.message ??
+        `${what} of at least ${size} bytes exceeds the limit of ${limit} bytes: raise bufferSize, ` +
+          'or choose a readDelimiter that delivers smaller units (null streams)',
     );
+    this.option = other === undefined ? 'bufferSize' : 'maxDelimiterLength';
     this.size = size;
     this.limit = limit;
+  }
+
+  /** @internal A delimiter of more than `maxDelimiterLength` characters. */
+  static ofDelimiter(length: number, limit: number): OverflowError {
+    const message =
+      `a delimiter of ${length} characters exceeds the limit of ${limit} characters: raise maxDelimiterLength, ` +
+      'or choose a readDelimiter that finds shorter ones';
+    return new OverflowError(length, limit, 'a delimiter', { message });
+  }
+
+  /** @internal A unit that did not match with twice as many messages as `maxDelimiterLength` has characters. */
+  static ofMessages(count: number, limit: number): OverflowError {
+    const message =
+      `a unit of at least ${count} messages exceeds the limit of ${2 * limit} messages, twice maxDelimiterLength (${limit}): ` +
+      'raise maxDelimiterLength, or set regexSearch to true, which searches no byte again';
+    return new OverflowError(count, limit, 'a unit', { message });
   }
 }
 

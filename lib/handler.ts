@@ -302,7 +302,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    */
   onOverflowError(error: OverflowError): unknown {
     this.#log('onOverflowError', error);
-    this.close(CloseCode.MESSAGE_TOO_BIG, `at most ${error.limit} bytes`);
+    const rule =
+      error.option === 'bufferSize' ? `at most ${error.limit} bytes` : `maxDelimiterLength is ${error.limit}`;
+    this.close(CloseCode.MESSAGE_TOO_BIG, rule);
     return undefined;
   }
 

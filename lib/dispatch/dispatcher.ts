@@ -25,7 +25,7 @@ import {
   EntireMessage,
 } from './delimiter.js';
 import { entireReader, streamReader } from './message-readers.js';
-import { decodeRun } from './pattern-reader.js';
+import { decodeRun } from './pattern-text.js';
 import { ReadBuffer } from './read-buffer.js';
 import type { Outlet, Reader, Unit } from './reader.js';
 import { readerFor } from './reader-table.js';
@@ -199,7 +199,7 @@ export class Dispatcher implements MessageSink, Outlet {
   get joinable(): number {
     if (this.reader === streamReader) return 0;
     if (!this.reader.wholeMessages) return Number.POSITIVE_INFINITY;
-    return this.limit - this.messageLength(this.held?.length ?? 0);
+    return this.messageLimit - this.messageLength(this.held?.length ?? 0);
   }
 
   frame(_kind: MessageKind, length: number): void {
@@ -268,13 +268,11 @@ export class Dispatcher implements MessageSink, Outlet {
     this.consumer.onFew(count, a, b, c, d);
   }
 
-  overflow(size: number): void {
-    if (this.overflowing) {
-      throw new ProtocolError(new OverflowError(size, this.limit).message, CloseCode.MESSAGE_TOO_BIG);
-    }
+  overflow(error: OverflowError): void {
+    if (this.overflowing) throw new ProtocolError(error.message, CloseCode.MESSAGE_TOO_BIG);
     this.overflowing = true;
     this.stopped = true;
-    this.consumer.onOverflow(new OverflowError(size, this.limit));
+    this.consumer.onOverflow(error);
   }
 
   // How it works.
@@ -356,9 +354,13 @@ export class Dispatcher implements MessageSink, Outlet {
   private exceeds(buffered: number): boolean {
     if (!this.reader.wholeMessages) return false;
     const size = this.messageLength(buffered);
-    if (size <= this.limit) return false;
-    this.overflow(size);
+    if (size <= this.messageLimit) return false;
+    this.overflow(new OverflowError(size, this.limit, 'a message'));
     return true;
+  }
+
+  private get messageLimit(): number {
+    return this.reader.messageLimit?.(this.limit) ?? this.limit;
   }
 
   /** What counts of so much: a pattern gets one message of that size, with room for the rest of a unit before it. */

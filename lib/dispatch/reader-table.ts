@@ -4,6 +4,7 @@ import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
 import { CountReader } from './count-reader.js';
 import { BinaryPattern, type Delimiter } from './delimiter.js';
+import { MatchReader } from './match-reader.js';
 import { entireReader, streamReader } from './message-readers.js';
 import { PatternReader } from './pattern-reader.js';
 import type { Reader } from './reader.js';
@@ -33,5 +34,8 @@ function patternReader(
   kind: typeof Opcode.Text | typeof Opcode.Binary,
   settings: PatternSettings,
 ): Reader {
-  return new PatternReader(pattern, kind, settings.regexSearch, settings.maxDelimiterLength);
+  const { regexSearch, maxDelimiterLength } = settings;
+  return regexSearch
+    ? new PatternReader(pattern, kind, maxDelimiterLength)
+    : new MatchReader(pattern, kind, maxDelimiterLength);
 }

@@ -2,6 +2,7 @@
  * A reader knows one kind of delimiter. It is given what is buffered, takes whole units from its front, hands each to the
  * outlet, and returns how far it came; what it has searched in vain it remembers, so that no byte is searched twice.
  */
+import type { OverflowError } from '../errors.js';
 import type { MessageKind } from '../framing/opcode.js';
 
 /** What reaches `onRead` as its only argument. */
@@ -20,8 +21,8 @@ export interface Outlet {
   units(values: readonly unknown[]): void;
   /** The same for the first `count` of these values, up to four. */
   few(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
-  /** The unit at the front has `size` bytes or more, which is over the limit. The reader returns after it. */
-  overflow(size: number): void;
+  /** The unit at the front, or its delimiter, is too long. The reader returns after it. */
+  overflow(error: OverflowError): void;
 }
 
 export interface Reader {
@@ -31,6 +32,8 @@ export interface Reader {
   readonly wholeMessages: boolean;
   /** The most bytes one unit may have under this `bufferSize`. */
   limit(bufferSize: number): number;
+  /** Of a reader of whole messages: the most bytes that one may have, where that is more than a unit may. */
+  messageLimit?(limit: number): number;
   /**
    * @param start where the unit at hand begins: the same place as in the call before, unless units were taken
    * @param complete whether bytes[start, end) end with the end of a message

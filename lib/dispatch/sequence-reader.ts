@@ -11,6 +11,7 @@
  * Hence blocks are small: larger ones gain nothing that can be measured. The first is smaller still, and each twice as large as the
  * one before it, so that little is decoded in vain for a handler that makes reading wait, or changes the delimiter, at each unit.
  */
+import { OverflowError } from '../errors.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { Outlet, Reader } from './reader.js';
 
@@ -54,7 +55,7 @@ export class SequenceReader implements Reader {
       const length = (found === -1 ? end - width + 1 : found) - start;
       if (length > outlet.limit) {
         // Also without an occurrence: the next one would make a unit at least that long.
-        outlet.overflow(length);
+        outlet.overflow(new OverflowError(length, outlet.limit));
         return start;
       }
       if (found === -1) {

@@ -1,5 +1,5 @@
 /** `Struct` and `NetStruct` as delimiters: the values of each become the arguments of one `onRead`. */
-import { ProtocolError, StructError } from '../errors.js';
+import { OverflowError, ProtocolError, StructError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import { type CompiledFormat, readSlot } from '../struct/compiled-format.js';
@@ -75,7 +75,7 @@ export class NetStructReader implements Reader {
       const size = this.measure(bytes, start, end);
       if (size > outlet.limit) {
         // Known from the lengths alone, before the strings are buffered.
-        outlet.overflow(size);
+        outlet.overflow(new OverflowError(size, outlet.limit));
         return start;
       }
       if (size > end - start) return start;

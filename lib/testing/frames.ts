@@ -63,7 +63,8 @@ function checkBits(name: string, value: unknown, most: number): void {
 }
 
 function checkPayload(payload: Uint8Array | string): Uint8Array {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : asBytes(payload);
+  if (typeof payload === 'string') return Buffer.from(payload);
+  const bytes = payload instanceof Uint8Array ? payload : asBytes(payload);
   if (bytes === undefined) throw invalidArgument('payload', payload, 'it must be a string, a Buffer or another view');
   return bytes;
 }

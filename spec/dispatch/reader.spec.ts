@@ -80,8 +80,10 @@ describe('the table of readers', () => {
     expect(kinds('x')).toEqual([1, false, 100]);
     expect(kinds(Buffer.from('x'))).toEqual([2, false, 100]);
     expect(kinds(5)).toEqual([0, false, Infinity]);
-    expect(kinds(/x/)).toEqual([1, true, 100]);
-    expect(kinds(new BinaryPattern(/x/))).toEqual([2, true, 100]);
+    expect(kinds(/x/)).toEqual([1, false, 100]);
+    expect(kinds(/x+/)).toEqual([1, true, 100]);
+    expect(kinds(new BinaryPattern(/x/))).toEqual([2, false, 100]);
+    expect(kinds(new BinaryPattern(/x+/))).toEqual([2, true, 100]);
     expect(kinds(new Struct('B'))).toEqual([2, false, Infinity]);
     expect(kinds(new NetStruct('B$'))).toEqual([2, false, 100]);
     expect(kinds(new NetStruct('200sB$'))).toEqual([2, false, 201]);

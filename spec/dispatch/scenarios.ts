@@ -86,7 +86,7 @@ const textMessage = fc
 const textDelimiter = fc.constantFrom<Delimiter>(
   EntireMessage,
   ...['\n', '\r\n', 'ab', 'é', '🎈', 3, 1, 7],
-  ...[/[,;]/, /\s+/, /^a+|b/, /(?<=a)b/, /x*/, /\bq/, /./],
+  ...[/[,;]/, /\s+/, /^a+|b/, /(?<=a)b/, /x*/, /\bq/, /./, /\r?\n/, /a(?=b)|;$/, /🎈|é(?!日)/u],
 );
 const binaryMessage = fc
   .array(fc.constantFrom(0, 1, 2, 3, 10, 10, 65, 200, 255), { maxLength: 16 })

@@ -50,6 +50,7 @@ const delimiters = {
   Struct: new Struct(`${SIZE}s`),
   NetStruct: new NetStruct('I$'),
   RegExp: /\n/,
+  greedy: /\n+/,
   BinaryPattern: new BinaryPattern(/\0/),
   null: null,
 };
