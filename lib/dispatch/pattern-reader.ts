@@ -49,11 +49,12 @@ export class PatternReader implements Reader {
 
   read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number {
     if (!complete && this.wholeMessages) return start;
+    // A match that begins before it is final.
+    const before = complete ? end : this.undecided(kind, bytes, start, end);
     while (start < end) {
-      const undecided = back(kind, bytes, start, end, this.reach.ahead - 1);
-      const match = this.find(kind, bytes, start, end, complete ? end : undecided, complete, outlet);
+      const match = this.find(kind, bytes, start, end, before, complete, outlet);
       if (match === undefined) {
-        this.decided = undecided - start;
+        this.decided = Math.max(0, (complete ? this.undecided(kind, bytes, start, end) : before) - start);
         this.searched = end - start;
         this.wasComplete = complete;
         // Also without a match: the next one would make a unit at least that long.
@@ -77,6 +78,11 @@ export class PatternReader implements Reader {
       if (outlet.stopped) return start;
     }
     return start;
+  }
+
+  /** From where on a match that begins there may still change, or come about, when more has come. */
+  private undecided(kind: MessageKind, bytes: Buffer, start: number, end: number): number {
+    return back(kind, bytes, start, end, this.reach.ahead - 1);
   }
 
   /** The next match that is not empty and begins before `before`, and its place in `bytes`. */
