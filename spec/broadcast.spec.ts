@@ -179,7 +179,7 @@ describe('broadcast refuses, before it sends anything,', () => {
     ['text with a frame', [], 'x', { frame: Opcode.Binary }, /Buffer\.from\(text\)/],
     ['a prepared message with a frame', [], prepare('x'), { frame: Opcode.Text }, /pass it to prepare/],
     ['bytes that are not UTF-8 as text', [], Buffer.of(255), { frame: Opcode.Text }, /valid UTF-8/],
-    ['an unknown option', [], 'x', { flus: true }, /'flus': it is unknown; the options are frame, flush, compress/],
+    ['an unknown option', [], 'x', { flus: true }, /'flus': it is unknown \(did you mean flush\?\); the options are frame, flush, compress/],
     ['a value that an option may not have', [], 'x', { flush: 1 }, /flush is 1: it must be true or false/],
     ['options that are none', [], 'x', true, /broadcast options is true/],
     ['null for options', [], 'x', null, /broadcast options is null/],
