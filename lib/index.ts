@@ -65,7 +65,7 @@ export type { DiagnosticMessages } from './telemetry/channels.js';
 export { type Metrics, metrics, type RouteMetrics } from './telemetry/tally.js';
 export { type DrainResult, drain } from './upgrade/drain.js';
 export { drainOnSignal } from './upgrade/drain-on-signal.js';
-export type { DrainOptions } from './upgrade/drain-options.js';
+export type { DrainOnSignalOptions, DrainOptions } from './upgrade/drain-options.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
 export { isWebSocketHandshake } from './upgrade/handshake.js';
 export { toInteger } from './upgrade/path.js';

@@ -4,11 +4,12 @@ import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { checkTimeout } from '../option-checks.js';
+import type { Exit } from './end-process.js';
 
 export interface DrainOptions {
   /**
-   * After how many milliseconds what is still open is terminated. Default 10,000: orchestrators kill a process 10 to 30 seconds
-   * after they have asked it to end.
+   * After how many milliseconds what is still open is terminated. Default 8,000: Docker kills a process 10 seconds after it has
+   * asked it to end, and Kubernetes after 30.
    */
   timeout?: number | undefined;
   /**
@@ -25,15 +26,38 @@ export interface DrainOptions {
   retryAfter?: number | undefined;
 }
 
+export interface DrainOnSignalOptions extends DrainOptions {
+  /**
+   * Whether the process ends, with `process.exit()`, when the server has been drained and closed, and with it the others that the
+   * signal was for. Default false: it ends by itself when nothing keeps it, and work of your own may go on. Under node:cluster and
+   * pm2 the channel to the parent process keeps it for ever. A function is called before, and awaited: close the database there.
+   * What it throws is reported, and makes the exit code 1. Otherwise that is `process.exitCode`, or 0.
+   */
+  exit?: Exit | undefined;
+}
+
 export type ResolvedDrainOptions = { readonly [K in keyof DrainOptions]-?: Exclude<DrainOptions[K], undefined> };
 
 const DEFAULTS: ResolvedDrainOptions = {
-  timeout: 10_000,
+  timeout: 8_000,
   jitter: 1000,
   code: CloseCode.GOING_AWAY,
   reason: '',
   retryAfter: 1,
 };
+
+/** @throws TypeError as `resolveDrainOptions`, and for another `exit` */
+export function resolveDrainOnSignalOptions(
+  server: unknown,
+  options: DrainOnSignalOptions,
+): { exit: Exit; options: DrainOptions; timeout: number } {
+  checkOptions('', options, [...Object.keys(DEFAULTS), 'exit'], '{ exit: true }');
+  const { exit = false, ...rest } = options;
+  if (typeof exit !== 'boolean' && typeof exit !== 'function') {
+    throw invalidArgument('exit', exit, 'it must be true, false, or a function to call before the process ends');
+  }
+  return { exit, options: rest, timeout: resolveDrainOptions(server, rest).timeout };
+}
 
 /** @throws TypeError for what is no server, an unknown option or a value that an option may not have */
 export function resolveDrainOptions(server: unknown, options: DrainOptions): ResolvedDrainOptions {
@@ -42,6 +66,13 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
       'server',
       nameOnly(server),
       'it must be the http.Server, as app.listen() or createServer() return it',
+    );
+  }
+  if (Object.hasOwn(Object(options), 'exit')) {
+    throw invalidArgument(
+      'option',
+      'exit',
+      'it is an option of drainOnSignal: after drain() call process.exit() yourself',
     );
   }
   checkOptions('', options, Object.keys(DEFAULTS), '{ timeout: 20_000 }');

@@ -48,9 +48,12 @@ describe('the blocks of README.md and docs/', () => {
   });
 
   // A tutorial's programs take up to each other and the pages of tests want a test runner. Vite is an ES module, which jest
-  // cannot load, and Next.js is not installed: it would be larger than everything else.
+  // cannot load, and Next.js is not installed: it would be larger than everything else. The primary of a cluster starts workers,
+  // and what listens to messages of a parent process does not end.
   const pages = allPages().filter((page) => !['docs/tutorial.md', 'docs/testing.md'].includes(page));
-  const loadable = pages.flatMap(blocksOf).filter(({ code }) => !/from '(vite|next)'/.test(code));
+  const loadable = pages
+    .flatMap(blocksOf)
+    .filter(({ code }) => !/from '(vite|next|node:cluster)'|process\.on\('message'/.test(code));
   it.each(loadable.map((block) => [block.at, block] as const))('%s loads', (_at, block) => {
     const { exports } = run(block, namesTakenForGranted(express()));
     // An exporter goes on until it is told to stop.

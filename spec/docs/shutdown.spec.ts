@@ -1,8 +1,10 @@
+import type { StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import express, { type Response } from 'express';
 import { WebSocket } from 'ws';
 import { drain, websocketRoute } from '../../lib/index.js';
+import { type Built, build, type Program, start } from '../support/built.js';
 import { Happenings } from '../support/happenings.js';
 import { type Running, serve } from '../support/server.js';
 import { type Block, blocksOf, namesTakenForGranted, readPage, recipe, run } from './blocks.js';
@@ -85,6 +87,56 @@ describe('docs/shutdown.md', () => {
     expect((await gone)[0][0]).toBe(1001);
     expect(await lines.take(2)).toEqual(['1 said goodbye, 0 had to be cut off', 'the pool has ended']);
     logged.mockRestore();
+  });
+
+  describe('in a process of its own', () => {
+    let built: Built;
+    beforeAll(async () => {
+      built = await build();
+    });
+    afterAll(() => built.remove());
+
+    /** Starts a block that listens to port 8080; this one listens to any, and says to which. */
+    function program(name: string, words: string, stdio?: StdioOptions): Promise<Program> {
+      const { code } = block(words);
+      const head = `import express from 'express';
+        import { drainOnSignal, websocketRoute } from 'websocket-route';
+        const app = express().use(websocketRoute('/ws', {}));
+        setInterval(() => {}, 1000);`;
+      const text = code.includes("from 'websocket-route'") ? code : head + code;
+      const any = text
+        .replace('listen(8080)', "listen(0, '127.0.0.1', () => console.log(server.address().port))")
+        .replace('listen(8080,', "listen(0, '127.0.0.1',");
+      expect(any).not.toBe(text);
+      return start(built, name, any, [], stdio);
+    }
+
+    it('closes a database at the end', async () => {
+      const { process, line, ended } = await program('exit.mjs', 'database.end()');
+      const { socket } = await connect(`ws://127.0.0.1:${await line()}/ws`);
+      const gone = once(socket, 'close');
+      process.kill('SIGINT');
+      expect((await gone)[0]).toBe(1001);
+      expect(await line()).toBe('the database is closed');
+      expect(await ended).toBe(0);
+    });
+
+    it('ends a cluster: the workers say goodbye, and the primary ends behind them', async () => {
+      const { process, line, ended, errors } = await program('cluster.mjs', "from 'node:cluster'");
+      const { socket } = await connect(`ws://127.0.0.1:${await line()}/ws`);
+      const gone = once(socket, 'close');
+      process.kill('SIGTERM');
+      expect((await gone)[0]).toBe(1001);
+      expect([await ended, errors()]).toEqual([0, '']);
+    });
+
+    it('tells pm2 that it is ready, and ends by a message', async () => {
+      const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', 'ipc'];
+      const { process, ended, errors } = await program('pm2.mjs', "process.send?.('ready')", stdio);
+      expect(await once(process, 'message')).toEqual(['ready', undefined]);
+      process.send('shutdown');
+      expect([await ended, errors()]).toEqual([0, '']);
+    });
   });
 
   it('has a readiness probe that fails from the signal on', async () => {
@@ -173,7 +225,7 @@ describe('docs/shutdown.md', () => {
   });
 
   it('has the defaults', () => {
-    for (const row of ['`timeout` | 10,000 ms', '`jitter` | 1,000 ms', '`code` | 1001', '`retryAfter` | 1 s']) {
+    for (const row of ['`timeout` | 8,000 ms', '`jitter` | 1,000 ms', '`code` | 1001', '`retryAfter` | 1 s']) {
       expect(readPage(PAGE)).toContain(`| ${row}`);
     }
   });

@@ -1,5 +1,5 @@
 /** The library as it is published, in processes of its own: for what a process is told, and how it ends. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,16 +42,24 @@ export interface Program {
 
 const started = new Set<ChildProcess>();
 
-/** Starts a program: an ES module, whose text this is. */
-export async function start({ folder }: Built, name: string, text: string, args: string[] = []): Promise<Program> {
+/** Starts a program: an ES module, whose text this is. `stdio` must have pipes for its output. */
+export async function start(
+  { folder }: Built,
+  name: string,
+  text: string,
+  args: readonly string[] = [],
+  stdio: StdioOptions = ['ignore', 'pipe', 'pipe'],
+): Promise<Program> {
   const file = join(folder, name);
   await writeFile(file, text);
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [file, ...args], { stdio });
   started.add(child);
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('its output must be pipes');
   const lines = new Happenings<string | null>();
-  createInterface(child.stdout).on('line', (line) => lines.push(line));
+  createInterface(stdout).on('line', (line) => lines.push(line));
   let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
   const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => {

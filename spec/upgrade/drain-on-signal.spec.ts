@@ -108,8 +108,105 @@ describe('a process', () => {
     expect(await program.line()).toBe('busy');
     program.process.kill('SIGINT');
     expect(await program.line()).toBe('start');
-    program.process.kill('SIGTERM');
+    // Within 100 ms it is the first one once more.
+    const again = setInterval(() => program.process.kill('SIGTERM'), 20);
     expect(await program.ended).toBe('SIGTERM');
+    clearInterval(again);
+  });
+
+  it('takes for one signal what npm or a primary passes on to a process that has it already', async () => {
+    const program = await run(`${ECHO}
+      drainOnSignal(server, ['SIGTERM', 'SIGINT'], { jitter: 0 });
+      listening(server);`);
+    const socket = await websocket(await program.line());
+    const gone = once(socket, 'close');
+    for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) program.process.kill(signal);
+    expect((await gone)[0]).toBe(1001);
+    expect(await program.ended).toBe(0);
+  });
+
+  describe('with the option exit', () => {
+    const KEPT = `setInterval(() => {}, 1000); ${ECHO}`;
+
+    it('ends whatever keeps it, with process.exitCode', async () => {
+      const program = await run(`${KEPT}
+        drainOnSignal(server, ['SIGTERM'], { jitter: 0, exit: true });
+        process.exitCode = 7;
+        listening(server);`);
+      const socket = await websocket(await program.line());
+      const gone = once(socket, 'close');
+      program.process.kill();
+      expect((await gone)[0]).toBe(1001);
+      expect(await program.ended).toBe(7);
+      expect([await program.line(), await program.line(), program.errors()]).toEqual(['start', 'end', '']);
+    });
+
+    it('ends also before it listens', async () => {
+      const program = await run(`${KEPT}
+        drainOnSignal(server, ['SIGTERM'], { exit: true });
+        console.log('here');`);
+      expect(await program.line()).toBe('here');
+      program.process.kill();
+      expect(await program.ended).toBe(0);
+    });
+
+    it('closes a database when the last WebSocket has gone, and waits for it', async () => {
+      const program = await run(`${KEPT}
+        subscribe('websocket-route:close', () => console.log('closed'));
+        const close = async () => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          console.log('database');
+        };
+        drainOnSignal(server, ['SIGTERM'], { jitter: 0, exit: close });
+        listening(server);`);
+      await websocket(await program.line());
+      program.process.kill();
+      const lines = [await program.line(), await program.line(), await program.line(), await program.line()];
+      expect(lines).toEqual(['start', 'closed', 'end', 'database']);
+      expect(await program.ended).toBe(0);
+    });
+
+    it('ends with 1, and says why, where the database cannot be closed', async () => {
+      const program = await run(`${KEPT}
+        drainOnSignal(server, ['SIGTERM'], { exit: async () => { throw new Error('no such database'); } });
+        listening(server);`);
+      await program.line();
+      program.process.kill();
+      expect(await program.ended).toBe(1);
+      expect(program.errors()).toContain('websocket-route: exit of drainOnSignal: Error: no such database');
+    });
+
+    it('waits for all of its servers, whichever of them wants the end', async () => {
+      const program = await run(`
+        setInterval(() => {}, 1000);
+        const quick = createServer(websocketRoute({}));
+        const slow = createServer(websocketRoute({ onClose: () => new Promise((done) => setTimeout(done, 100)) }));
+        drainOnSignal(quick, ['SIGTERM'], { jitter: 0, exit: true });
+        drainOnSignal(slow, ['SIGTERM'], { jitter: 0 });
+        process.on('exit', () => console.log('exit'));
+        for (const server of [quick, slow]) listening(server);`);
+      const sockets = [await websocket(await program.line()), await websocket(await program.line())];
+      const codes = Promise.all(sockets.map(async (socket) => (await once(socket, 'close'))[0]));
+      program.process.kill();
+      expect(await codes).toEqual([1001, 1001]);
+      const lines = [];
+      for (let i = 0; i < 5; i++) lines.push(await program.line());
+      expect(lines).toEqual(['start', 'start', 'end', 'end', 'exit']);
+      expect(await program.ended).toBe(0);
+    });
+
+    it('does not wait beyond the deadline for connections that are not its own', async () => {
+      const program = await run(`
+        const server = createServer(websocketRoute('/ws', {}));
+        server.on('connect', (request, socket) => socket.write('HTTP/1.1 200 OK\\r\\n\\r\\n'));
+        drainOnSignal(server, ['SIGTERM'], { timeout: 300, jitter: 0, exit: true });
+        listening(server);`);
+      const tunnel = connectTcp(Number(await program.line()), '127.0.0.1');
+      tunnel.on('error', () => {}).write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n');
+      await once(tunnel, 'data');
+      program.process.kill();
+      expect(await program.ended).toBe(0);
+    });
   });
 
   it('drains all of its servers', async () => {

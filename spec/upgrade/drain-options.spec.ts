@@ -11,7 +11,7 @@ describe('the options', () => {
     [{ timeout: '10s' }, /timeout/],
     [{ jitter: -1 }, /jitter/],
     [{ jitter: 1.5 }, /jitter/],
-    [{ jitter: 20_000 }, /jitter.*the timeout is 10000/],
+    [{ jitter: 20_000 }, /jitter.*the timeout is 8000/],
     [{ timeout: 10, jitter: 10 }, /jitter.*less than the timeout/],
     [{ retryAfter: -1 }, /retryAfter.*in seconds/],
     [{ retryAfter: 'soon' }, /retryAfter/],
@@ -32,6 +32,18 @@ describe('the options', () => {
     }
     expect(thrown).toMatchObject(refused);
     expect(process.listenerCount('SIGTERM')).toBe(0);
+  });
+
+  it.each([1, 'yes', null, {}])('an exit of %p is refused', (exit) => {
+    expect(() => drainOnSignal(server, ['SIGTERM'], { exit: exit as never })).toThrow(
+      /^exit is .*true, false, or a function/,
+    );
+    expect(process.listenerCount('SIGTERM')).toBe(0);
+  });
+
+  it('exit is none of drain, which ends no process', async () => {
+    const complaint = /^option is 'exit': it is one of drainOnSignal; the options are timeout, jitter/;
+    await expect(drain(server, { exit: true } as DrainOptions)).rejects.toThrow(complaint);
   });
 
   it.each([express(), undefined, {}, 8080])('a server that is none is refused (%#)', async (none) => {
@@ -63,6 +75,7 @@ describe('the options', () => {
   });
 
   it('may be undefined, each of them', async () => {
+    drainOnSignal(server, undefined, { exit: undefined })();
     const none = { timeout: undefined, jitter: undefined, code: undefined, reason: undefined, retryAfter: undefined };
     expect(await drain(createServer(), none)).toEqual({ closed: 0, terminated: 0 });
   });
