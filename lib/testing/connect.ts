@@ -13,6 +13,7 @@ import { acceptFor } from '../upgrade/handshake.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
 import { type Manners, TestClient } from './test-client.js';
 import { TestClock } from './test-clock.js';
+import { CallSite, timeoutOf, Wait } from './wait.js';
 
 /** An Express or Connect app, a route, any listener of requests, or a server, which need not listen. */
 export type Target = RequestListener | Server | TlsServer;
@@ -41,7 +42,7 @@ export interface ConnectOptions extends SocketOptions, Manners {
  *
  * @param path with the query, if there is one
  * @returns the client, also of a refusal: then it has `status`, `headers` and `body`, and can do nothing else. Rejected where the
- *   server ends the connection without an answer, and where its 101 is none of RFC 6455
+ *   server ends the connection without an answer or gives none within `timeout`, and where its 101 is none of RFC 6455
  * @throws TypeError (rejects) for what is no app, for a path that does not begin with a slash, and for an unknown option
  * @example
  * const client = await connect(app, '/ws/ada', { headers: { Cookie: 'session=1' } });
@@ -50,38 +51,46 @@ export interface ConnectOptions extends SocketOptions, Manners {
  * expect(await connect(app, '/private')).toMatchObject({ status: 401, body: 'log in first' });
  */
 export async function connect(app: Target, path = '/', options: ConnectOptions = {}): Promise<TestClient> {
+  const site = new CallSite(connect);
   checkPath(path);
   checkConnectOptions(options);
-  const { headers, subprotocols, method = 'GET', clock = new TestClock(), answerPings, answerClose } = options;
+  const { headers, subprotocols, method = 'GET', clock = new TestClock() } = options;
+  const timeout = timeoutOf({ timeout: options.timeout });
   const socket = openSocket(app, { ...options, clock });
   const key = randomBytes(16).toString('base64');
   const all = mergeHeaders(defaultHeaders(key, subprotocols), headers);
-  const manners = { answerPings, answerClose };
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ method, path, headers: all, createConnection: () => socket, setHost: false });
-    request.on('upgrade', (response: IncomingMessage, _socket: Duplex, head: Buffer) => {
-      try {
-        checkAccept(response, String(all['sec-websocket-key']));
-      } catch (error) {
-        socket.destroy();
-        reject(error);
-        return;
-      }
-      if (head.length > 0) socket.unshift(head);
-      resolve(new TestClient(answerOf(response, ''), clock, manners, socket));
-    });
-    request.on('response', (response) => {
-      bodyOf(response).then((body) => {
-        socket.destroy();
-        resolve(new TestClient(answerOf(response, body), clock, manners));
-      }, reject);
-    });
-    request.on('error', (cause) => {
-      socket.destroy();
-      reject(new Error(`the server ended the connection without an answer to ${method} ${path}`, { cause }));
-    });
-    request.end();
+  const request = httpRequest({ method, path, headers: all, createConnection: () => socket, setHost: false });
+  const answered = new Wait<TestClient>(site, timeout, () => {
+    socket.destroy();
+    return `no answer to ${method} ${path} came within ${timeout} ms`;
   });
+  request.on('upgrade', (response: IncomingMessage, _socket: Duplex, head: Buffer) => {
+    const expected = acceptFor(String(all['sec-websocket-key']));
+    const actual = response.headers['sec-websocket-accept'];
+    // RFC 6455 section 4.1: the client fails the connection if the value is not what the key and the GUID make.
+    if (actual !== expected) {
+      socket.destroy();
+      answered.reject(`the 101 has the Sec-WebSocket-Accept ${actual}: ${expected} answers the key`);
+      return;
+    }
+    if (head.length > 0) socket.unshift(head);
+    answered.resolve(new TestClient(answerOf(response, ''), clock, options, socket));
+  });
+  request.on('response', (response) => {
+    bodyOf(response).then(
+      (body) => {
+        socket.destroy();
+        answered.resolve(new TestClient(answerOf(response, body), clock, options));
+      },
+      (cause: unknown) => answered.reject(`the answer to ${method} ${path} is incomplete`, { cause }),
+    );
+  });
+  request.on('error', (cause) => {
+    socket.destroy();
+    answered.reject(`the server ended the connection without an answer to ${method} ${path}`, { cause });
+  });
+  request.end();
+  return answered.promise;
 }
 
 /**
@@ -166,18 +175,16 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** RFC 6455 section 4.1: the client fails the connection if the value is not what the key and the GUID make. */
-function checkAccept({ headers }: IncomingMessage, key: string): void {
-  const expected = acceptFor(key);
-  if (headers['sec-websocket-accept'] === expected) return;
-  throw new Error(
-    `the 101 has the Sec-WebSocket-Accept ${headers['sec-websocket-accept']}: ${expected} answers the key`,
-  );
-}
-
 const SOCKET_OPTIONS = ['clock', 'remoteAddress', 'secure'] satisfies (keyof SocketOptions)[];
 const MANNERS = ['answerPings', 'answerClose'] satisfies (keyof Manners)[];
-const OPTIONS = ['headers', 'subprotocols', 'method', ...SOCKET_OPTIONS, ...MANNERS] satisfies (keyof ConnectOptions)[];
+const OPTIONS = [
+  'headers',
+  'subprotocols',
+  'method',
+  ...SOCKET_OPTIONS,
+  ...MANNERS,
+  'timeout',
+] satisfies (keyof ConnectOptions)[];
 
 function checkPath(path: unknown): void {
   if (typeof path === 'string' && path.startsWith('/')) return;

@@ -5,3 +5,4 @@ export { type ClientFrame, clientFrame, type ServerFrame } from './frames.js';
 export type { MemorySocket } from './memory-socket.js';
 export type { Answer, Closed, TestClient } from './test-client.js';
 export { TestClock } from './test-clock.js';
+export type { WaitOptions } from './wait.js';

@@ -10,6 +10,7 @@ import { clientFrame, FrameReader, type ServerFrame } from './frames.js';
 import type { MemorySocket } from './memory-socket.js';
 import { Queue } from './queue.js';
 import type { TestClock } from './test-clock.js';
+import { CallSite, timeoutOf, Wait, type WaitOptions } from './wait.js';
 
 /** How a connection ended, as a browser's `close` event has it. */
 export interface Closed {
@@ -32,6 +33,11 @@ export interface Manners {
   answerPings?: boolean | undefined;
   /** Whether the server's close frame is answered. Default true. */
   answerClose?: boolean | undefined;
+  /**
+   * How many milliseconds of real time each wait may take: for the answer to the handshake, a message, a frame, the end; 0 for any
+   * number. Default 2,000: in memory an answer takes a few, and test runners give up after 5,000, without a word about the line.
+   */
+  timeout?: number | undefined;
 }
 
 /**
@@ -127,16 +133,25 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   /**
    * The next message, a string or a `Buffer`, that has come and was not taken.
    *
-   * @returns rejected when the connection is gone and nothing is left; where nobody catches that, the process goes on
+   * @returns rejected when none comes in time, and when the connection is gone and nothing is left, with the stack of the line that
+   *   waits; where nobody catches that, the process goes on
+   * @throws TypeError (rejects) for an unknown option, or a timeout that is no integer from 0 on
+   * @example
+   * expect(await client.next({ timeout: 200 })).toBe('hi');
    */
-  next(): Promise<string | Buffer> {
-    return this.messages.take();
+  next(options: WaitOptions = {}): Promise<string | Buffer> {
+    return this.wait('message', options, this.next, (wait) => this.messages.take(wait));
   }
 
-  /** Messages one by one, until the connection is gone. */
+  /** Messages one by one, until the connection is gone. Each is waited for as by `next`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer, void, undefined> {
     while (!this.messages.isOver) {
-      const message = await this.messages.take().catch(() => undefined);
+      const taken = this.wait<string | Buffer>('message', {}, this[Symbol.asyncIterator], (wait) =>
+        this.messages.take(wait),
+      );
+      const message = await taken.catch((error: unknown) => {
+        if (!this.messages.isOver) throw error;
+      });
       if (message === undefined) return;
       yield message;
     }
@@ -147,8 +162,24 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
    *
    * @returns as `next`
    */
-  nextFrame(): Promise<ServerFrame> {
-    return this.frames.take();
+  nextFrame(options: WaitOptions = {}): Promise<ServerFrame> {
+    return this.wait('frame', options, this.nextFrame, (wait) => this.frames.take(wait));
+  }
+
+  /**
+   * Waits for the end of the connection, as `closed` does, and not for ever.
+   *
+   * @returns rejected, as `next`, when the connection is not gone in time
+   * @example
+   * expect(await client.whenClosed()).toMatchObject({ code: 1001 });
+   */
+  whenClosed(options: WaitOptions = {}): Promise<Closed> {
+    return this.wait(
+      'end',
+      options,
+      this.whenClosed,
+      (wait) => void this.closed.then((closed) => wait.resolve(closed)),
+    );
   }
 
   /**
@@ -176,6 +207,32 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   /** Reads on. */
   resume(): void {
     this.socket?.resume();
+  }
+
+  /**
+   * @param method the one that the test has called
+   * @param begin has the wait settled
+   */
+  private wait<T>(
+    what: string,
+    options: WaitOptions,
+    method: (...args: never[]) => unknown,
+    begin: (wait: Wait<T>) => void,
+  ): Promise<T> {
+    const site = new CallSite(method);
+    try {
+      const timeout = timeoutOf(options, this.manners.timeout);
+      const wait = new Wait<T>(site, timeout, () => this.inVain(what, timeout));
+      begin(wait);
+      return wait.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private inVain(what: string, timeout: number): string {
+    const why = this.socket?.isPaused() ? 'the client is paused: resume() it' : 'the connection is open';
+    return `no ${what} came within ${timeout} ms; ${why}. What the server times waits for clock.advance(ms)`;
   }
 
   private get refusal(): string {

@@ -17,7 +17,7 @@ const blocks = blocksOf(PAGE).filter(({ language }) => language === 'ts');
 
 describe(PAGE, () => {
   it('has tests for all that it tells', () => {
-    expect(blocks).toHaveLength(7);
+    expect(blocks).toHaveLength(8);
   });
 
   describe.each(blocks.map((block) => [block.at, block] as const))('%s', (_at, block) => {
@@ -40,6 +40,8 @@ describe('its reference', () => {
       'receivedData',
       'receivedClose',
       'gone',
+      'wait',
+      'inVain',
     ];
     const wanted = [
       ...Object.keys(testing),

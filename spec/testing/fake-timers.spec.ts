@@ -19,3 +19,8 @@ it('passes the time of a handler, and of its connection, each when the test says
   await client.clock.advance(45_000);
   expect(await client.closed).toMatchObject({ code: 1006 });
 });
+
+it('bounds the waits of a test by real time', async () => {
+  const client = await connect(websocketRoute({}));
+  await expect(client.next({ timeout: 5 })).rejects.toThrow('no message came within 5 ms');
+});

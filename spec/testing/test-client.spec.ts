@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
+import nodeTimers from 'node:timers';
 import { WebSocketServer } from 'ws';
 import { type ConnectionOptions, type Refusal, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type ConnectOptions, clientFrame, connect, type TestClient } from '../../lib/testing/index.js';
@@ -174,6 +176,115 @@ describe('a TestClient', () => {
     await expect(client.next()).rejects.toThrow('the connection is gone, with 4001, "done"');
     expect(() => client.send('x')).toThrow('the connection is gone');
     client.close();
+  });
+
+  describe('that waits in vain', () => {
+    /** The line of this file that is first on the stack of what `wait` is rejected with. */
+    async function failure(wait: () => Promise<unknown>): Promise<{ message: string; line: string; first: string }> {
+      const error = await wait().then(
+        () => new Error('it is fulfilled'),
+        (reason: Error) => reason,
+      );
+      const [first = '', ...frames] = String(error.stack).split('\n');
+      const [, number] =
+        /test-client\.spec\.ts:(\d+):/.exec(frames.find((line) => line.includes(__filename)) ?? '') ?? [];
+      const source = readFileSync(__filename, 'utf8').split('\n');
+      return { message: error.message, line: source[Number(number) - 1]?.trim() ?? '', first };
+    }
+
+    it('fails at the line that waits, after the time that is given to it', async () => {
+      const client = await open(echo);
+      const { message, line, first } = await failure(async () => {
+        return await client.next({ timeout: 5 }); // here
+      });
+      expect(message).toBe(
+        'no message came within 5 ms; the connection is open. What the server times waits for clock.advance(ms)',
+      );
+      expect(line).toBe('return await client.next({ timeout: 5 }); // here');
+      expect(first).toBe(`Error: ${message}`);
+      const frame = await failure(() => client.nextFrame({ timeout: 5 }) /* a frame */);
+      expect(frame).toMatchObject({
+        message: expect.stringMatching(/^no frame/),
+        line: expect.stringMatching(/a frame/),
+      });
+      const end = await failure(() => client.whenClosed({ timeout: 5 }) /* the end */);
+      expect(end).toMatchObject({ message: expect.stringMatching(/^no end/), line: expect.stringMatching(/the end/) });
+      // What comes later is for who asks later.
+      client.send('late');
+      expect(await client.next()).toBe('late');
+    });
+
+    it('fails by the time that connect was given, also in a loop', async () => {
+      const client = await open(echo, {}, { timeout: 5 });
+      client.send('one');
+      const got: unknown[] = [];
+      const { message, line } = await failure(async () => {
+        for await (const text of client) got.push(text); // the loop
+      });
+      expect([message, line, got]).toEqual([
+        expect.stringMatching(/^no message came within 5 ms/),
+        'for await (const text of client) got.push(text); // the loop',
+        ['one'],
+      ]);
+      client.pause();
+      await expect(client.next()).rejects.toThrow('within 5 ms; the client is paused: resume() it');
+    });
+
+    it('fails where the handshake is not answered', async () => {
+      const hangs = (): Promise<TestClient> => connect(() => {}, '/never', { timeout: 5 }); // the handshake
+      const { message, line } = await failure(hangs);
+      expect(message).toBe('no answer to GET /never came within 5 ms');
+      expect(line).toContain('// the handshake');
+    });
+
+    it('fails at that line also when the connection goes away', async () => {
+      const client = await open(echo);
+      const waiting = failure(async () => await client.next() /* as it ends */);
+      client.close(1000);
+      expect(await waiting).toMatchObject({ line: expect.stringMatching(/as it ends/) });
+      const gone = await failure(() => connect((request) => request.socket.destroy()) /* no answer */);
+      expect(gone.line).toMatch(/no answer/);
+    });
+
+    it('gives up after two seconds by default, and never with 0', async () => {
+      const client = await open(echo);
+      const timers = jest.spyOn(nodeTimers, 'setTimeout');
+      try {
+        const patient = client.next({ timeout: 0 });
+        expect(timers).not.toHaveBeenCalled();
+        const usual = client.next();
+        expect(timers).toHaveBeenLastCalledWith(expect.any(Function), 2000);
+        client.send('a');
+        client.send('b');
+        expect(await Promise.all([patient, usual])).toEqual(['a', 'b']);
+      } finally {
+        timers.mockRestore();
+      }
+    });
+
+    it('ends no process where nobody looks', async () => {
+      const unhandled = jest.fn();
+      process.on('unhandledRejection', unhandled);
+      const client = await open(echo);
+      void client.next({ timeout: 1 });
+      void client.whenClosed({ timeout: 1 });
+      await expect(client.nextFrame({ timeout: 5 })).rejects.toThrow('no frame');
+      process.off('unhandledRejection', unhandled);
+      expect(unhandled).not.toHaveBeenCalled();
+    });
+
+    it.each([
+      [5, /^options is 5: it must be an object, such as \{ timeout: 500 \}/],
+      [{ timout: 5 }, /^option is 'timout': it is unknown; the only one is timeout/],
+      [{ timeout: -1 }, /^timeout is -1: .*0 for never/],
+    ])('refuses the options %p', async (options, complaint) => {
+      const client = await open(echo);
+      const wrong = options as { timeout: number };
+      for (const wait of [client.next(wrong), client.nextFrame(wrong), client.whenClosed(wrong)]) {
+        await expect(wait).rejects.toMatchObject({ name: 'TypeError', message: expect.stringMatching(complaint) });
+      }
+      await expect(open(echo, {}, { timeout: 1.5 })).rejects.toThrow(/^timeout is 1.5/);
+    });
   });
 
   it('is iterated until the connection is gone', async () => {
