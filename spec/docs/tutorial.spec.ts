@@ -46,7 +46,7 @@ describe('docs/tutorial.md', () => {
     log.mockRestore();
   });
 
-  describe('notes.mjs', () => {
+  describe.each(['notes.mjs', 'notes.mts'])('%s', (name) => {
     async function logIn(httpUrl: string): Promise<string> {
       const response = await fetch(`${httpUrl}/login/ada`, { method: 'POST' });
       expect(await response.text()).toBe('Welcome, ada.\n');
@@ -54,12 +54,12 @@ describe('docs/tutorial.md', () => {
     }
 
     it('refuses a client that has no session, in its own words', async () => {
-      const { url } = await step('notes.mjs');
+      const { url } = await step(name);
       expect(await refused(`${url}/notes/garden`)).toEqual({ status: 401, body: 'Log in first: POST /login/<name>\n' });
     });
 
     it('keeps notes for one that has', async () => {
-      const { url, httpUrl } = await step('notes.mjs');
+      const { url, httpUrl } = await step(name);
       const options = { headers: { cookie: await logIn(httpUrl) } };
       const client = await connect(`${url}/notes/garden`, options);
       expect(client.headers['x-service']).toBe('notes');
@@ -76,7 +76,7 @@ describe('docs/tutorial.md', () => {
     });
 
     it('bounds a command, and not a body that was announced', async () => {
-      const { url, httpUrl } = await step('notes.mjs');
+      const { url, httpUrl } = await step(name);
       const client = await connect(`${url}/notes/garden`, { headers: { cookie: await logIn(httpUrl) } });
       client.socket.send(`put long 5000\n${'x'.repeat(5000)}`);
       expect(await client.messages.take(2)).toEqual(['notebook garden of ada: 0 notes', 'kept long']);

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { program as blockNamed } from '../docs/blocks.js';
+import { program as blockNamed, blocksOf, readPage } from '../docs/blocks.js';
 
 const root = join(__dirname, '..', '..');
 const run = promisify(execFile);
@@ -186,6 +186,43 @@ describe('the packed package', () => {
     const checked = output(process.execPath, [tsc, ...options, ...typeRoots, file], folder);
     return checked.catch((error: { stdout: string }) => error.stdout);
   }
+});
+
+/** In an empty folder, by the README's own commands, with the packages that these name and no others. */
+describe('the README', () => {
+  /** The commands of the block that has these words. */
+  function commands(words: string): string[][] {
+    const blocks = Array.from(readPage('README.md').matchAll(/^```sh\n(.*?)^```$/gms), ([, block = '']) => block);
+    const block = blocks.find((text) => text.includes(words)) ?? '';
+    return block
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' '));
+  }
+
+  it('compiles its programs under strict, with TypeScript 7 and 5.4', async () => {
+    const fresh = join(folder, 'fresh');
+    await mkdir(fresh);
+    await writeFile(join(fresh, 'package.json'), '{ "name": "fresh", "private": true }');
+    const [[npm = '', ...install] = []] = commands('npm install websocket-route');
+    await output(
+      npm,
+      install.map((word) => (word === 'websocket-route' ? tarball : word)),
+      fresh,
+    );
+    const [[again = '', ...types] = [], [npx = '', ...tsc] = [], [node, program] = []] = commands('npx tsc');
+    await output(again, types, fresh);
+    for (const { name = '', code } of blocksOf('README.md'))
+      await writeFile(join(fresh, name.replace('.mjs', '-js.mts')), code);
+    expect(await output(npx, tsc, fresh)).toBe('');
+    expect([node, (await readdir(fresh)).includes(program ?? '')]).toEqual(['node', true]);
+    const files = (await readdir(fresh)).filter((name) => name.endsWith('.mts'));
+    expect(files).toHaveLength(3);
+    const strict = ['--strict', '--module', 'nodenext', '--noEmit', ...files];
+    expect(await output('npx', ['tsc', ...strict], fresh)).toBe('');
+    const old = join(folder, 'compiler', 'node_modules', 'typescript', 'bin', 'tsc');
+    expect(await output(process.execPath, [old, '--skipLibCheck', ...strict], fresh)).toBe('');
+  });
 });
 
 /** A first test, as `docs/testing.md` has it, with the test runners that it names. Each must end by itself. */
