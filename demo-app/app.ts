@@ -13,11 +13,15 @@ import { pathOfShared } from './shared-files.js';
 
 /** The pages, where they are written: `npm run demo` starts in the package's folder, and the compiler does not copy them. */
 const PAGES = resolve('demo-app', 'public');
+/** Each page shows the handler that it talks to. */
+const HANDLERS = resolve('demo-app', 'handlers');
 
 export function createApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(express.static(PAGES));
+  // By its name a .ts file would be a video.
+  app.use('/handlers', express.static(HANDLERS, { setHeaders: (response) => response.type('text') }));
 
   app.use(websocketRoute('/ws/:name', EchoSocket));
   app.use(websocketRoute('/lines', LineOriented));
@@ -25,7 +29,7 @@ export function createApp(): Express {
   app.use(websocketRoute('/telemetry', Telemetry));
   app.use(pingRoute);
 
-  // What stands before a route has run when its handshake is looked at: the socket knows the session.
+  // Middleware mounted before a route runs before its handshake: the socket knows the session.
   app.use('/pizza', pizzaLogin());
   app.use(websocketRoute('/pizza', PizzaSocket));
 

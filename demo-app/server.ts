@@ -1,9 +1,10 @@
+import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 
-const host = '127.0.0.1';
-const { PORT: port = '8080' } = process.env;
+const { HOST: host = '127.0.0.1', PORT: port = '8080' } = process.env;
 
-createApp().listen(Number(port), host, (error) => {
+const server = createApp().listen(Number(port), host, (error) => {
   if (error) throw error;
-  console.log(`http://${host}:${port}/`);
+  const { address, family, port: actual } = server.address() as AddressInfo;
+  console.log(`http://${family === 'IPv6' ? `[${address}]` : address}:${actual}/`);
 });

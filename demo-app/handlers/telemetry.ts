@@ -3,6 +3,9 @@ import { CloseCode, Struct, WebSocketHandler } from 'websocket-route';
 /** What a record is, by its first field, in both directions. `telemetry.html` has the same numbers. */
 const PacketType = { READING: 1, SUMMARY: 2 } as const;
 
+/** In hundredths of a degree. A negative number, which the format cannot carry, arrives as a very large one. */
+const MAX_VALUE = 100_000;
+
 interface Summary {
   count: number;
   lowest: number;
@@ -26,6 +29,10 @@ export class Telemetry extends WebSocketHandler {
   }
 
   #add(value: number, sensor: number) {
+    if (value > MAX_VALUE) {
+      this.close(CloseCode.POLICY_VIOLATION, `a reading of ${value} is more than ${MAX_VALUE}`);
+      return;
+    }
     const { count, lowest, highest, sum } = this.#sensors.get(sensor) ?? NOTHING;
     // In the format of `readDelimiter`: the record goes back as it came.
     if (value > highest) this.writePacked(PacketType.READING, value, sensor);

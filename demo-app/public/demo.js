@@ -27,7 +27,8 @@ export function connect(path) {
 /** @param text how to show the data, if it is no text itself */
 export function send(socket, data, text = data) {
   if (socket.readyState !== WebSocket.OPEN) {
-    show('not sent', 'the connection is not open: reload the page for another one');
+    const remedy = document.querySelector('#connect') ? 'press Connect' : 'reload the page';
+    show('not sent', `the connection is not open: ${remedy} for another one`);
     return;
   }
   socket.send(data);
@@ -41,3 +42,11 @@ export function onSubmit(selector, callback) {
     callback(new FormData(event.target, event.submitter));
   });
 }
+
+/** Fills the element that names a handler with its source. */
+async function showSource(element) {
+  const response = await fetch(element.dataset.source);
+  element.textContent = response.ok ? await response.text() : `${response.status} ${response.statusText}`;
+}
+
+for (const element of document.querySelectorAll('[data-source]')) showSource(element);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { createApp } from '../../demo-app/app.js';
 import { type Running, serve } from '../support/server.js';
@@ -67,7 +68,7 @@ describe('the demo in a browser', () => {
     await press('Close');
     expect((await log(5)).slice(4)).toEqual(['closed: 4000 enough of echoes, clean']);
     await press('Send');
-    expect((await log(6)).slice(5)).toEqual(['not sent: the connection is not open: reload the page for another one']);
+    expect((await log(6)).slice(5)).toEqual(['not sent: the connection is not open: press Connect for another one']);
   });
 
   it('refuses the pizza socket, lets in after logging in, and refuses again after logging out', async () => {
@@ -142,6 +143,33 @@ describe('the demo in a browser', () => {
       'received: sensor 8: new maximum 7.00°',
       'received: sensor 8: 1 readings, 7.00° to 7.00°, mean 7.00°',
     ]);
+  });
+
+  it('sends no reading that is no number, or that the record cannot carry', async () => {
+    await visit('telemetry.html');
+    await log(1);
+    await page.getByLabel('Readings').fill('-5 20 foo');
+    await press('Send as one message');
+    expect((await log(2)).slice(1)).toEqual(['not sent: "-5", "foo": a reading is a number from 0 to 1000']);
+    await page.getByLabel('Readings').fill('1000');
+    await press('Send as one message');
+    expect((await log(4)).slice(2, 4)).toEqual(['sent: 20 bytes', 'received: sensor 7: new maximum 1000.00°']);
+  });
+
+  it('shows the source of the handler', async () => {
+    await visit('echo.html');
+    const source = page.locator('pre').filter({ hasText: 'class EchoSocket' });
+    await source.waitFor();
+    expect(await source.textContent()).toBe(await readFile('demo-app/handlers/echo.ts', 'utf8'));
+  });
+
+  it('tells a page without such a button to reload', async () => {
+    await visit('lines.html');
+    await log(1);
+    await press('Send as bytes');
+    await log(3);
+    await press('Send');
+    expect((await log(4)).slice(3)).toEqual(['not sent: the connection is not open: reload the page for another one']);
   });
 
   it('downloads a file as one message and verifies its SHA-256', async () => {

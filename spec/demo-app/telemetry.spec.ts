@@ -37,13 +37,10 @@ describe.each(clients)('the telemetry, with %s', (_name, open) => {
   it('puts together records that are split across messages', async () => {
     const { url } = await serve(createApp());
     const client = await open(`${url}/telemetry`);
-    const bytes = Buffer.concat([record.pack(READING, 0xffff_ffff, 0xffff), record.pack(SUMMARY, 0, 0xffff)]);
+    const bytes = Buffer.concat([record.pack(READING, 100_000, 0xffff), record.pack(SUMMARY, 0, 0xffff)]);
     for (let at = 0; at < bytes.length; at += 3) client.send(bytes.subarray(at, at + 3));
-    expect(record.unpack(await nextBytes(client))).toEqual([READING, 0xffff_ffff, 0xffff]);
-    expect(summary.unpack(await nextBytes(client))).toEqual([
-      ...[SUMMARY, 0xffff, 1],
-      ...[0xffff_ffff, 0xffff_ffff, 0xffff_ffff],
-    ]);
+    expect(record.unpack(await nextBytes(client))).toEqual([READING, 100_000, 0xffff]);
+    expect(summary.unpack(await nextBytes(client))).toEqual([SUMMARY, 0xffff, 1, 100_000, 100_000, 100_000]);
   });
 
   it('knows the sensors of each connection apart', async () => {
@@ -57,6 +54,8 @@ describe.each(clients)('the telemetry, with %s', (_name, open) => {
 
   it.each([
     ['a packet type it does not know', record.pack(9, 0, 7), 'there is no packet type 9'],
+    // Which is what -5 degrees become without a sign.
+    ['a reading out of range', record.pack(READING, 2 ** 32 - 500, 7), 'a reading of 4294966796 is more than 100000'],
     ['a summary of a sensor without readings', record.pack(SUMMARY, 0, 7), 'sensor 7 has no readings'],
   ])('closes for %s', async (_what, bytes, reason) => {
     const { url } = await serve(createApp());
