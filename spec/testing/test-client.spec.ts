@@ -275,7 +275,7 @@ describe('a TestClient', () => {
 
     it.each([
       [5, /^options is 5: it must be an object, such as \{ timeout: 500 \}/],
-      [{ timout: 5 }, /^option is 'timout': it is unknown; the only one is timeout/],
+      [{ timout: 5 }, /^option is 'timout': it is unknown .*; the only option is timeout/],
       [{ timeout: -1 }, /^timeout is -1: .*0 for never/],
     ])('refuses the options %p', async (options, complaint) => {
       const client = await open(echo);

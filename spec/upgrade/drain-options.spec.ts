@@ -42,7 +42,7 @@ describe('the options', () => {
   });
 
   it('exit is none of drain, which ends no process', async () => {
-    const complaint = /^option is 'exit': it is one of drainOnSignal; the options are timeout, jitter/;
+    const complaint = /^option is 'exit': it is an option of drainOnSignal: /;
     await expect(drain(server, { exit: true } as DrainOptions)).rejects.toThrow(complaint);
   });
 
