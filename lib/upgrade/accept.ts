@@ -191,8 +191,9 @@ class Handshake {
       if (socket.destroyed) return;
       tally.counts.accepted++;
       publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
-      releaseFromServer(socket);
+      // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
       const head = pending.release();
+      releaseFromServer(socket);
       if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
       else open(request, connection, args, head);
       this.atWork?.over();

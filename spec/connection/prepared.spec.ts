@@ -56,6 +56,6 @@ describe('a prepared message', () => {
     expect(() => handler.write(prepare('x'), { frame: Opcode.Binary })).toThrow('pass it to prepare()');
     client.socket.destroy();
     await closes.next();
-    expect(() => handler.write(prepare('x'))).toThrow('closing or closed');
+    expect(() => handler.write(prepare('x'))).toThrow('closed, after onClose');
   });
 });
