@@ -47,10 +47,10 @@ import { type Liveness, type Watched, watch } from './liveness.js';
 import { Over } from './over.js';
 import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
-import type { PreparedMessage } from './prepared.js';
+import { framedOf, type PreparedMessage } from './prepared.js';
 import { report } from './report.js';
 import { MAX_COPIED } from './slab.js';
-import { listen, type SocketListener } from './socket-events.js';
+import { listen, passOn, type SocketListener } from './socket-events.js';
 import { isThenable, whenSettled } from './thenables.js';
 import { bytesReceived, bytesSent } from './traffic.js';
 import { Writer, type WriterOwner, withoutMore } from './writer.js';
@@ -154,7 +154,7 @@ export class Connection
     listen(socket, this);
     this.inContext(() => publish('open', () => ({ route: settings.route, connection: this.hooks })));
     this.receive(() => this.intake.run('onConnect', args));
-    if (head.length > 0) this.onData(head);
+    passOn(this, head);
     // A handler that closed at once is waited for by nobody: the peer's close frame is.
     if (!this.intake.isHeld || !canSend(this.state)) socket.resume();
     // The peer went away during the handshake: the event has passed, and will not come again.
@@ -446,7 +446,8 @@ export class Connection
     return this.wroteData(flush);
   }
 
-  writePrepared({ opcode, payload, frame }: PreparedMessage, flush: boolean, compress: boolean): boolean {
+  writePrepared(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
+    const { opcode, payload, frame } = framedOf(message);
     // What depends on the connection is done for each of them.
     const isCompressed = compress && this.rare?.deflation !== undefined && isMessage(opcode);
     if (isCompressed || this.version === 0) return this.writeBytes(opcode, payload, flush, compress);
@@ -458,7 +459,7 @@ export class Connection
 
   /** What `broadcast` calls. What goes wrong here concerns no other connection. @returns whether it was taken */
   offer(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
-    if (!canSend(this.state) || (this.version === 0 && message.opcode !== Opcode.Text)) return false;
+    if (!canSend(this.state) || (this.version === 0 && framedOf(message).opcode !== Opcode.Text)) return false;
     const before = this.messagesSent;
     try {
       this.writePrepared(message, flush, compress);

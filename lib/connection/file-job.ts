@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream';
 import { FileError, InvalidStateError, invalidArgument } from '../errors.js';
 import { Opcode } from '../framing/opcode.js';
 import { headerLength, writeHeader } from '../framing/serializer.js';
+import { writesNatively } from './native-write.js';
 import type { Job } from './writer.js';
 
 /** Large enough that reading costs little per byte, small enough that a thousand downloads fit into 256 MiB. */
@@ -46,7 +47,8 @@ export class FileJob implements Job {
 
   constructor(source: FileSource, options: FileOptions, abandon: () => void) {
     checkSource(source);
-    this.source = source;
+    // A path in bytes is theirs, and may be changed before its turn.
+    this.source = Buffer.isBuffer(source) ? Buffer.from(source) : source;
     this.length = checkPosition('length', options.length);
     this.offset = checkPosition('offset', options.offset);
     this.abandon = abandon;
@@ -99,7 +101,7 @@ export class FileJob implements Job {
       // It is awaited, but perhaps only after the next read has failed.
       written.catch(() => {});
       if (sent === length) break;
-      [buffer, spare] = [spare, buffer];
+      [buffer, spare] = [writesNatively(socket) ? spare : Buffer.allocUnsafeSlow(spare.length), buffer];
       const wanted = Math.min(buffer.length, length - sent);
       ({ bytesRead } = await file
         .read(buffer, 0, wanted, this.offset + sent)

@@ -47,8 +47,8 @@ export class Meter implements MessageSink {
     return this.sink.joinable;
   }
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void {
-    this.sink.message(kind, bytes, start, end, unit);
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
+    this.sink.message(kind, bytes, start, end, text);
     this.activeAt = this.now();
     this.passed();
   }

@@ -4,6 +4,7 @@
  * that answers none of them is unsolicited: "a response to an unsolicited Pong frame is not expected".
  */
 import { randomBytes } from 'node:crypto';
+import { ownCopy } from '../framing/memory.js';
 import type { Clock } from './clock.js';
 
 /** A peer that never answers costs no more than this many entries. */
@@ -37,6 +38,7 @@ export class Pings {
     const ping = this.outstanding[index];
     if (ping === undefined) return undefined;
     this.outstanding.splice(0, index + 1);
-    return ping.sentAt === undefined ? ping.payload : this.clock.now() - ping.sentAt;
+    if (ping.sentAt !== undefined) return this.clock.now() - ping.sentAt;
+    return ownCopy(ping.payload, 0, ping.payload.length);
   }
 }

@@ -2,20 +2,29 @@
 import type { Opcode } from '../framing/opcode.js';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 
+export interface Framed {
+  readonly opcode: Opcode;
+  readonly payload: Buffer;
+  /** The payload with its header (RFC 6455 section 5.2), in the same memory. */
+  readonly frame: Buffer;
+}
+
+/** What is to be sent of it: out of reach of users, as all connections that it was written to send it from there. */
+export let framedOf: (message: PreparedMessage) => Framed;
+
 /** What `prepare` makes, and `write` takes: any number of times, on any connections, of any routes. */
 export class PreparedMessage {
-  readonly opcode: Opcode;
-  /** A copy of what it was made of: leave it as it is. */
-  readonly payload: Buffer;
-  /** The payload with its header (RFC 6455 section 5.2). */
-  readonly frame: Buffer;
+  readonly #framed: Framed;
+
+  static {
+    framedOf = (message) => message.#framed;
+  }
 
   constructor(opcode: Opcode, payload: Uint8Array) {
     const header = headerLength(payload.byteLength);
-    this.opcode = opcode;
-    this.frame = Buffer.allocUnsafeSlow(header + payload.byteLength);
-    writeHeader(this.frame, 0, opcode, payload.byteLength);
-    this.frame.set(payload, header);
-    this.payload = this.frame.subarray(header);
+    const frame = Buffer.allocUnsafeSlow(header + payload.byteLength);
+    writeHeader(frame, 0, opcode, payload.byteLength);
+    frame.set(payload, header);
+    this.#framed = { opcode, payload: frame.subarray(header), frame };
   }
 }

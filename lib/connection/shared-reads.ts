@@ -33,8 +33,8 @@ export function readTogether(
   onRead: (this: Duplex, length: number, buffer: Buffer) => boolean,
 ): boolean {
   if (kBuffer === undefined || kBufferCb === undefined || kBufferGen === undefined) return false;
-  // Neither a TLS socket, nor one whose bytes somebody else looks at on their way, nor one that has read already.
-  if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return false;
+  if (Object.getPrototypeOf(socket) !== Socket.prototype || isLookedAt(socket) || socket.readableLength > 0)
+    return false;
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return false;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
@@ -45,6 +45,16 @@ export function readTogether(
   Reflect.set(socket, kBufferGen, takeNext);
   return true;
 }
+
+/** Whether somebody else wants to see what is read: by listening to it, or by methods of their own that Node's would call. */
+function isLookedAt(socket: Duplex): boolean {
+  // One listener is ours.
+  if (socket.listenerCount('data') > 1 || socket.listenerCount('readable') > 0) return true;
+  return REPLACEABLE.some((name) => Object.hasOwn(socket, name));
+}
+
+/** By these what is read reaches the listeners. */
+const REPLACEABLE = ['push', 'emit', 'read', '_read', 'unshift'];
 
 /**
  * Who has had as much to say as is read at a time, and is listened to, may say more at once: of large messages several are taken by

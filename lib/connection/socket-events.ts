@@ -3,7 +3,7 @@
  * property of the socket: ten thousand idle connections cost no closure.
  */
 import { type Duplex, Readable } from 'node:stream';
-import { lend } from '../framing/burst.js';
+import { isOnLoan, lend, MEMORY, takeBack } from '../framing/burst.js';
 import { readMore, readsTogether, readTogether } from './shared-reads.js';
 
 export interface SocketListener {
@@ -50,12 +50,39 @@ export function pauseReading(socket: Duplex): void {
   else socket.pause();
 }
 
+/**
+ * Bytes in memory of others: whoever made them, or listens to them as well, may keep them, and the engine unmasks in place. So it gets
+ * a copy, where all sockets read, because there it costs least to unmask.
+ */
+export function passOn(listener: SocketListener, chunk: Uint8Array): void {
+  // A stream that calls back at once may bring more in the midst of what a hook does with what came before.
+  if (isOnLoan()) {
+    listener.onData(Buffer.from(chunk));
+    return;
+  }
+  for (let at = 0; at < chunk.length; at += MEMORY.length) {
+    const part = chunk.subarray(at, at + MEMORY.length);
+    MEMORY.set(part);
+    lendTo(listener, part.length);
+  }
+}
+
+function lendTo(listener: SocketListener, length: number): boolean {
+  try {
+    return listener.onData(lend(length));
+  } finally {
+    takeBack();
+  }
+}
+
 function onData(this: Listened, chunk: Buffer): void {
-  this[kListener]?.onData(chunk);
+  const { [kListener]: listener } = this;
+  if (listener !== undefined) passOn(listener, chunk);
 }
 
 function onShared(this: Listened, length: number, buffer: Buffer): boolean {
-  const isMoreWanted = this[kListener]?.onData(lend(length)) ?? true;
+  const { [kListener]: listener } = this;
+  const isMoreWanted = listener === undefined || lendTo(listener, length);
   readMore(this, length, buffer);
   return isMoreWanted;
 }

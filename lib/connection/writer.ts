@@ -10,11 +10,11 @@
  * A socket that is behind is given nothing more until it has taken what it has: what is written meanwhile is put together here,
  * in few large pieces, so that a peer that reads slowly costs what it is owed, and not an object for every little frame.
  */
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import { viewOf } from '../framing/view.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
+import { hasNativeHandle, writesNatively } from './native-write.js';
 import { untaken } from './progress.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from './slab.js';
 
@@ -84,8 +84,7 @@ export class Writer implements Flushable {
 
   constructor(socket: Duplex, owner: WriterOwner) {
     this.socket = socket;
-    // Any other stream may keep what it was given.
-    this.copies = !(socket instanceof Socket);
+    this.copies = !hasNativeHandle(socket);
     this.owner = owner;
   }
 
@@ -413,7 +412,7 @@ export class Writer implements Flushable {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
-    if (this.copies || this.isBehind || !mayLend()) {
+    if (this.copies || this.isBehind || !mayLend() || !writesNatively(this.socket)) {
       // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
       const copy = Buffer.allocUnsafeSlow(run.length);
       copy.set(run);

@@ -11,11 +11,10 @@
  * reading pauses because `onRead` is asynchronous.
  */
 import { OverflowError, ProtocolError } from '../errors.js';
-import { isLent } from '../framing/burst.js';
 import { CloseCode } from '../framing/close-code.js';
+import { ownCopy } from '../framing/memory.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { MessageSink } from '../framing/sink.js';
-import { allocate } from './bulk-memory.js';
 import {
   BinaryPattern,
   checkBufferSize,
@@ -29,9 +28,6 @@ import { decodeRun } from './pattern-text.js';
 import { ReadBuffer } from './read-buffer.js';
 import type { Outlet, Reader, Unit } from './reader.js';
 import { readerFor } from './reader-table.js';
-
-/** What Node cuts from its pool. */
-const SMALL = 4 * 1024;
 
 /** Whom units go to. None of these may throw: what the user's code throws is the consumer's affair. */
 export interface UnitConsumer {
@@ -180,13 +176,13 @@ export class Dispatcher implements MessageSink, Outlet {
 
   // What the parser calls.
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void {
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
     if (this.muted) return;
     this.messages++;
     if (this.reader === entireReader && !this.paused && end - start <= this.limit && !this.held?.length) {
       // What most messages are, by the shortest way: the same as below.
       this.overflowing = false;
-      this.consumer.onUnit(unit ?? this.take(kind, bytes, start, end));
+      this.consumer.onUnit(text ?? this.take(kind, bytes, start, end));
       return;
     }
     this.untouched = true;
@@ -230,15 +226,11 @@ export class Dispatcher implements MessageSink, Outlet {
 
   take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer {
     if (kind === Opcode.Text) return bytes.toString('utf8', start, end);
-    if (isLent(bytes)) {
-      const copy = end - start > SMALL ? allocate(end - start) : Buffer.allocUnsafe(end - start);
-      bytes.copy(copy, 0, start, end);
-      return copy;
+    const { held } = this;
+    if (held === undefined || bytes !== held.bytes || start !== held.start || end !== held.end) {
+      return ownCopy(bytes, start, end);
     }
-    const held = this.held;
-    if (held === undefined || bytes !== held.bytes) return bytes.subarray(start, end);
-    if (start !== held.start || end !== held.end) return Buffer.from(bytes.subarray(start, end));
-    // All of it: the user gets the memory itself, and the buffer begins anew.
+    // All that is held: the user gets the memory itself, and the buffer begins anew.
     held.release();
     return bytes.subarray(start, end);
   }

@@ -6,6 +6,7 @@
  * `maxDelimiterLength` did not complete is too long.
  */
 import { OverflowError } from '../errors.js';
+import { ownCopy } from '../framing/memory.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import { byteLength, copyPattern, splitsPair } from './pattern-text.js';
 import type { Outlet, Reader, Unit } from './reader.js';
@@ -83,6 +84,6 @@ export class MatchReader implements Reader {
 
 function asBuffers(groups: RegExpExecArray): Unit {
   return Array.from(groups, (group: string | undefined) =>
-    group === undefined ? undefined : Buffer.from(group, 'latin1'),
+    group === undefined ? undefined : ownCopy(Buffer.from(group, 'latin1'), 0, group.length),
   );
 }

@@ -1,5 +1,4 @@
 /** The two readers that search nothing and therefore keep nothing: every connection shares them. */
-import { isLent } from '../framing/burst.js';
 import { Opcode } from '../framing/opcode.js';
 import type { Reader } from './reader.js';
 
@@ -15,7 +14,7 @@ export const entireReader: Reader = {
   },
 };
 
-/** Of bulk data, which is read by more at a time, so much is a unit: it has to be copied, and may be kept. */
+/** So much of bulk data is a unit: it is copied, and may be kept. */
 const MOST = 64 * 1024;
 
 /** `null`: all there is, at once. Nothing is kept, so there is nothing to limit. */
@@ -24,9 +23,8 @@ export const streamReader: Reader = {
   wholeMessages: false,
   limit: () => Number.POSITIVE_INFINITY,
   read(kind, bytes, start, end, _complete, outlet) {
-    const most = isLent(bytes) ? MOST : end - start;
     while (start < end && !outlet.stopped) {
-      const next = kind === Opcode.Text ? textEnd(bytes, start, end, most) : Math.min(end, start + most);
+      const next = kind === Opcode.Text ? textEnd(bytes, start, end) : Math.min(end, start + MOST);
       outlet.unit(outlet.take(kind, bytes, start, next));
       start = next;
     }
@@ -35,9 +33,9 @@ export const streamReader: Reader = {
 };
 
 /** Text is never cut inside a character. */
-function textEnd(bytes: Buffer, start: number, end: number, most: number): number {
-  if (end - start <= most) return end;
-  let next = start + most;
+function textEnd(bytes: Buffer, start: number, end: number): number {
+  if (end - start <= MOST) return end;
+  let next = start + MOST;
   while ((bytes[next]! & 0xc0) === 0x80) next--;
   return next;
 }

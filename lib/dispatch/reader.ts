@@ -13,7 +13,7 @@ export interface Outlet {
   readonly limit: number;
   /** Set when the reader must return after the unit it just handed over: the delimiter changed, or reading paused. */
   readonly stopped: boolean;
-  /** bytes[start, end) as the user gets them: a string, or a buffer that stays as it is. */
+  /** bytes[start, end) as the user gets them: a string, or a buffer whose memory is theirs. */
   take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer;
   /** bytes[start, end) decoded once, though several readers in turn may ask for its rest. */
   decode(kind: MessageKind, bytes: Buffer, start: number, end: number): string;

@@ -88,10 +88,19 @@ export const BURST = burst;
 /** What is lent at the moment. */
 let lent: Buffer | undefined;
 
-/** So many bytes of the memory, as a socket has read them: theirs until the next socket reads. Who keeps any of them copies them. */
+/** So many bytes of the memory, as a socket has read them: theirs until they are taken back. Who keeps any of them copies them. */
 export function lend(length: number): Buffer {
   lent = MEMORY.subarray(0, length);
   return lent;
+}
+
+export function takeBack(): void {
+  lent = undefined;
+}
+
+/** Whether somebody is at it: nothing else may be written there. */
+export function isOnLoan(): boolean {
+  return lent !== undefined;
 }
 
 export function isLent(chunk: Buffer): boolean {

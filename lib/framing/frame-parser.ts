@@ -29,14 +29,11 @@ import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
 import type { InflatingSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
-import { viewOf } from './view.js';
 
 const FIN = 0x80;
 const RSV = 0x70;
 const MASK = 0x80;
 const IN_HEADER = -1;
-/** So much of a chunk is copied at a time. */
-const MOST_COPIED = 32 * 1024;
 /** Short texts are cut from one string of so many characters: no more than that is kept for one of them that is. */
 const WINDOW = 1024;
 /**
@@ -150,14 +147,6 @@ export class FrameParser extends HaltingParser {
     if (count === 0) return at;
     const { table } = burst;
     const last = table[(count - 1) * COLUMNS + 1]!;
-    const begin = table[0]!;
-    // The user keeps binary data: one copy for many small messages costs less than one for each.
-    const copy =
-      count > 1 && isBinary(table[2]!) && last - begin <= MOST_COPIED
-        ? Buffer.from(chunk.subarray(begin, last))
-        : undefined;
-    const memory = copy?.buffer;
-    const offset = (copy?.byteOffset ?? 0) - begin;
     let window = '';
     let from = 0;
     let to = 0;
@@ -166,11 +155,7 @@ export class FrameParser extends HaltingParser {
       const stop = table[entry + 1]!;
       const first = table[entry + 2]!;
       if (isBinary(first)) {
-        if (copy === undefined || memory === undefined) this.messages.message(Opcode.Binary, chunk, start, stop);
-        else {
-          const unit = viewOf(memory, offset + start, stop - start);
-          this.messages.message(Opcode.Binary, copy, start - begin, stop - begin, unit);
-        }
+        this.messages.message(Opcode.Binary, chunk, start, stop);
       } else if ((first & NOT_ASCII) !== 0) {
         this.readText(chunk, start, stop);
       } else {

@@ -1,8 +1,7 @@
 /**
  * How the engine is called back: one method per event and no event objects, because a server that handles millions of
  * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in place;
- * [start, end) is the part that is meant. It may be lent (`burst.ts`): then all of it that is kept has to be copied. Where it is
- * not, binary data may be kept as a view: the engine never writes there again.
+ * [start, end) is the part that is meant. All of it that is kept has to be copied: it belongs to others, or is used again.
  */
 import type { MessageKind } from './opcode.js';
 
@@ -10,9 +9,9 @@ export interface MessageSink {
   /**
    * A whole message that stood in one frame and one chunk. Text is valid UTF-8.
    *
-   * @param unit the same as the user gets it, where that is made already: the text decoded, or a view of bytes that are not lent
+   * @param text the same decoded, where that is done already
    */
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, unit?: string | Buffer): void;
+  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void;
   /** A frame of any other message begins, `length` bytes long: the place to refuse it before anything is buffered. */
   frame(kind: MessageKind, length: number): void;
   /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character; its bytes must not be kept. */

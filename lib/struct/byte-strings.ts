@@ -1,10 +1,11 @@
 /** Fields of bytes: `c`, `s` and `p`; and `?`, one byte that is zero or not. */
-import { asBytes, copyBytes } from './bytes.js';
+import { ownCopy } from '../framing/memory.js';
+import { asBytes } from './bytes.js';
 import type { Codec } from './codec.js';
 
 /** `c`: one byte. */
 export const char: Codec = {
-  read: (bytes, at) => copyBytes(bytes, at, at + 1),
+  read: (bytes, at) => ownCopy(bytes, at, at + 1),
   write(target, at, value) {
     const byte = asBytes(value);
     if (byte === undefined) return notBytes('c');
@@ -17,7 +18,7 @@ export const char: Codec = {
 /** `s`: `length` bytes; shorter ones are padded with zeros, longer ones cut. */
 export function fixedString(length: number): Codec {
   return {
-    read: (bytes, at) => copyBytes(bytes, at, at + length),
+    read: (bytes, at) => ownCopy(bytes, at, at + length),
     write(target, at, value) {
       const bytes = asBytes(value);
       if (bytes === undefined) return notBytes('s');
@@ -35,7 +36,7 @@ export function fixedString(length: number): Codec {
 export function pascalString(length: number): Codec {
   const room = Math.max(length - 1, 0);
   return {
-    read: (bytes, at) => copyBytes(bytes, at + 1, at + 1 + (length === 0 ? 0 : Math.min(bytes[at]!, room))),
+    read: (bytes, at) => ownCopy(bytes, at + 1, at + 1 + (length === 0 ? 0 : Math.min(bytes[at]!, room))),
     write(target, at, value) {
       const bytes = asBytes(value);
       if (bytes === undefined) return notBytes('p');

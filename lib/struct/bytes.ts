@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { invalidArgument } from '../errors.js';
 
 /**
@@ -35,17 +34,6 @@ function isTransferred(buffer: ArrayBufferLike): boolean {
   } catch {
     return true;
   }
-}
-
-/**
- * The bytes from `start` to `end` in memory of their own: what is read from is often a buffer that its owner reuses.
- */
-export function copyBytes(bytes: Uint8Array, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  // Measured: making the view that `set` wants costs more than copying a few bytes one by one.
-  if (copy.length <= 32) for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
-  else copy.set(bytes.subarray(start, end));
-  return copy;
 }
 
 /** The bytes of an argument. Any view is taken, whatever the declared type says. */

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { inspectValue, invalidArgument, StructError } from '../errors.js';
-import { asBytes, checkBytes, copyBytes } from './bytes.js';
+import { ownCopy } from '../framing/memory.js';
+import { asBytes, checkBytes } from './bytes.js';
 import { valueError } from './format.js';
 import { newProgress, type Progress } from './progress.js';
 import { checkLength, parseSegments, type Segment } from './segments.js';
@@ -119,7 +120,7 @@ export class NetStruct<const F extends string = string> {
         const start = at;
         at += checkLength(fixed[fixed.length - 1], this.format);
         if (at > source.length) throw this.#tooShort(source, offset);
-        fixed[fixed.length - 1] = copyBytes(source, start, at);
+        fixed[fixed.length - 1] = ownCopy(source, start, at);
       }
       if (values.length === 0) values = fixed;
       else for (const value of fixed) values.push(value);

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { checkBytes, copyBytes } from './bytes.js';
+import { ownCopy } from '../framing/memory.js';
+import { checkBytes } from './bytes.js';
 import { newProgress, type Progress } from './progress.js';
 
 /** What an `Unpacker` needs of a `NetStruct`. */
@@ -54,7 +55,7 @@ export class Unpacker<Values> {
 
   /** What was fed beyond the end of the record, as a copy; empty until the record is complete. */
   get unusedData(): Buffer {
-    return copyBytes(this.#buffer, this.#result === undefined ? this.#filled : this.#progress.need, this.#filled);
+    return ownCopy(this.#buffer, this.#result === undefined ? this.#filled : this.#progress.need, this.#filled);
   }
 
   /**

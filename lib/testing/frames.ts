@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
+import { ownCopy } from '../framing/memory.js';
 import { asBytes } from '../struct/bytes.js';
 
 /** A frame to be sent. Nothing is checked against the RFC: a test wants to send what it wants to send. */
@@ -140,6 +141,6 @@ function frameOf(bytes: Buffer): ServerFrame {
     fin: (bytes[0]! & 0x80) !== 0,
     rsv: (bytes[0]! >> 4) & 7,
     masked: (bytes[1]! & 0x80) !== 0,
-    payload: bytes.subarray(headerSize(bytes)),
+    payload: ownCopy(bytes, headerSize(bytes), bytes.length),
   };
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, parseClosePayload } from '../framing/close-payload.js';
+import { ownCopy } from '../framing/memory.js';
 import { Opcode } from '../framing/opcode.js';
 import { asBytes, checkBytes } from '../struct/bytes.js';
 import { clientFrame, FrameReader, type ServerFrame } from './frames.js';
@@ -277,11 +278,12 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
 
   private receivedData(opcode: number, fin: boolean, payload: Buffer): void {
     if (opcode !== Opcode.Continuation) this.partsOpcode = opcode;
-    this.parts.push(payload);
+    // The frame is the test's, which may do with it as it likes.
+    this.parts.push(ownCopy(payload, 0, payload.length));
     if (!fin) return;
-    const message = Buffer.concat(this.parts);
+    const joined = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
     this.parts = [];
-    this.messages.put(this.partsOpcode === Opcode.Text ? message.toString() : message);
+    this.messages.put(this.partsOpcode === Opcode.Text ? joined.toString() : ownCopy(joined, 0, joined.length));
   }
 
   private receivedClose(payload: Buffer): void {

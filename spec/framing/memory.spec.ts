@@ -1,4 +1,4 @@
-import { allocate } from '../../lib/dispatch/bulk-memory.js';
+import { allocate } from '../../lib/framing/memory.js';
 
 it.each([0, 1, 31, 5000, 32 * 1024 - 1, 32 * 1024, 40_001, 1 << 20, 3_000_001])(
   'gives %d bytes of their own',
