@@ -44,6 +44,7 @@ import type { Inbox } from './inbox.js';
 import { Intake, type IntakeOwner } from './intake.js';
 import { type Holder, hold } from './limits.js';
 import { type Liveness, type Watched, watch } from './liveness.js';
+import { Loan, type Loans } from './loans.js';
 import { Over } from './over.js';
 import { mustHoldBack, PingAnswers } from './ping-answers.js';
 import { Pings } from './pings.js';
@@ -371,6 +372,10 @@ export class Connection
     return intake.pinned + ahead + writer.pinned + (rare?.deflation?.pinned ?? 0);
   }
 
+  get shared(): Loans | undefined {
+    return this.writer.loans;
+  }
+
   evict(): void {
     const isAgain = this.state === State.ENDING;
     // Also where it ends already, or its handler has not finished after it has.
@@ -379,7 +384,7 @@ export class Connection
     // What zlib knows of earlier messages: there are no later ones.
     if (!this.writer.waiting) this.rare?.deflation?.stop();
     // What it is owed it does not read, or zlib is at work for it: it would stay for as long as closing may take.
-    if (!isAgain && this.pinnedBytes <= MAX_COPIED) return;
+    if (!isAgain && this.pinnedBytes + (this.shared?.bytes ?? 0) <= MAX_COPIED) return;
     this.socket.destroy();
     this.writer.close();
     this.rare?.deflation?.stop();
@@ -433,14 +438,15 @@ export class Connection
     return this.wroteData(flush);
   }
 
-  writeBytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean): boolean {
+  /** @param isOurs whether nobody else can get at the memory of the payload */
+  writeBytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean, isOurs = false): boolean {
     if (!canSend(this.state)) return this.discard('write');
     if (this.rare?.backlog?.refuses()) return false;
     if (this.version === 0 && opcode === Opcode.Text) this.writer.raw(draft76Text(payload));
     else {
       this.demandFrames('write binary data');
       if (compress && this.rare?.deflation !== undefined && isMessage(opcode)) {
-        this.writeCompressed(this.rare.deflation, opcode, payload);
+        this.writeCompressed(this.rare.deflation, opcode, payload, isOurs);
       } else this.writer.binary(opcode, payload);
     }
     return this.wroteData(flush);
@@ -450,7 +456,7 @@ export class Connection
     const { opcode, payload, frame } = framedOf(message);
     // What depends on the connection is done for each of them.
     const isCompressed = compress && this.rare?.deflation !== undefined && isMessage(opcode);
-    if (isCompressed || this.version === 0) return this.writeBytes(opcode, payload, flush, compress);
+    if (isCompressed || this.version === 0) return this.writeBytes(opcode, payload, flush, compress, true);
     if (!canSend(this.state)) return this.discard('write');
     if (this.rare?.backlog?.refuses()) return false;
     this.writer.raw(frame);
@@ -671,7 +677,7 @@ export class Connection
   // How writes leave.
 
   /** Compressed if it is large enough. Where very many wait already, small ones would cost more than they save. */
-  private writeCompressed(deflation: Deflation, kind: MessageKind, data: string | Uint8Array): void {
+  private writeCompressed(deflation: Deflation, kind: MessageKind, data: string | Uint8Array, isOurs = false): void {
     const { writer } = this;
     const isText = typeof data === 'string';
     const length = isText ? Buffer.byteLength(data) : data.byteLength;
@@ -682,12 +688,17 @@ export class Connection
       return;
     }
     // As without compression: small ones are taken as they are, large ones must stay as they are.
-    const bytes = isText ? Buffer.from(data) : isSmall ? Buffer.from(data) : withoutMore(data);
-    writer.enqueue(new DeflateJob(deflation, kind, bytes));
+    if (isText) writer.enqueue(new DeflateJob(deflation, kind, Buffer.from(data)));
+    else if (isSmall) writer.enqueue(new DeflateJob(deflation, kind, Buffer.from(data)));
+    else {
+      const bytes = withoutMore(data);
+      writer.enqueue(new DeflateJob(deflation, kind, bytes, isOurs, new Loan(bytes)));
+    }
   }
 
   /** Tells the budget of the process what is pinned now. */
   private account(): void {
+    this.shared?.tell(this.settings.limits);
     const bytes = this.pinnedBytes;
     if (bytes !== this.heldBytes) hold(this.settings.limits, this, bytes);
   }

@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import { viewOf } from '../framing/view.js';
 import { type Flushable, flushAtEndOfTurn } from './flush-queue.js';
+import { Loan, Loans } from './loans.js';
 import { hasNativeHandle, writesNatively } from './native-write.js';
 import { untaken } from './progress.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from './slab.js';
@@ -23,6 +24,8 @@ export interface Job {
   readonly size: number;
   /** The memory that it pins beside them and what it has given to the socket. */
   readonly memory: number;
+  /** Those bytes, where they are sent from where they are. */
+  readonly loan?: Loan | undefined;
   /** Whether it writes to the socket by itself, a frame that cannot be ended early. */
   readonly ownsSocket: boolean;
   /**
@@ -56,9 +59,9 @@ const FILE_COST = 1024;
 export class Writer implements Flushable {
   /** Bytes that were written and not flushed. */
   private pending = 0;
-  private queue: (Buffer | Job)[] | undefined = undefined;
-  /** How long the large payloads in the queue were when their frames were begun. */
-  private announced: Map<Buffer, number> | undefined = undefined;
+  private queue: (Buffer | Loan | Job)[] | undefined = undefined;
+  /** What is sent from where it is, and was not taken yet. */
+  loans: Loans | undefined = undefined;
   /** Jobs in the queue. */
   jobs = 0;
   /** Those of them that are files. */
@@ -93,13 +96,14 @@ export class Writer implements Flushable {
     return this.pending + untaken(this.socket);
   }
 
-  /** The memory that is pinned by it, in bytes. */
+  /** The memory that is pinned by it, in bytes, without that of its loans. */
   get pinned(): number {
     if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
     const objects = this.jobs * JOB_COST + this.files * FILE_COST;
     // The socket keeps all of a write until the last of it has gone.
-    return this.pending + this.socket.writableLength + room + objects + (this.job?.memory ?? 0);
+    const all = this.pending + this.socket.writableLength + room + objects + (this.job?.memory ?? 0);
+    return this.loans === undefined ? all : Math.max(0, all - this.loans.bytes) + this.loans.memory;
   }
 
   /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
@@ -183,6 +187,7 @@ export class Writer implements Flushable {
     this.jobs++;
     if (job.ownsSocket) this.files++;
     this.pending += job.size;
+    if (job.loan !== undefined) this.borrowed.add(job.loan);
   }
 
   /** Sees to it that what was written leaves at the end of this turn of the event loop. */
@@ -228,19 +233,21 @@ export class Writer implements Flushable {
     this.job?.cancel();
     this.drop(() => true);
     this.queue = undefined;
-    this.announced = undefined;
     this.piece = undefined;
     this.leaveSlab();
     this.releaseOthers();
+    this.loans?.removeAll();
+    this.loans = undefined;
     this.pending = 0;
   }
 
   private drop(isDropped: (job: Job) => boolean): void {
     const kept = this.queue?.filter((entry) => {
-      if (Buffer.isBuffer(entry) || !isDropped(entry)) return true;
+      if (!isJob(entry) || !isDropped(entry)) return true;
       this.jobs--;
       if (entry.ownsSocket) this.files--;
       this.pending -= entry.size;
+      this.giveBack(entry);
       entry.cancel();
       return false;
     });
@@ -256,29 +263,26 @@ export class Writer implements Flushable {
     this.owner.onFlush();
   }
 
-  private flushQueue(queue: (Buffer | Job)[]): void {
+  private flushQueue(queue: (Buffer | Loan | Job)[]): void {
     this.seal();
     this.closePiece();
     this.socket.cork();
     let entry = queue.shift();
-    while (entry !== undefined && Buffer.isBuffer(entry)) {
-      const length = this.announced?.get(entry) ?? entry.length;
-      this.announced?.delete(entry);
-      this.pending -= length;
-      if (entry.length !== length) {
+    while (entry !== undefined && !isJob(entry)) {
+      this.pending -= entry.length;
+      const bytes = entry instanceof Loan ? entry.bytes : entry;
+      if (bytes.length !== entry.length) {
         // Its memory was transferred or made smaller: what comes next would be taken for it.
         this.socket.destroy();
         break;
       }
-      this.socket.write(entry);
+      this.socket.write(bytes);
+      if (entry instanceof Loan) this.loans?.give(entry);
       entry = queue.shift();
     }
     this.socket.uncork();
-    if (queue.length === 0) {
-      this.queue = undefined;
-      this.announced = undefined;
-    }
-    if (entry !== undefined && !Buffer.isBuffer(entry)) this.start(entry);
+    if (queue.length === 0) this.queue = undefined;
+    if (entry !== undefined && isJob(entry)) this.start(entry);
   }
 
   private start(job: Job): void {
@@ -291,6 +295,7 @@ export class Writer implements Flushable {
       this.seal();
       this.job = undefined;
       this.pending -= job.size;
+      this.giveBack(job);
       if (frame !== undefined) this.socket.write(frame);
       this.watch();
       this.flush();
@@ -308,7 +313,7 @@ export class Writer implements Flushable {
   private watch(): void {
     if (this.socket.writableLength === 0) {
       this.leaveSlab();
-      this.releaseOthers();
+      this.whenAllTaken();
       return;
     }
     if (this.isBehind || this.socket.writableEnded) {
@@ -320,7 +325,7 @@ export class Writer implements Flushable {
     this.lendSlab();
     this.whenTaken(() => {
       this.isBehind = false;
-      this.releaseOthers();
+      this.whenAllTaken();
       this.flush();
     });
   }
@@ -353,13 +358,22 @@ export class Writer implements Flushable {
     this.seal();
     // What leaves with this turn pins its chunk no longer than that, and a copy would cost as much as reading it did.
     const entry = this.mustWait ? withoutMore(payload) : viewOf(payload.buffer, payload.byteOffset, payload.byteLength);
-    this.push(entry);
-    this.announced ??= new Map();
-    this.announced.set(entry, entry.length);
-    this.pending += entry.length;
+    const loan = new Loan(entry);
+    this.push(loan);
+    this.borrowed.add(loan);
+    this.pending += loan.length;
   }
 
-  private push(entry: Buffer | Job): void {
+  private get borrowed(): Loans {
+    this.loans ??= new Loans();
+    return this.loans;
+  }
+
+  private giveBack({ loan }: Job): void {
+    if (loan !== undefined) this.loans?.remove(loan);
+  }
+
+  private push(entry: Buffer | Loan | Job): void {
     this.closePiece();
     this.queue ??= [];
     this.queue.push(entry);
@@ -445,11 +459,21 @@ export class Writer implements Flushable {
     this.isLent = false;
   }
 
+  private whenAllTaken(): void {
+    this.releaseOthers();
+    this.loans?.taken();
+    if (this.loans?.isEmpty) this.loans = undefined;
+  }
+
   private releaseOthers(): void {
     if (this.others === undefined) return;
     for (const slab of this.others) slab.release();
     this.others = undefined;
   }
+}
+
+function isJob(entry: Buffer | Loan | Job): entry is Job {
+  return !Buffer.isBuffer(entry) && !(entry instanceof Loan);
 }
 
 /** For what waits: a copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */

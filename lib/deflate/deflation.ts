@@ -18,6 +18,9 @@ export class Deflation implements ZlibJob, ZlibUser {
   private stream: ZlibStream | undefined = undefined;
   private kind: MessageKind | 0 = 0;
   private message: Buffer | undefined = undefined;
+  private isOurs = true;
+  /** What zlib reads. */
+  private input: Buffer | undefined = undefined;
   private output: Buffer[] = [];
   private resolve: ((frame: Buffer | undefined) => void) | undefined = undefined;
   private hasTurn = false;
@@ -34,16 +37,19 @@ export class Deflation implements ZlibJob, ZlibUser {
 
   /** The memory that is pinned here, in bytes; that of the message belongs to whoever gave it. */
   get pinned(): number {
-    return this.stream?.memory ?? 0;
+    const copied = this.isOurs ? 0 : (this.input?.length ?? 0);
+    return (this.stream?.memory ?? 0) + copied;
   }
 
   /**
    * Not before the last is done. The message must not be empty: zlib writes nothing for it.
    *
+   * @param isOurs whether nobody else can change it, or transfer its memory, while zlib reads it in another thread
    * @returns the frame; undefined if there is none any more. Never rejected
    */
-  frame(kind: MessageKind, message: Buffer): Promise<Buffer | undefined> {
+  frame(kind: MessageKind, message: Buffer, isOurs = true): Promise<Buffer | undefined> {
     this.kind = kind;
+    this.isOurs = isOurs;
     this.message = message;
     return new Promise((resolve) => {
       this.resolve = resolve;
@@ -63,7 +69,7 @@ export class Deflation implements ZlibJob, ZlibUser {
 
   onTurn(): void {
     this.hasTurn = true;
-    const { message } = this;
+    const { isOurs, message } = this;
     if (message === undefined) return;
     if (message.length === 0) {
       // It was not when it was given: its memory has been transferred, and nothing of it is left to be sent.
@@ -72,8 +78,9 @@ export class Deflation implements ZlibJob, ZlibUser {
       return;
     }
     try {
+      this.input = isOurs ? message : copyOf(message);
       this.stream ??= this.openStream();
-      this.stream.write(message);
+      this.stream.write(this.input);
     } catch {
       this.onFailed();
     }
@@ -86,23 +93,23 @@ export class Deflation implements ZlibJob, ZlibUser {
   }
 
   onDone(): void {
-    const { message, stream } = this;
+    const { input, stream } = this;
     if (!this.keepsContext && stream !== undefined) {
       this.stream = undefined;
       deflatersFor(this.settings).give(stream);
     }
     // Not before: whoever is next borrows it.
     this.leaveTurn();
-    if (message !== undefined) this.finish(this.assemble(message));
+    if (input !== undefined) this.finish(this.assemble(input));
   }
 
   /** zlib has got no memory: the message goes as it is. What it knew of the messages before is lost, and not needed by the peer. */
   onFailed(): void {
-    const { kind, message } = this;
+    const { input, kind } = this;
     this.leaveTurn();
     this.stream?.close();
     this.stream = undefined;
-    if (message !== undefined) this.finish(frameOf(kind, message.length, [message]));
+    if (input !== undefined) this.finish(frameOf(kind, input.length, [input]));
   }
 
   // How it works.
@@ -118,6 +125,7 @@ export class Deflation implements ZlibJob, ZlibUser {
   private finish(frame: Buffer | undefined): void {
     const { resolve } = this;
     this.message = undefined;
+    this.input = undefined;
     this.output = [];
     this.resolve = undefined;
     resolve?.(frame);
@@ -134,6 +142,12 @@ export class Deflation implements ZlibJob, ZlibUser {
     this.hasTurn = false;
     leave();
   }
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** A frame of the first `length` bytes of the payload. */

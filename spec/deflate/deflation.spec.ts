@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants, inflateRawSync } from 'node:zlib';
 import type { CompressSettings } from '../../lib/deflate/agreement.js';
 import { Deflation } from '../../lib/deflate/deflation.js';
 import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
@@ -234,4 +235,18 @@ describe('a message whose memory was transferred before its turn', () => {
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
     expect((await framed(deflation, JSON_TEXT)).rsv).toBe(4);
   });
+});
+
+it('a message that is not ours is compressed as it was when its turn came, whatever becomes of its memory', async () => {
+  const deflation = deflating();
+  const message = Buffer.concat(Array.from({ length: 30 }, () => Buffer.from(JSON_TEXT)));
+  const memory = new ArrayBuffer(message.length);
+  Buffer.from(memory).set(message);
+  const frame = deflation.frame(Opcode.Text, Buffer.from(memory), false);
+  const pinned = deflation.pinned;
+  // zlib reads it in another thread at this moment.
+  new Uint8Array(structuredClone(memory, { transfer: [memory] })).fill(0);
+  const { payload } = parseFrame((await frame)!)!.frame;
+  expect(inflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).equals(message)).toBe(true);
+  expect(pinned - deflation.pinned).toBeGreaterThanOrEqual(message.length);
 });
