@@ -42,11 +42,14 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
-/** Connections with these hooks. They have room for what tests write: no peer is too slow. */
+/**
+ * Connections with these hooks. They have room for what tests write: no peer is too slow. Where writes are not watched, the sockets have
+ * Node's own `write`.
+ */
 export async function serveSlow(
   hooks: Hooks & ThisType<WebSocketHandler> = {},
   options: ConnectionOptions = {},
-  { tls = false } = {},
+  { tls = false, watchesWrites = true } = {},
 ): Promise<SlowServer> {
   const handlers = new Happenings<{ handler: WebSocketHandler; closes: Happenings<Closed> }>();
   const { onClose, ...others } = hooks;
@@ -73,7 +76,7 @@ export async function serveSlow(
       const response = await client.handshake('/', headers);
       expect(response.status).toBe(101);
       const socket = await sockets.next();
-      return { client, socket, log: new WriteLog(socket), ...(await handlers.next()) };
+      return { client, socket, log: new WriteLog(socket, watchesWrites), ...(await handlers.next()) };
     },
   };
 }
@@ -81,9 +84,9 @@ export async function serveSlow(
 export async function openSlow(
   hooks: Hooks & ThisType<WebSocketHandler> = {},
   options: ConnectionOptions = {},
-  { tls = false, headers = {} } = {},
+  { tls = false, headers = {}, watchesWrites = true } = {},
 ): Promise<Slow> {
-  return (await serveSlow(hooks, options, { tls })).open(headers);
+  return (await serveSlow(hooks, options, { tls, watchesWrites })).open(headers);
 }
 
 async function listenLocally(
@@ -157,11 +160,9 @@ export class WriteLog {
   /** How often it was ended. */
   ends = 0;
   readonly errors: unknown[] = [];
-  /** What it was given last. */
-  last: Uint8Array | undefined = undefined;
   private wasBehind = false;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, watchesWrites: boolean) {
     const { cork, end, write } = socket;
     const wrap = (
       name: string,
@@ -177,14 +178,14 @@ export class WriteLog {
     wrap('cork', cork, () => {
       if (socket.writableCorked === 0) this.wasBehind = socket.writableLength > 0;
     });
-    wrap('write', write, (chunk) => {
-      if (socket.writableEnded) this.afterEnd++;
-      if (socket.writableCorked === 0) this.wasBehind = socket.writableLength > 0;
-      if (!(chunk instanceof Uint8Array) || chunk.length === 0) return;
-      this.last = chunk;
-      this.given++;
-      if (this.wasBehind) this.givenWhileBehind++;
-    });
+    if (watchesWrites)
+      wrap('write', write, (chunk) => {
+        if (socket.writableEnded) this.afterEnd++;
+        if (socket.writableCorked === 0) this.wasBehind = socket.writableLength > 0;
+        if (!(chunk instanceof Uint8Array) || chunk.length === 0) return;
+        this.given++;
+        if (this.wasBehind) this.givenWhileBehind++;
+      });
     wrap('end', end, () => {
       this.ends++;
     });

@@ -361,7 +361,7 @@ describe('what is written behind a job', () => {
 describe('what is written to a socket in memory', () => {
   it('for the last time, while the peer is behind, leaves before FIN, and nothing is written after that', async () => {
     const { client, server } = MemorySocket.pair();
-    const log = new WriteLog(server);
+    const log = new WriteLog(server, true);
     const writer = new Writer(server, { onFlush() {}, onHeld() {} });
     writer.binary(Opcode.Binary, LARGE);
     writer.flush();
