@@ -15,7 +15,7 @@ import { Utf8Gate } from '../framing/utf8.js';
 import type { DeflateAgreement } from './agreement.js';
 import { enter, forget, isAnybodyWaiting, leave, type ZlibJob } from './zlib-jobs.js';
 import { inflaters } from './zlib-pool.js';
-import { createInflater, type ZlibStream, type ZlibUser } from './zlib-stream.js';
+import { createInflater, inflateAtOnce, type ZlibStream, type ZlibUser } from './zlib-stream.js';
 
 export interface InflationOwner {
   /** Whether what comes out is wanted now. Where not, `resume` is called later. */
@@ -37,8 +37,16 @@ const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
  */
 const MAX_FINAL_BLOCKS = 16;
 
+/**
+ * A stream of zlib that has ended cannot be used again, and another one costs as much as the inflation of a hundred small messages. So
+ * where a peer ends its deflate streams, pieces of so few bytes are inflated at once, without one: they bring 16 KiB at the most.
+ */
+const SMALL = 1024;
+
 /** How much one turn may bring while others wait for theirs: 256 KiB. A few bytes may inflate to a thousand times as much. */
 const PIECES_A_TURN = 16;
+
+const MAX_WINDOW_BITS = 15;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -53,6 +61,8 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   /** With the tail, the last piece of a message. */
   private isLast = false;
   private finalBlocks = 0;
+  /** Whether the peer has ever ended a deflate stream: then it will again. */
+  private endsStreams = false;
   private stream: ZlibStream | undefined = undefined;
   private hasTurn = false;
   /** What this turn has brought. */
@@ -171,8 +181,10 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
       if (this.isBegun) this.stream?.resume();
       else if (piece !== undefined) {
         this.isBegun = true;
-        this.stream ??= this.openStream();
-        this.stream.write(piece);
+        // Not in the midst of what brought it: what comes out is delivered in a turn of its own, as from zlib's threads.
+        if (this.endsStreams && this.stream === undefined && piece.length <= SMALL)
+          setImmediate(() => this.tryAtOnce(piece));
+        else this.write(piece);
       }
     } catch (error) {
       // zlib has got no memory.
@@ -225,6 +237,33 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     enter(this);
   }
 
+  private write(piece: Buffer): void {
+    this.stream ??= this.openStream();
+    this.stream.write(piece);
+  }
+
+  private tryAtOnce(piece: Buffer): void {
+    // It may have been stopped meanwhile.
+    if (this.piece !== piece) return;
+    const windowBits = this.keepsContext ? this.windowBits : MAX_WINDOW_BITS;
+    const { consumed, output } = inflateAtOnce(piece, windowBits) ?? { consumed: piece.length, output: undefined };
+    const hasEnded = consumed < piece.length;
+    // What comes after it may go on in the midst of a block, or refer to what it brought: a stream remembers that.
+    const isDone = hasEnded || (this.isLast && (!this.keepsContext || output?.length === 0));
+    if (output === undefined || !isDone) {
+      try {
+        this.write(piece);
+      } catch (error) {
+        // zlib has got no memory.
+        this.fail(error);
+      }
+      return;
+    }
+    this.consumed = consumed;
+    if (output.length > 0) this.onOutput(output);
+    else this.settle();
+  }
+
   /** Whoever takes their time must not keep others from theirs. */
   private rest(): void {
     if (!this.isPaused || !this.hasTurn) return;
@@ -260,6 +299,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
    * begins another. Behind the last of them only the tail is left.
    */
   private goOnAfterFinalBlock(left: Buffer): void {
+    this.endsStreams = true;
     this.finalBlocks++;
     if (this.finalBlocks <= MAX_FINAL_BLOCKS) this.inflate(left);
     else this.fail(new ProtocolError('too many final blocks in one message', CloseCode.POLICY_VIOLATION));

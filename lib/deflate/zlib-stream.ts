@@ -3,7 +3,14 @@
  * comes out whole, since it is flushed by `Z_SYNC_FLUSH` ("all pending output is flushed to the output buffer and the output
  * is aligned on a byte boundary", as RFC 7692 section 7.2.1 wants it).
  */
-import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
+import {
+  constants,
+  createDeflateRaw,
+  createInflateRaw,
+  type DeflateRaw,
+  type InflateRaw,
+  inflateRawSync,
+} from 'node:zlib';
 import { Origin } from './origin.js';
 
 export interface ZlibUser {
@@ -99,4 +106,27 @@ export function createInflater(windowBits: number): ZlibStream {
 export function createDeflater({ windowBits, level, memLevel }: DeflateSettings): ZlibStream {
   const memory = (1 << (windowBits + 2)) + (1 << (memLevel + 9));
   return new ZlibStream(() => createDeflateRaw({ ...STREAM, windowBits, level, memLevel }), memory);
+}
+
+/**
+ * All that a few bytes bring, without a stream and in this thread.
+ *
+ * @returns also how many of them there are up to the end of the deflate stream, or all of them; undefined where they are no deflate stream,
+ * or bring more than a stream does at a time
+ */
+export function inflateAtOnce(input: Buffer, windowBits: number): { consumed: number; output: Buffer } | undefined {
+  const settings = {
+    finishFlush: constants.Z_SYNC_FLUSH,
+    windowBits,
+    chunkSize: 1024,
+    maxOutputLength: CHUNK_SIZE,
+    info: true,
+  };
+  try {
+    const result: unknown = inflateRawSync(input, settings);
+    const { buffer, engine } = result as { buffer: Buffer; engine: InflateRaw };
+    return { consumed: engine.bytesWritten, output: buffer };
+  } catch {
+    return undefined;
+  }
 }

@@ -766,3 +766,21 @@ describe('however the bytes are cut, and whenever it is not wanted', () => {
     happened.map(([name, kind, bytes]) => (name === 'data' ? `${kind}:${bytes}` : `${name}${kind};`)).join('');
   const lengthOf = (happened: Happened[]): number => flat(happened).length;
 });
+
+describe('a peer that ends its deflate streams again and again', () => {
+  const letters = [...'abcdefghijklmnop'];
+  const payload = Buffer.concat([...letters.map((letter) => ended(letter)), deflated('rest')]);
+
+  it.each([
+    // The first of all is found to have ended.
+    [{}, 1],
+    // And what comes after the last final block is remembered, by a stream that the next message ends.
+    [KEEPS_CONTEXT, 40],
+  ])('needs no job of zlib for each of them: %p', async (agreement, jobs) => {
+    const side = new Side(agreement);
+    for (let i = 0; i < 20; i++) await side.message(Binary, payload);
+    expect(side.code).toBeUndefined();
+    expect(side.length).toBe(20 * (letters.length + 'rest'.length));
+    expect(watch.pieces).toBeLessThanOrEqual(jobs);
+  });
+});

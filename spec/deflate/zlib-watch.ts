@@ -8,6 +8,7 @@ import { createHook } from 'node:async_hooks';
 interface Handle {
   init(...args: unknown[]): unknown;
   write(...args: unknown[]): unknown;
+  writeSync(...args: unknown[]): unknown;
   close(): unknown;
   onerror: (...args: unknown[]) => void;
 }
@@ -51,14 +52,15 @@ export class ZlibWatch {
   }
 
   private watch(handle: Handle): void {
-    const { init, write, close } = handle;
+    const { init, write, writeSync, close } = handle;
     this.made++;
     this.open++;
     let isOpen = true;
+    let isSync = false;
     // A job ends with one of two calls: of what `init` was given, or of `onerror`.
     const ending = (callback: (...args: unknown[]) => void) => {
       return (...args: unknown[]): void => {
-        this.atWork--;
+        if (!isSync) this.atWork--;
         callback.apply(handle, args);
       };
     };
@@ -81,6 +83,11 @@ export class ZlibWatch {
       this.atWork++;
       this.mostAtWork = Math.max(this.mostAtWork, this.atWork);
       return write.apply(handle, args);
+    };
+    // In this thread: no job, whatever becomes of it.
+    handle.writeSync = (...args) => {
+      isSync = true;
+      return writeSync.apply(handle, args);
     };
     handle.close = () => {
       if (isOpen) this.open--;
