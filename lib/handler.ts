@@ -265,7 +265,13 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return undefined;
   }
 
-  /** A unit of incoming data, as `readDelimiter` says. A struct gives each of its values as an argument. */
+  /**
+   * A unit of incoming data, as `readDelimiter` says. A struct gives each of its values as an argument. Bytes are in memory of their own:
+   * keep, change or transfer them as you like.
+   *
+   * @example
+   * onRead(data: Buffer) { worker.postMessage(data, [data.buffer]); }
+   */
   onRead(..._data: ReadArgs<T>): unknown {
     return undefined;
   }
@@ -324,7 +330,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /**
    * Sends a message: a string as text, bytes as binary data, what `prepare` made as it is. What one turn of the event loop
-   * writes leaves together, in order. Bytes over 8 KiB are not copied: leave them as they are until they have been sent.
+   * writes leaves together, in order. Bytes over 8 KiB are not copied: leave them as they are, and do not
+   * transfer them, until they have been sent.
    *
    * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
    *   was not sent, because of `maxBufferedAmount`, or because the connection is closing

@@ -289,7 +289,9 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkRate(resolved.rate);
   checkAsyncContext(resolved.asyncContext);
   checkName(resolved.name);
-  return resolved;
+  const { readDelimiter } = resolved;
+  // All connections read with it, as long as the route lives: what becomes of the user's own memory is no matter then.
+  return readDelimiter instanceof Uint8Array ? { ...resolved, readDelimiter: Buffer.from(readDelimiter) } : resolved;
 }
 
 /** The option `compress` with its defaults filled in; undefined where nothing is compressed. */

@@ -112,7 +112,8 @@ export class Dispatcher implements MessageSink, Outlet {
     checkRegexSearch(value);
     if (value === this.search) return;
     this.search = value;
-    this.renewReader();
+    // Others do not depend on it, and bytes may have been transferred since they were looked at.
+    if (this.delimiter instanceof RegExp || this.delimiter instanceof BinaryPattern) this.renewReader();
   }
 
   get bufferSize(): number {

@@ -1,6 +1,6 @@
 /**
- * Memory for what the user is given in large pieces. It cannot be used again by us, since the user may keep it; so each piece is
- * allocated, and freed when V8 collects it. That has two costs, and both are avoided here.
+ * Memory for what the user is given: theirs alone, to keep, to change, or to transfer. So it cannot be used again by us; each piece is
+ * allocated, and freed when V8 collects it. For large pieces that has two costs, and both are avoided here.
  *
  * V8 looks through its whole heap when 32 MiB have been allocated outside of it, though a scavenge, which costs next to nothing, would
  * have freed nearly all: there is none, because the objects of some hundred large messages are few, and the young generation is not
@@ -13,12 +13,17 @@
  * and M_MMAP_THRESHOLD, "dynamic"). So one such piece is allocated, and never touched, which costs no memory, and dropped. It is
  * done when the first large piece is needed: a server of small messages is left alone. Other allocators do not care.
  */
+import { zeros } from './view.js';
+
 const BULK = 32 * 1024;
 
 const SMALL = 4 * 1024;
 
-/** The largest typed array that V8 keeps in its own heap, where it costs a tenth of what memory outside of it does. */
-const TINY = 64;
+/**
+ * Up to 64 bytes V8 keeps typed arrays in its own heap, where they cost a tenth of what memory outside of it does. Of so few, to make the view
+ * that `set` wants costs more than a loop.
+ */
+const TINY = 40;
 
 /** The largest that counts there is 32 MiB. */
 const LARGEST = 31 * 1024 * 1024;
@@ -33,8 +38,8 @@ const ballast: { slots: unknown[] } = { slots: [] };
 
 /** `size` bytes that are not of Node's pool, of which a few would keep the 8 KiB that they are cut from. */
 export function allocate(size: number): Buffer<ArrayBuffer> {
-  // Of these Node 24 and later fill small ones with zeros faster than they leave them as they are.
-  if (size <= SMALL) return Buffer.alloc(size);
+  // Node 24 and later fill small ones with zeros faster than they leave them as they are.
+  if (size <= SMALL) return zeros(size);
   if (size >= BULK) {
     // A slot has eight bytes.
     ballast.slots = new Array(Math.min(size, MOST_WEIGHED) >>> 5);
@@ -52,9 +57,13 @@ export function allocate(size: number): Buffer<ArrayBuffer> {
  * Then a view of it ends, and so would all others of the same memory.
  */
 export function ownCopy(bytes: Uint8Array, start: number, end: number): Buffer<ArrayBuffer> {
-  const copy = allocate(end - start);
-  // What V8 keeps in its own heap gets memory outside of it from whoever asks for that, as `set` and `copy` do.
-  if (copy.length <= TINY) for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
-  else copy.set(bytes.subarray(start, end));
+  const length = end - start;
+  if (length > TINY) {
+    const copy = allocate(length);
+    copy.set(bytes.subarray(start, end));
+    return copy;
+  }
+  const copy = zeros(length);
+  for (let i = 0; i < length; i++) copy[i] = bytes[start + i]!;
   return copy;
 }

@@ -3,7 +3,10 @@
  * many are cut from one piece it is asked once.
  */
 
-type BufferClass = new (memory: ArrayBufferLike, offset: number, length: number) => Buffer;
+interface BufferClass {
+  new (memory: ArrayBufferLike, offset: number, length: number): Buffer;
+  new (length: number): Buffer<ArrayBuffer>;
+}
 
 /** The class of what `subarray` makes, by the language's own rule (ECMA-262, TypedArraySpeciesCreate). */
 const Species: unknown = Reflect.get(Buffer, Symbol.species);
@@ -12,6 +15,11 @@ const Species: unknown = Reflect.get(Buffer, Symbol.species);
 export const viewOf: (memory: ArrayBufferLike, offset: number, length: number) => Buffer = isBufferClass(Species)
   ? (memory, offset, length) => new Species(memory, offset, length)
   : (memory, offset, length) => Buffer.from(memory, offset, length);
+
+/** A buffer of so many zeros: what `Buffer.alloc` does, once it has looked at its argument. */
+export const zeros: (length: number) => Buffer<ArrayBuffer> = isBufferClass(Species)
+  ? (length) => new Species(length)
+  : (length) => Buffer.alloc(length);
 
 function isBufferClass(value: unknown): value is BufferClass {
   if (typeof value !== 'function') return false;

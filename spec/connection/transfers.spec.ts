@@ -266,6 +266,35 @@ describe('the client of websocket-route/testing', () => {
   });
 });
 
+describe('a delimiter of bytes', () => {
+  it('of a route may be transferred, or changed, once the route is made', async () => {
+    const readDelimiter = Buffer.allocUnsafeSlow(1).fill(';');
+    const reads = new Happenings<string>();
+    const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) }, { readDelimiter });
+    transfer(readDelimiter);
+    for (let i = 0; i < 2; i++) {
+      const { client } = await open();
+      client.send(binary(Buffer.from(`${'x'.repeat(50)};${'y'.repeat(50)};`)));
+      expect(await reads.take(2)).toEqual(['x'.repeat(50), 'y'.repeat(50)]);
+    }
+  });
+
+  it('of a connection, too, whatever is set besides', async () => {
+    const reads = new Happenings<string>();
+    const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) });
+    const { client, handler } = await open();
+    const readDelimiter = Buffer.allocUnsafeSlow(1).fill(';');
+    handler.readDelimiter = readDelimiter;
+    transfer(readDelimiter);
+    handler.regexSearch = false;
+    client.send(binary(Buffer.from(`${'x'.repeat(50)};${'y'.repeat(50)};`)));
+    expect(await reads.take(2)).toEqual(['x'.repeat(50), 'y'.repeat(50)]);
+    expect(() => {
+      handler.readDelimiter = readDelimiter;
+    }).toThrow('readDelimiter');
+  });
+});
+
 it('text is a string, and stays what it is', async () => {
   const { reads, open } = await serveReading({}, {});
   const { client } = await open();

@@ -21,6 +21,8 @@ const SPECS = [
   'spec/connection/addresses',
   'spec/connection/async-context',
   'spec/connection/shared-reads',
+  'spec/connection/transfers',
+  'spec/connection/replaced-writes',
   'spec/framing/burst',
   'spec/framing/view',
 ];
