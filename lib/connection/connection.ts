@@ -698,7 +698,6 @@ export class Connection
 
   /** Tells the budget of the process what is pinned now. */
   private account(): void {
-    this.shared?.tell(this.settings.limits);
     const bytes = this.pinnedBytes;
     if (bytes !== this.heldBytes) hold(this.settings.limits, this, bytes);
   }

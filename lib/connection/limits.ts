@@ -11,7 +11,7 @@ import { report } from './report.js';
 
 /** What a holder pins together with others. */
 export interface Sharing {
-  /** Tells the budget of what it was not told yet, by `retain`. */
+  /** Tells the budget of what it was not told yet, by `retain`: from now on that is no part of `pinnedBytes`. */
   tell(limits: Limits): void;
   /** In bytes: of what several pin, to each the same part. */
   readonly share: number;
@@ -140,9 +140,9 @@ export class Limits {
   }
 
   #relieve(): void {
-    this.#isDue = false;
-    // What has been taken by now was not told by anybody.
+    // What has been taken by now was not told by anybody, and what is shared was counted for each.
     this.#refresh();
+    this.#isDue = false;
     if (this.#bytes <= this.maxBufferedBytes) return;
     const weighed = Array.from(this.#holders, (holder) => ({
       holder,

@@ -1,7 +1,7 @@
 /**
  * Large payloads that wait for one peer, and are sent from where they are. Their memory is whoever's wrote them, and often many peers' at
- * a time: the budget of the process (`limits.ts`) counts it once. It is told of those that still wait when a turn is over: nearly all have
- * left by then.
+ * a time: the budget of the process (`limits.ts`) counts it once. To find that out costs something, so it is done when somebody asks for the
+ * sum, or the budget seems to be exceeded, and once for each. Until then they count as this peer's own.
  */
 import { type Limits, type Region, retain } from './limits.js';
 
@@ -23,8 +23,10 @@ const LOAN_COST = 256;
 export class Loans {
   /** Of all that wait, in bytes. */
   bytes = 0;
+  /** Of those that the budget knows, which counts them itself, in bytes. */
+  told = 0;
   private readonly waiting = new Set<Loan>();
-  private untold: Loan[] = [];
+  private readonly untold = new Set<Loan>();
   /** Those that the socket was given. */
   private given: Loan[] = [];
 
@@ -39,7 +41,7 @@ export class Loans {
 
   add(loan: Loan): void {
     this.waiting.add(loan);
-    this.untold.push(loan);
+    this.untold.add(loan);
     this.bytes += loan.length;
   }
 
@@ -52,26 +54,29 @@ export class Loans {
   taken(): void {
     for (const loan of this.given) this.remove(loan);
     this.given = [];
-    // Nearly always that is all there is.
-    if (this.isEmpty) this.untold = [];
   }
 
   remove(loan: Loan): void {
     if (!this.waiting.delete(loan)) return;
+    this.untold.delete(loan);
     this.bytes -= loan.length;
-    loan.region?.release();
+    if (loan.region === undefined) return;
+    this.told -= loan.length;
+    loan.region.release();
     loan.region = undefined;
   }
 
   removeAll(): void {
     for (const loan of this.waiting) this.remove(loan);
-    this.untold = [];
     this.given = [];
   }
 
   tell(limits: Limits): void {
-    for (const loan of this.untold) if (this.waiting.has(loan)) loan.region = retain(limits, loan.bytes);
-    this.untold = [];
+    for (const loan of this.untold) {
+      loan.region = retain(limits, loan.bytes);
+      this.told += loan.length;
+    }
+    this.untold.clear();
   }
 
   /** How much of what the budget knows is this peer's: of what many wait for, its share. */

@@ -96,14 +96,14 @@ export class Writer implements Flushable {
     return this.pending + untaken(this.socket);
   }
 
-  /** The memory that is pinned by it, in bytes, without that of its loans. */
+  /** The memory that is pinned by it, in bytes, without those of its loans that the budget counts itself. */
   get pinned(): number {
     if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
     const objects = this.jobs * JOB_COST + this.files * FILE_COST;
     // The socket keeps all of a write until the last of it has gone.
     const all = this.pending + this.socket.writableLength + room + objects + (this.job?.memory ?? 0);
-    return this.loans === undefined ? all : Math.max(0, all - this.loans.bytes) + this.loans.memory;
+    return this.loans === undefined ? all : Math.max(0, all - this.loans.told) + this.loans.memory;
   }
 
   /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */

@@ -1,8 +1,13 @@
 /** What many peers wait for in the same memory: the budget of the process counts it once. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Limits, prepare, ReadyState } from '../../lib/index.js';
 import { OFFER } from './compressed.js';
 import { turns } from './open.js';
 import { LARGE, type Slow, serveSlow } from './slow.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const MEBIBYTE = 1024 * 1024;
 const CLIENTS = 50;
@@ -120,4 +125,28 @@ it('all are ended where what they wait for together exceeds the budget', async (
   for (const { handler } of all) handler.write(message);
   await relieved(limits);
   expect([alive(all), limits.bufferedBytes]).toEqual([0, 0]);
+});
+
+it('nothing is kept of what has been sent, although something always waits', async () => {
+  const { open } = await serveSlow();
+  const { client, handler } = await open();
+  client.socket.resume();
+  const sent: WeakRef<ArrayBufferLike>[] = [];
+  let isAtAnEnd = false;
+  const ended = (async () => {
+    for (let i = 0; i < 40; i++) {
+      const message = Buffer.alloc(MEBIBYTE / 2, i);
+      sent.push(new WeakRef(message.buffer));
+      handler.write(message, { flush: true });
+      while (handler.bufferedAmount > 3 * MEBIBYTE) await turns();
+      expect(handler.bufferedAmount).toBeGreaterThan(i < 8 ? 0 : 2 * MEBIBYTE);
+    }
+    isAtAnEnd = true;
+  })();
+  while (!isAtAnEnd) await Promise.race([ended, turns()]);
+  expect(sent.length).toBe(40);
+  collectGarbage();
+  await turns();
+  collectGarbage();
+  expect(sent.filter((one) => one.deref() !== undefined).length).toBeLessThan(12);
 });
