@@ -97,6 +97,8 @@ class Handshake {
     if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket)) return refuseUnknownRuntime();
     const turn = whenNext(this.response);
     if (turn !== undefined) await turn;
+    // The client has left while middleware was at work: there is nobody to ask about, and nobody to answer.
+    if (request.socket.writable === false) return undefined;
     if (isPipelined(request)) return refusePipelined();
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);

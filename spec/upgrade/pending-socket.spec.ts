@@ -188,6 +188,24 @@ describe.each(DOORS)('at $name', (door) => {
       );
     });
 
+    it('while a middleware is pending is not asked about', async () => {
+      const here = new Happenings<() => void>();
+      const onHandshake = jest.fn(() => true);
+      const app = express().use(
+        (_req, _res, next) => here.push(next),
+        websocketRoute('/ws', { ...greet, onHandshake }),
+      );
+      const running = await serveAt(door, app);
+      const client = await RawClient.connect(running);
+      client.sendHandshake('/ws');
+      const next = await here.next();
+      client.socket.end();
+      while (running.sockets.size > 0) await turn();
+      next();
+      await turn();
+      expect(onHandshake).not.toHaveBeenCalled();
+    });
+
     it('has sent something before, which is not unbounded', async () => {
       const here = new Happenings<void>();
       const onHandshake = (): Promise<never> => {
