@@ -168,8 +168,8 @@ describe.each([
     const processBefore = listenersOf(process);
     const resources = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
     const before = resources();
-    for (let batch = 0; batch < 4; batch++) {
-      const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.open(server, '/ws')));
+    for (let batch = 0; batch < 20; batch++) {
+      const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(server, '/ws')));
       await Promise.all(
         clients.map(async (client, i) => {
           await expectEcho(client);
