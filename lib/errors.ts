@@ -77,6 +77,13 @@ export class OverflowError extends Error {
     this.limit = limit;
   }
 
+  /** @internal A unit that no delimiter ends, where the delimiter may be too long to be found. */
+  static ofSearch(size: number, limit: number, maxDelimiterLength: number): OverflowError {
+    const error = new OverflowError(size, limit);
+    error.message += `. A delimiter of more than maxDelimiterLength (${maxDelimiterLength}) characters is not found: raise that, too, if yours may be longer`;
+    return error;
+  }
+
   /** @internal A delimiter of more than `maxDelimiterLength` characters. */
   static ofDelimiter(length: number, limit: number): OverflowError {
     const message =

@@ -372,8 +372,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @example
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
-  writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS): Promise<void> {
-    return uncaught(this.#sendFile(source, options));
+  writeFile(source: FileSource, options?: WriteFileOptions): Promise<void>;
+  writeFile(source: FileSource, options: WriteFileOptions = NO_OPTIONS, misplaced?: unknown): Promise<void> {
+    return uncaught(this.#sendFile(source, options, misplaced));
   }
 
   /**
@@ -621,8 +622,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     };
   }
 
-  async #sendFile(source: FileSource, options: WriteFileOptions): Promise<void> {
+  async #sendFile(source: FileSource, options: WriteFileOptions, misplaced: unknown): Promise<void> {
     checkOptions('writeFile', options, WRITE_FILE_OPTIONS, '{ length: 1000, offset: 0 }');
+    if (misplaced !== undefined) {
+      const rule = 'options are one object, { length, offset, flush }; the promise tells when the file has been sent';
+      throw invalidArgument('the third argument of writeFile()', nameOnly(misplaced), rule);
+    }
     const { flush = false } = options;
     checkBoolean('writeFile flush', flush);
     await this.#bound.writeFile(source, options, flush);

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The public names, and nothing else. */
 
 export { broadcast } from './broadcast.js';

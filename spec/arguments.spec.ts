@@ -3,6 +3,7 @@
  * says what to write instead, and nothing has been sent.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import {
   acceptWebSocket,
   ErrorCode,
@@ -88,6 +89,7 @@ describe('a method of the handler refuses', () => {
   it.each<[args: unknown[], message: RegExp]>([
     [[__filename, 1000], /^writeFile options is 1000: it must be an object, such as \{ length: 1000, offset: 0 \}$/],
     [[__filename, 1000, 5, true], /^writeFile options is 1000/],
+    [[__filename, undefined, 5], /^the third argument of writeFile\(\) is 5: options are one object/],
     [[__filename, null], /^writeFile options is null/],
     [[__filename, true], /^writeFile options is true/],
     [[__filename, { nbytes: 1000 }], /^writeFile option is 'nbytes': it is called length here$/],
@@ -150,7 +152,7 @@ describe('a function refuses', () => {
   }
   const literal = { onRead(this: WebSocketHandler): void {} };
   const server = createServer();
-  const request = { headers: {}, socket: {} } as IncomingMessage;
+  const request = { headers: {}, socket: new Socket() } as IncomingMessage;
   const response = { writeHead() {}, end() {} } as unknown as ServerResponse;
 
   it.each<[name: string, run: () => unknown, message: RegExp]>([

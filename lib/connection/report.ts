@@ -16,6 +16,8 @@ const MOST_OF_PEERS = 1;
 const MOST_OF_OURS = 20;
 /** How many kinds are told apart: all others are one. Counting them must not cost more and more. */
 const MAX_KINDS = 100;
+/** And how many of one context, so that what strangers make of one hook hides nothing of another. */
+const MAX_KINDS_OF_ONE = 10;
 const OTHER = '(other)';
 /** In characters: the end of a stack that tells where it was. */
 const PLACE = 2000;
@@ -28,6 +30,8 @@ interface Kind {
 }
 
 const kinds = new Map<string, Kind>();
+/** How many of them there are, by context. */
+const counts = new Map<string, number>();
 /** Of the minute at hand. */
 let end = 0;
 
@@ -35,7 +39,7 @@ let end = 0;
 export function report(context: string, error: unknown): void {
   turnMinute();
   const isPeers = isA(error, OverflowError) || isA(error, ProtocolError);
-  const kind = kindOf(isPeers ? `${context}\n${nameOf(error)}` : `${context}\n${placeOf(error)}`, context, error);
+  const kind = kindOf(context, isPeers ? nameOf(error) : placeOf(error), error);
   if (kind.printed >= (isPeers ? MOST_OF_PEERS : MOST_OF_OURS)) {
     kind.more++;
     return;
@@ -46,14 +50,22 @@ export function report(context: string, error: unknown): void {
   else if (!print(`websocket-route: ${context.replaceAll('%', '%%')}:`, error)) print(lineOf(context, error));
 }
 
-function kindOf(key: string, context: string, error: unknown): Kind {
-  const known = kinds.has(key) || kinds.size < MAX_KINDS ? key : OTHER;
-  let kind = kinds.get(known);
-  if (kind === undefined) {
-    const line = known === OTHER ? 'websocket-route: errors of other kinds' : lineOf(context, error);
-    kind = { line, printed: 0, more: 0 };
-    kinds.set(known, kind);
+function kindOf(context: string, what: string, error: unknown): Kind {
+  const known = kinds.get(`${context}\n${what}`);
+  if (known !== undefined) return known;
+  const count = counts.get(context) ?? 0;
+  if (kinds.size >= MAX_KINDS) return kinds.get(OTHER) ?? add(OTHER, 'websocket-route: errors of other kinds');
+  if (count >= MAX_KINDS_OF_ONE) {
+    const rest = `${context}\n${OTHER}`;
+    return kinds.get(rest) ?? add(rest, `websocket-route: ${context}: errors of other kinds`);
   }
+  counts.set(context, count + 1);
+  return add(`${context}\n${what}`, lineOf(context, error));
+}
+
+function add(key: string, line: string): Kind {
+  const kind: Kind = { line, printed: 0, more: 0 };
+  kinds.set(key, kind);
   return kind;
 }
 
@@ -64,16 +76,19 @@ function turnMinute(): void {
   end = now + MINUTE;
   const counted = [...kinds.values()];
   kinds.clear();
+  counts.clear();
   for (const { line, more } of counted) if (more > 0) print(`${line} (${more} more within a minute)`);
 }
 
-/** Where it was thrown, whatever its message says: strangers may choose that. */
+/** Where it was thrown, whatever its name and its message say: strangers may choose those, with lines that look like a place. */
 function placeOf(error: unknown): string {
   const stack = propertyOf(error, 'stack');
   if (typeof stack !== 'string') return error === null ? 'null' : typeof error;
-  const lines = stack.slice(-PLACE).split('\n');
-  const last = lines.findLastIndex((line) => !/^\s+at /.test(line));
-  return `${nameOf(error)}\n${lines.slice(last + 1).join('\n')}`;
+  const message = propertyOf(error, 'message');
+  const header = typeof message === 'string' ? stack.indexOf(message) : -1;
+  const places = header === -1 ? stack.slice(-PLACE) : stack.slice(header + String(message).length);
+  const lines = places.slice(0, PLACE).split('\n');
+  return lines.filter((line) => /^\s+at /.test(line)).join('\n');
 }
 
 function nameOf(error: unknown): string {

@@ -82,9 +82,15 @@ function onData(this: Listened, chunk: Buffer): void {
 
 function onShared(this: Listened, length: number, buffer: Buffer): boolean {
   const { [kListener]: listener } = this;
+  if (this.listenerCount('data') > 1) tellOthers(this, Buffer.from(buffer.subarray(0, length)));
   const isMoreWanted = listener === undefined || lendTo(listener, length);
   readMore(this, length, buffer);
   return isMoreWanted;
+}
+
+/** Somebody has begun to listen after the connection opened. */
+function tellOthers(socket: Listened, chunk: Buffer): void {
+  for (const other of socket.rawListeners('data')) if (other !== onData) Reflect.apply(other, socket, [chunk]);
 }
 
 function onEnd(this: Listened): void {

@@ -58,7 +58,7 @@ export class PatternReader implements Reader {
         this.searched = end - start;
         this.wasComplete = complete;
         // Also without a match: the next one would make a unit at least that long.
-        if (this.decided > outlet.limit) outlet.overflow(new OverflowError(this.decided, outlet.limit));
+        if (this.decided > outlet.limit) outlet.overflow(this.unfound(outlet.limit));
         return start;
       }
       const { from, to, length } = match;
@@ -78,6 +78,11 @@ export class PatternReader implements Reader {
       if (outlet.stopped) return start;
     }
     return start;
+  }
+
+  private unfound(limit: number): OverflowError {
+    if (!this.wholeMessages) return new OverflowError(this.decided, limit);
+    return OverflowError.ofSearch(this.decided, limit, this.maxDelimiterLength);
   }
 
   /** From where on a match that begins there may still change, or come about, when more has come. */

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The public names of `websocket-route/testing`, nothing else. */
 export type { Clock } from '../connection/clock.js';
 export { type ConnectOptions, connect, memorySocket, type SocketOptions, type Target } from './connect.js';

@@ -37,12 +37,22 @@ export function warnOfForeignListeners(request: IncomingMessage, route: string):
   if (typeof server?.listenerCount !== 'function' || server.listenerCount('upgrade') === 0) return;
   if (settled.has(server)) return;
   settled.add(server);
-  if (isReached(server) || isWebSocketHandshake(request)) return;
+  if (isReached(server) || isOfOurApp(request) || isWebSocketHandshake(request)) return;
   process.emitWarning(
     `No handshake reaches the route ${route}: something else listens to 'upgrade' on this server, and Node gives it all of ` +
       "them. Add server.on('upgrade', upgradeListener(app, { path: '/ws' })), with the path that your routes are below.",
     { type: 'WebSocketRouteWarning', code: 'WS_UPGRADE_LISTENER' },
   );
+}
+
+/** Whether one of ours was made for the Express app that the request is at, or for one that this app is mounted on. */
+function isOfOurApp(request: IncomingMessage & { app?: unknown }): boolean {
+  let { app } = request;
+  while ((typeof app === 'function' || typeof app === 'object') && app !== null) {
+    if (apps.has(app)) return true;
+    app = Reflect.get(app, 'parent');
+  }
+  return false;
 }
 
 /** Whether handshakes reach the app. */

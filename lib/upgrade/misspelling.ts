@@ -13,10 +13,12 @@ export function isSpelling(name: string, known: string): boolean {
 
 export function isSlip(name: string, known: string): boolean {
   const [a, b] = [plainName(name), plainName(known)];
-  // Nobody misses the first letter; and what goes on behind the name is a word of its own.
-  if (a === b || a[0] !== b[0] || a.startsWith(b) || slipsBetween(a, b) > 1) return false;
-  // Of a short name one other letter makes another word, as `onHead`; two that are swapped, or one that is doubled, do not.
-  return b.length > 8 || sorted(a) === sorted(b) || withoutRepeats(a) === withoutRepeats(b);
+  // Nobody misses the first letter.
+  if (a === b || a[0] !== b[0] || slipsBetween(a, b) > 1) return false;
+  // Two letters that are swapped, or one that is doubled, make no other word.
+  if (sorted(a) === sorted(b) || withoutRepeats(a) === withoutRepeats(b)) return true;
+  // Another letter does in a short name, as in `onHead`, and so does what goes on behind the name, as in `readDelimiters`.
+  return b.length > 8 && !a.startsWith(b);
 }
 
 function sorted(text: string): string {

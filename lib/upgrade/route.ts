@@ -197,10 +197,10 @@ export function acceptWebSocket(
 
 /** @throws TypeError where there is nothing to answer, or nothing to answer by: without a server nobody would catch a rejection */
 function answer(plan: Plan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]): void {
-  if (!has(request, 'object', ['headers', 'socket'])) {
+  if (!has(request, 'object', ['headers', 'socket']) || !has(request.socket, 'function', ['once', 'destroy'])) {
     throw invalidArgument('request', nameOnly(request), 'it must be the request that the server got, with its socket');
   }
-  if (!has(response, 'function', ['setHeader', 'removeHeader', 'end'])) {
+  if (!has(response, 'function', ['setHeader', 'getHeaderNames', 'removeHeader', 'end'])) {
     throw invalidArgument('response', nameOnly(response), 'it must be the response that belongs to the request');
   }
   void accept(plan, request, response, args);

@@ -88,8 +88,15 @@ function run(
   // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
+  const abort = (): void => {
+    request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  };
+  socket.once('close', abort);
   response.once('finish', () => {
     response.detachSocket(socket);
+    socket.removeListener('close', abort);
+    // A request emits `close` when it has been read. Nobody may have done that.
+    if (!request.readableDidRead) request.resume();
     socket.removeListener('drain', onDrain);
     socket.removeListener('timeout', onTimeout);
     if (response.statusCode !== 101) {

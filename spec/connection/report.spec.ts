@@ -67,6 +67,18 @@ describe('what a peer did wrong', () => {
 
 describe("what the user's code did wrong", () => {
   const fail = (message: string): Error => new Error(message);
+  const parseError = (json: string): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch (error) {
+      return error;
+    }
+  };
+  const namedError = (name: string): Error => {
+    class Named extends Error {}
+    Named.prototype.name = name;
+    return new Named('x');
+  };
 
   it('keeps its stack, twenty times a minute, whatever its message is, and then how many more', () => {
     times(500, (i) => report('onRead of /ws', fail(`bad ${i}\n    at somewhere`)));
@@ -77,6 +89,28 @@ describe("what the user's code did wrong", () => {
     expect(lines()[20]).toBe(
       'websocket-route: onRead of /ws: Error: bad 0     at somewhere (480 more within a minute)',
     );
+  });
+
+  it.each<[what: string, fail: (i: number) => unknown]>([
+    ['a message that ends in what looks like a place', (i) => fail(`x\n  at ${i}`)],
+    ['a message that is quoted by JSON.parse', (i) => parseError(`x\n  at ${i}`)],
+    ['a name of its own', (i) => Object.assign(fail('x'), { name: `E${i}` })],
+    ['a name of its own, before there is a stack', (i) => namedError(`E${i}\n    at ${i}`)],
+    ['a message that was changed later', (i) => Object.assign(fail(`x\n    at ${i}`), { message: 'y' })],
+    ['a stack of its own', (i) => Object.assign(fail('x'), { stack: `x\n    at ${i}` })],
+  ])('hides nothing of another hook with %s', (_what, failAt) => {
+    times(500, (i) => report('onRead of /json', failAt(i)));
+    // Twenty of a place, and where strangers may choose that, of eleven.
+    expect(log.mock.calls.length).toBeLessThanOrEqual(11 * 20);
+    log.mockClear();
+    times(25, () => report('onRead of /mine', fail('a mistake of my own')));
+    expect(log).toHaveBeenCalledTimes(20);
+  });
+
+  it('is told apart by its place, and not by what a message or a name has of a stranger', () => {
+    times(500, (i) => report('onRead of /json', parseError(`x\n  at ${i}`)));
+    times(500, (i) => report('onRead of /named', Object.assign(fail('x'), { name: `E${i}` })));
+    expect(log).toHaveBeenCalledTimes(40);
   });
 
   it('is not hidden by another mistake in the same hook', () => {

@@ -127,6 +127,17 @@ describe('a route', () => {
     expect(warned).not.toHaveBeenCalled();
   });
 
+  it('does not warn where such a listener was made for the app, and the server’s own listener calls that', async () => {
+    const app = makeApp();
+    const outer = express().use('/inner', app);
+    for (const ours of [upgradeListener(app), upgradeListener(outer)]) {
+      const server = createServer((request, response) => outer(request, response));
+      server.on('upgrade', (request, socket, head) => ours(request, socket, head));
+      await visit(server, false, '/inner/');
+    }
+    expect(warned).not.toHaveBeenCalled();
+  });
+
   it('does not warn where the server leaves handshakes to the app', async () => {
     const byPath = { shouldUpgradeCallback: (request: { url?: string }) => request.url === '/other' };
     const never = { shouldUpgradeCallback: () => false };

@@ -228,6 +228,40 @@ describe.each(DOORS)('at $name', (door) => {
   });
 });
 
+describe.each(DOORS)('the request emits close at $name', (door) => {
+  it.each(['end', 'destroy'] as const)('when its client leaves by %s before it was answered', async (leave) => {
+    const events = new Happenings<string>();
+    const here = new Happenings<void>();
+    const app = express().use((req, _res) => {
+      for (const name of ['aborted', 'close']) req.on(name, () => events.push(name));
+      req.on('error', (error: Error & { code?: string }) => events.push(`error ${error.code}`));
+      here.push();
+    });
+    const client = await RawClient.connect(await serveAt(door, app));
+    client.sendHandshake('/ws');
+    await here.next();
+    client.socket[leave]();
+    expect(await events.take(3)).toEqual(['aborted', 'error ECONNRESET', 'close']);
+  });
+
+  it('when it was answered, with 101 or otherwise', async () => {
+    const closed = new Happenings<string>();
+    const app = express().use(
+      (req, _res, next) => {
+        req.on('close', () => closed.push(req.url));
+        next();
+      },
+      websocketRoute('/ws', greet),
+    );
+    const running = await serveAt(door, app);
+    await RawClient.open(running, '/ws');
+    expect(await closed.next()).toBe('/ws');
+    const client = await RawClient.connect(running);
+    await client.handshake('/other');
+    expect(await closed.next()).toBe('/other');
+  });
+});
+
 describe('a handshake behind a request that takes its time', () => {
   it.each(DOORS)('leaves with its client, and that with it, at $name', async (door) => {
     const closed = new Happenings<string>();

@@ -1,5 +1,5 @@
 /** The 101 is the end of an ordinary response, whatever middleware does to that before or after. */
-import { type RequestListener, ServerResponse } from 'node:http';
+import { type IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import express, { type RequestHandler } from 'express';
 import { type WebSocketHandler, websocketRoute } from '../../lib/index.js';
@@ -93,6 +93,26 @@ describe.each(DOORS)('at $name', (door) => {
     client.send(message);
     expect(await client.nextText()).toBe('hear, hear');
     expect(Buffer.concat(heard)).toEqual(message);
+  });
+
+  it('whoever listens to the socket once the connection is open hears what comes then', async () => {
+    const heard: Buffer[] = [];
+    const route = websocketRoute('/ws', {
+      onConnect(this: WebSocketHandler, _params: object, { socket }: IncomingMessage) {
+        socket.once('data', (chunk: Buffer) => heard.push(chunk));
+        socket.on('data', (chunk: Buffer) => heard.push(chunk));
+      },
+      onRead(this: WebSocketHandler, data: string | Buffer) {
+        this.write(data);
+      },
+    });
+    const client = await RawClient.open(await serveAt(door, express().use(route)), '/ws');
+    const messages = [text('hear, hear'), text('and again')];
+    for (const message of messages) {
+      client.send(message);
+      await client.nextText();
+    }
+    expect(heard).toEqual([messages[0], messages[0], messages[1]]);
   });
 
   it('the request may be wrapped in a proxy', async () => {

@@ -90,12 +90,14 @@ describe('acceptWebSocket', () => {
 
   it.each<[what: string, request: unknown, response: unknown, named: string]>([
     ['a request without a socket', { headers: {}, method: 'GET' }, new ServerResponse(real), 'request'],
+    ['a request whose socket is none', { headers: {}, socket: {}, method: 'GET' }, new ServerResponse(real), 'request'],
     ['a request whose socket is null', { headers: {}, socket: null }, new ServerResponse(real), 'request'],
     ['no request', undefined, undefined, 'request'],
     ['a URL for the request', '/ws', new ServerResponse(real), 'request'],
     ['no response', real, undefined, 'response'],
     ['the two in the wrong order', new ServerResponse(real), real, 'request'],
     ['a socket for the response', real, new Socket(), 'response'],
+    ['an imitation of a response', real, { setHeader() {}, removeHeader() {}, end() {} }, 'response'],
     ['next for the response', real, () => {}, 'response'],
   ])('refuses %s with a TypeError that names it, at once', async (_what, request, response, named) => {
     const rejected = jest.fn();

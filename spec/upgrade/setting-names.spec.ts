@@ -126,6 +126,7 @@ describe('a hook by another name', () => {
     ['onRaed', 'onRead'],
     ['onCloes', 'onClose'],
     ['onWirte', 'onWrite'],
+    ['onClosee', 'onClose'],
     ['onEror', 'onError'],
     ['on_read', 'onRead'],
   ])('%s is refused, as a method and as a field', (name, hook) => {
