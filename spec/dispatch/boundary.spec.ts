@@ -153,6 +153,20 @@ describe('what an overflow names', () => {
     }
   });
 
+  it('is told beside bufferSize where a delimiter may be too long to be found', () => {
+    let message = '';
+    const overflow = (_dispatcher: unknown, error: OverflowError): void => {
+      message = error.message;
+    };
+    const dispatching = new Dispatching(/-{2000}/, { bufferSize: 4096 }, { overflow });
+    dispatching.message('a');
+    for (let i = 0; i < 10; i++) dispatching.message('-'.repeat(200));
+    for (let i = 0; i < 4; i++) dispatching.message('b'.repeat(1000));
+    expect(message).toMatch(
+      /raise bufferSize.* more than maxDelimiterLength \(1024\) characters is not found: raise that/,
+    );
+  });
+
   it('is maxDelimiterLength for a unit that too many messages have not completed', () => {
     const error = overflowOf(/(a+);/, false, Array<string>(3000).fill('a'));
     expect(error).toMatchObject({ option: 'maxDelimiterLength', limit: 1024, size: 2049 });
