@@ -51,7 +51,10 @@ export class ZlibStream {
     this.stream = stream;
     this.memory = memory + CHUNK_SIZE;
     this.written = (error) => {
-      if (!error) this.call((user) => user.onDone(stream.bytesWritten - this.before));
+      if (error) return;
+      const consumed = stream.bytesWritten - this.before;
+      // Node 26 calls back in the midst of a `read()`: the last piece is out of the buffer then, and on its way.
+      process.nextTick(() => this.call((user) => user.onDone(consumed)));
     };
     stream.on('data', (bytes: Buffer) => this.call((user) => user.onOutput(bytes)));
     stream.on('error', (error) => this.call((user) => user.onFailed(error)));

@@ -516,6 +516,15 @@ describe('what is not wanted for now', () => {
   );
 });
 
+it('the last piece comes, however short, of a message that was paused in each piece', async () => {
+  const size = 256 * KIB + 3;
+  const side = new Side();
+  await side.pausedIn(Binary, deflated(Buffer.alloc(size)));
+  while (side.isHalted) await side.resume(1);
+  expect(side.length).toBe(size);
+  expect(side.happened.at(-1)?.[0]).toBe('end');
+});
+
 describe('a mistake that stands behind what is not wanted yet', () => {
   it.each([
     ['no UTF-8, in the same piece', Text, deflated(Buffer.concat([Buffer.from('good'), Buffer.of(0xff)]))],
