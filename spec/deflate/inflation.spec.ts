@@ -516,15 +516,6 @@ describe('what is not wanted for now', () => {
   );
 });
 
-it('the last piece comes, however short, of a message that was paused in each piece', async () => {
-  const size = 256 * KIB + 3;
-  const side = new Side();
-  await side.pausedIn(Binary, deflated(Buffer.alloc(size)));
-  while (side.isHalted) await side.resume(1);
-  expect(side.length).toBe(size);
-  expect(side.happened.at(-1)?.[0]).toBe('end');
-});
-
 describe('a mistake that stands behind what is not wanted yet', () => {
   it.each([
     ['no UTF-8, in the same piece', Text, deflated(Buffer.concat([Buffer.from('good'), Buffer.of(0xff)]))],
@@ -578,6 +569,14 @@ describe('turns', () => {
     for (const side of [a, b, c]) await side.idle();
     release();
     expect(order.join('')).toBe('aabbcc');
+  });
+
+  it('bring the last piece of a message, too, however short it is', async () => {
+    const size = 1024 * KIB + 3;
+    const payload = deflated(Buffer.alloc(size));
+    const many = Array.from({ length: 16 }, () => new Side());
+    await Promise.all(many.map((side) => side.message(Binary, payload)));
+    for (const side of many) expect(side.length).toBe(size);
   });
 
   it('are taken by eight at a time, however many messages come at once', async () => {
