@@ -32,11 +32,9 @@ export function listen(socket: Listened, listener: SocketListener): void {
   socket.pause();
   // After FIN Node ends a TLS socket by itself, and what waits here for a peer that is behind would be lost.
   socket.allowHalfOpen = true;
-  // A middleware may listen, too: then all hear each chunk.
-  const isTapped = socket.listenerCount('data') > 0;
   // Also where it is never called: it makes the stream flow.
   socket.on('data', onData);
-  if (!isTapped) readTogether(socket, onShared);
+  readTogether(socket, onShared);
   socket.on('end', onEnd);
   socket.on('close', onClose);
 }

@@ -1,6 +1,6 @@
 /** Each way into the library: by the request door and by the upgrade door, over TCP and over TLS. */
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { upgradeListener } from '../../lib/index.js';
 import { certificate } from './certificate.js';
 import { type Running, serve } from './server.js';
@@ -18,12 +18,8 @@ export const DOORS: readonly Door[] = [
   { name: 'the upgrade door over TLS', tls: true, upgrade: true },
 ];
 
-export async function serverAt({ tls, upgrade }: Door, app: RequestListener): Promise<Server | TlsServer> {
+export async function serveAt({ tls, upgrade }: Door, app: RequestListener): Promise<Running> {
   const server = tls ? createTlsServer(await certificate(), app) : createServer(app);
   if (upgrade) server.on('upgrade', upgradeListener(app));
-  return server;
-}
-
-export async function serveAt(door: Door, app: RequestListener): Promise<Running> {
-  return serve(await serverAt(door, app), door);
+  return serve(server, { tls });
 }
