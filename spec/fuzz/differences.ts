@@ -114,7 +114,8 @@ function completed(bytes: Buffer, more = NOTHING): Buffer {
   if (last === undefined) return bytes;
   if (bytes.length === last.start + 1) return Buffer.concat([bytes, Buffer.from([0x80])]);
   if (bytes.length <= last.payload) {
-    const end = last.opcode < 8 ? last.payload : last.end;
+    // Of a control frame whose length has not come yet, the end is unknown: its header is all that can be added.
+    const end = last.opcode < 8 || last.end === Infinity ? last.payload : last.end;
     return Buffer.concat([bytes, Buffer.alloc(end - bytes.length)]);
   }
   const whole = Buffer.concat([bytes.subarray(0, last.start), rewritten(bytes, last)]);
