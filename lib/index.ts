@@ -1,13 +1,12 @@
 /// <reference types="node" preserve="true" />
 /** The public names, and nothing else. */
 
-export { broadcast } from './broadcast.js';
 export type { AsyncContextChoice } from './connection/async-context.js';
 export type { Version } from './connection/connection.js';
-export type { FileOptions, FileSource } from './connection/file-job.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
-export { Limits } from './connection/limits.js';
-export type { PreparedMessage } from './connection/prepared.js';
+export type { FileOptions, FileSource } from './connection/outbound/file-job.js';
+export type { PreparedMessage } from './connection/outbound/prepared-message.js';
+export { ReadyState } from './connection/state.js';
 export {
   type BinaryMatch,
   BinaryPattern,
@@ -27,7 +26,7 @@ export {
 } from './errors.js';
 export { CloseCode } from './framing/close-code.js';
 export { Opcode } from './framing/opcode.js';
-export { ReadyState } from './framing/state.js';
+export { broadcast } from './handler/broadcast.js';
 export {
   type CloseOptions,
   type Data,
@@ -37,7 +36,8 @@ export {
   WebSocketHandler,
   type WriteFileOptions,
   type WriteOptions,
-} from './handler.js';
+} from './handler/handler.js';
+export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './handler/handler-types.js';
 export type {
   CompressOptions,
   ConnectionKey,
@@ -48,7 +48,16 @@ export type {
   ResponseHeaders,
   RouteOptions,
   SubprotocolChoice,
-} from './options.js';
+} from './handler/options.js';
+export { isWebSocketHandshake } from './handshake/negotiate.js';
+export { Limits } from './memory/memory-budget.js';
+export { toInteger } from './routing/path.js';
+export type { ConvertedParams, ParamsOf } from './routing/path-types.js';
+export { acceptWebSocket, type Middleware, websocketRoute } from './routing/route.js';
+export { type UpgradeListenerOptions, upgradeListener } from './routing/upgrade-listener.js';
+export { type DrainResult, drain } from './shutdown/drain.js';
+export { drainOnSignal } from './shutdown/drain-on-signal.js';
+export type { DrainOnSignalOptions, DrainOptions } from './shutdown/drain-options.js';
 export type { WebStreams } from './streams/web-streams.js';
 export { NetStruct } from './struct/net-struct.js';
 export { Struct } from './struct/struct.js';
@@ -64,12 +73,3 @@ export type {
 export type { Unpacker } from './struct/unpacker.js';
 export type { DiagnosticMessages } from './telemetry/channels.js';
 export { type Metrics, metrics, type RouteMetrics } from './telemetry/tally.js';
-export { type DrainResult, drain } from './upgrade/drain.js';
-export { drainOnSignal } from './upgrade/drain-on-signal.js';
-export type { DrainOnSignalOptions, DrainOptions } from './upgrade/drain-options.js';
-export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './upgrade/handler-types.js';
-export { isWebSocketHandshake } from './upgrade/handshake.js';
-export { toInteger } from './upgrade/path.js';
-export type { ConvertedParams, ParamsOf } from './upgrade/path-types.js';
-export { acceptWebSocket, type Middleware, websocketRoute } from './upgrade/route.js';
-export { type UpgradeListenerOptions, upgradeListener } from './upgrade/upgrade-listener.js';

@@ -10,25 +10,24 @@ const ROOMS = [
   'prometheus',
   'opentelemetry',
   'index',
-  'upgrade',
+  'routing',
+  'shutdown',
+  'handshake',
   'handler',
   'streams',
   'connection',
   'telemetry',
+  'transport',
   'dispatch',
   'struct',
   'deflate',
   'framing',
+  'memory',
   'errors',
 ];
 
-/** Files that share a room: what users extend, send to many and set, and the rules for that; errors and what throws them. */
-const SAME_ROOM: Record<string, string> = {
-  broadcast: 'handler',
-  options: 'handler',
-  'option-checks': 'handler',
-  'argument-checks': 'errors',
-};
+/** Files that share the lowest room: errors, what throws them, and what reports and awaits them. */
+const SAME_ROOM: Record<string, string> = { 'argument-checks': 'errors', log: 'errors', thenables: 'errors' };
 
 const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 

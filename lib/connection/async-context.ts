@@ -5,7 +5,7 @@
  * context is chosen once for each connection, and its hooks enter that one.
  */
 import { AsyncLocalStorage, type AsyncResource } from 'node:async_hooks';
-import { Origin } from '../deflate/origin.js';
+import { Origin } from '../deflate/async-scope.js';
 
 /** What hooks see: no context, or that of the request that opened the connection. */
 export type AsyncContextChoice = 'none' | 'handshake';

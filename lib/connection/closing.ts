@@ -5,10 +5,10 @@
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../framing/close-code.js';
 import { closePayload } from '../framing/close-payload.js';
+import { draft76Close } from '../framing/draft76-frames.js';
 import { Opcode } from '../framing/opcode.js';
-import { type CloseTimer, destroyWithoutProgress } from './close-timer.js';
-import { draft76Close } from './draft76-frames.js';
-import type { Writer } from './writer.js';
+import { type CloseTimer, destroyWithoutProgress } from '../transport/close-timer.js';
+import type { Writer } from './outbound/writer.js';
 
 export class Closing {
   /** What `onClose` will be told. */

@@ -6,7 +6,7 @@
  *       └──────────────── writer ◀─────────────┴───── write, close ──┘
  *
  * Here these are joined, and nothing of theirs is done twice: what a frame is, what a unit is, what makes reading wait and
- * when bytes leave is decided there. What is decided here is the life of the connection (`framing/state.ts`), and what becomes
+ * when bytes leave is decided there. What is decided here is the life of the connection (`connection/state.ts`), and what becomes
  * of errors: the peer's fail the connection, the user's reach `onError`.
  */
 import type { AsyncResource } from 'node:async_hooks';
@@ -17,44 +17,36 @@ import type { Dispatcher } from '../dispatch/dispatcher.js';
 import { InvalidStateError, isA, type OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
+import { draft76Text } from '../framing/draft76-frames.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
-import {
-  canReceive,
-  canSend,
-  type ReadyState,
-  readyStateOf,
-  State,
-  type StateEvent,
-  transition,
-} from '../framing/state.js';
+import { report } from '../log.js';
+import { type Holder, hold } from '../memory/memory-budget.js';
+import { MAX_COPIED } from '../memory/slab.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/tally.js';
-import { addressOf } from './addresses.js';
+import { isThenable, whenSettled } from '../thenables.js';
+import { addressOf } from '../transport/addresses.js';
+import { clockOf } from '../transport/clock.js';
+import { listen, passOn, type SocketListener } from '../transport/socket-events.js';
+import { bytesReceived, bytesSent } from '../transport/traffic.js';
 import { contextFor, scopeOf } from './async-context.js';
-import { Backlog, type BacklogOwner } from './backlog.js';
-import { clockOf } from './clock.js';
 import { Closing } from './closing.js';
-import { DeflateJob } from './deflate-job.js';
-import { draft76Text } from './draft76-frames.js';
-import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
-import { FileJob, type FileOptions, type FileSource } from './file-job.js';
 import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
-import type { Inbox } from './inbox.js';
-import { Intake, type IntakeOwner } from './intake.js';
-import { type Holder, hold } from './limits.js';
-import { type Liveness, type Watched, watch } from './liveness.js';
-import { Loan, type Loans } from './loans.js';
+import type { Inbox } from './inbound/message-iterator.js';
+import { Intake, type IntakeOwner } from './inbound/receiver.js';
+import { type Liveness, type Watched, watch } from './keepalive/heartbeat.js';
+import { Pings } from './keepalive/pings.js';
+import { DeflateJob } from './outbound/deflate-job.js';
+import { DrainWatch, type DrainWatchOwner } from './outbound/drain-watch.js';
+import { FileJob, type FileOptions, type FileSource } from './outbound/file-job.js';
+import { Loan, type Loans } from './outbound/loans.js';
+import { mustHoldBack, PingAnswers } from './outbound/pong-replies.js';
+import { framedOf, type PreparedMessage } from './outbound/prepared-message.js';
+import { Backlog, type BacklogOwner } from './outbound/slow-consumer.js';
+import { Writer, type WriterOwner, withoutMore } from './outbound/writer.js';
 import { Over } from './over.js';
-import { mustHoldBack, PingAnswers } from './ping-answers.js';
-import { Pings } from './pings.js';
-import { framedOf, type PreparedMessage } from './prepared.js';
-import { report } from './report.js';
-import { MAX_COPIED } from './slab.js';
-import { listen, passOn, type SocketListener } from './socket-events.js';
-import { isThenable, whenSettled } from './thenables.js';
-import { bytesReceived, bytesSent } from './traffic.js';
-import { Writer, type WriterOwner, withoutMore } from './writer.js';
+import { canReceive, canSend, type ReadyState, readyStateOf, State, type StateEvent, transition } from './state.js';
 
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
 export type Version = 13 | 8 | 0;

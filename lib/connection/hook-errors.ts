@@ -1,8 +1,8 @@
 /** What becomes of an error that a hook threw, or rejected with. */
 import { InvalidStateError, isA, propertyOf } from '../errors.js';
+import { report } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
-import { report } from './report.js';
 
 /**
  * Counts and publishes it, and calls `onError`.

@@ -1,10 +1,10 @@
 /** What a connection calls on the one who handles it, and what it has to be told about it. */
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
+import type { Limits } from '../memory/memory-budget.js';
 import type { Tally } from '../telemetry/tally.js';
 import type { AsyncContextChoice } from './async-context.js';
-import type { Limits } from './limits.js';
-import type { LivenessSettings } from './liveness.js';
+import type { LivenessSettings } from './keepalive/heartbeat.js';
 
 /** The hooks in which user code runs, as `onError` is told them. */
 export type HookName = 'onHandshake' | 'onConnect' | 'onRead' | 'onWrite' | 'onPong' | 'onClose' | 'onOverflowError';

@@ -2,7 +2,7 @@
  * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
  * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
  */
-import { Origin } from './origin.js';
+import { Origin } from './async-scope.js';
 
 /** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
 export const MAX_JOBS = 8;

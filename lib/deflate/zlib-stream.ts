@@ -11,7 +11,7 @@ import {
   type InflateRaw,
   inflateRawSync,
 } from 'node:zlib';
-import { Origin } from './origin.js';
+import { Origin } from './async-scope.js';
 
 export interface ZlibUser {
   onOutput(bytes: Buffer): void;

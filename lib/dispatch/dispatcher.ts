@@ -12,9 +12,9 @@
  */
 import { OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
-import { ownCopy } from '../framing/memory.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { MessageSink } from '../framing/sink.js';
+import { ownCopy } from '../memory/bulk-allocation.js';
 import {
   BinaryPattern,
   checkBufferSize,
@@ -23,11 +23,11 @@ import {
   type Delimiter,
   EntireMessage,
 } from './delimiter.js';
-import { entireReader, streamReader } from './message-readers.js';
-import { decodeRun } from './pattern-text.js';
 import { ReadBuffer } from './read-buffer.js';
 import type { Outlet, Reader, Unit } from './reader.js';
 import { readerFor } from './reader-table.js';
+import { entireReader, streamReader } from './readers/message-readers.js';
+import { decodeRun } from './readers/pattern-text.js';
 
 /** Whom units go to. None of these may throw: what the user's code throws is the consumer's affair. */
 export interface UnitConsumer {

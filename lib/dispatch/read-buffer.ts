@@ -4,8 +4,9 @@
  * its front when it would have to grow, and holds no memory at all while it is empty. None of it is of Node's pool, of which a byte
  * would keep the 8 KiB that it is cut from.
  */
-import { allocate } from '../framing/memory.js';
+
 import type { MessageKind } from '../framing/opcode.js';
+import { allocate } from '../memory/bulk-allocation.js';
 
 const NOTHING = Buffer.alloc(0);
 

@@ -2,14 +2,14 @@
 import { Opcode } from '../framing/opcode.js';
 import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
-import { CountReader } from './count-reader.js';
 import { BinaryPattern, type Delimiter } from './delimiter.js';
-import { MatchReader } from './match-reader.js';
-import { entireReader, streamReader } from './message-readers.js';
-import { PatternReader } from './pattern-reader.js';
 import type { Reader } from './reader.js';
-import { SequenceReader } from './sequence-reader.js';
-import { NetStructReader, StructReader } from './struct-readers.js';
+import { CountReader } from './readers/count-reader.js';
+import { MatchReader } from './readers/match-reader.js';
+import { entireReader, streamReader } from './readers/message-readers.js';
+import { PatternReader } from './readers/pattern-reader.js';
+import { SequenceReader } from './readers/sequence-reader.js';
+import { NetStructReader, StructReader } from './readers/struct-readers.js';
 
 export interface PatternSettings {
   /** Whether a pattern is searched for, or has to match at the beginning. */

@@ -21,12 +21,12 @@
  * through the state. Every octet is looked at once.
  */
 import { ProtocolError } from '../errors.js';
-import { BURST, type Burst, COLUMNS, isLent, MAX_FRAMES, NOT_ASCII } from './burst.js';
 import { CloseCode } from './close-code.js';
 import { parseClosePayload } from './close-payload.js';
 import { HaltingParser } from './halting-parser.js';
 import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
+import { BURST, type Burst, COLUMNS, isLent, MAX_FRAMES, NOT_ASCII } from './simd-scan.js';
 import type { InflatingSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
 

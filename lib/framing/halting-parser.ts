@@ -4,7 +4,7 @@
  * that is paused; and a mistake of the peer that was found in the frame at hand takes effect only when what came before it has
  * been delivered.
  */
-import { isLent } from './burst.js';
+import { isLent } from './simd-scan.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
 
 /** As much as a stream reads ahead, and in as few pieces as not to cost much more than that. */

@@ -3,7 +3,7 @@
  * 32-bit words where the payload is long enough to pay for a word view of it.
  */
 
-import { BURST, isLent, LITTLE_ENDIAN } from './burst.js';
+import { BURST, isLent, LITTLE_ENDIAN } from './simd-scan.js';
 
 /** Below this many bytes, creating the view costs more than it saves. */
 const WORDWISE = 192;

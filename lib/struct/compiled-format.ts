@@ -3,7 +3,7 @@
  * of single values whose result is one array literal of the right length: V8 then allocates it once, in its final shape.
  * Measured on `!ILH`, this is two to three times as fast as pushing in a loop, which is what longer formats do.
  */
-import type { Read } from './codec.js';
+import type { Read } from './fields/codec.js';
 import { type Field, parseFormat } from './format.js';
 import type { StructValue } from './types.js';
 

@@ -3,8 +3,8 @@
  * in proportion to the format's length and not to its counts.
  */
 import { inspectValue, invalidArgument, StructError } from '../errors.js';
-import type { Codec } from './codec.js';
-import { type FieldTable, fieldTable, PREFIXES } from './field-types.js';
+import type { Codec } from './fields/codec.js';
+import { type FieldTable, fieldTable, PREFIXES } from './fields/field-types.js';
 
 /** `count` values of `size` bytes each, one after the other. */
 export interface Field {

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { inspectValue, invalidArgument, StructError } from '../errors.js';
-import { ownCopy } from '../framing/memory.js';
-import { asBytes, checkBytes } from './bytes.js';
+import { ownCopy } from '../memory/bulk-allocation.js';
+import { asBytes, checkBytes } from '../memory/bytes.js';
+import { checkLength, parseSegments, type Segment } from './fields/segments.js';
 import { valueError } from './format.js';
-import { newProgress, type Progress } from './progress.js';
-import { checkLength, parseSegments, type Segment } from './segments.js';
+import { newProgress, type Progress } from './parse-state.js';
 import type { NetStructInputs, NetStructValues, StructValue } from './types.js';
 import { Unpacker } from './unpacker.js';
 

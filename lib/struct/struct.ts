@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { inspectValue, invalidArgument, StructError } from '../errors.js';
-import { checkBytes } from './bytes.js';
+import { checkBytes } from '../memory/bytes.js';
 import { CompiledFormat } from './compiled-format.js';
 import { valueError } from './format.js';
 import type { StructInputs, StructValues } from './types.js';

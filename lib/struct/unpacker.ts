@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
-import { ownCopy } from '../framing/memory.js';
-import { checkBytes } from './bytes.js';
-import { newProgress, type Progress } from './progress.js';
+import { ownCopy } from '../memory/bulk-allocation.js';
+import { checkBytes } from '../memory/bytes.js';
+import { newProgress, type Progress } from './parse-state.js';
 
 /** What an `Unpacker` needs of a `NetStruct`. */
 interface Measurable<Values> {

@@ -7,9 +7,9 @@ import { createServer, request as httpRequest, type IncomingMessage, type Reques
 import { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { checkBoolean, checkOptions, nameOnly } from '../argument-checks.js';
-import { setClock } from '../connection/clock.js';
 import { invalidArgument } from '../errors.js';
-import { acceptFor } from '../upgrade/handshake.js';
+import { acceptFor } from '../handshake/negotiate.js';
+import { setClock } from '../transport/clock.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
 import { type Manners, TestClient } from './test-client.js';
 import { TestClock } from './test-clock.js';

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
-import { ownCopy } from '../framing/memory.js';
-import { asBytes } from '../struct/bytes.js';
+import { ownCopy } from '../memory/bulk-allocation.js';
+import { asBytes } from '../memory/bytes.js';
 
 /** A frame to be sent. Nothing is checked against the RFC: a test wants to send what it wants to send. */
 export interface ClientFrame {

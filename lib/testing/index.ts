@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /** The public names of `websocket-route/testing`, nothing else. */
-export type { Clock } from '../connection/clock.js';
+export type { Clock } from '../transport/clock.js';
 export { type ConnectOptions, connect, memorySocket, type SocketOptions, type Target } from './connect.js';
 export { type ClientFrame, clientFrame, type ServerFrame } from './frames.js';
 export type { MemorySocket } from './memory-socket.js';

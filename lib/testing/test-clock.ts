@@ -1,6 +1,7 @@
 /** Time that passes when a test says so. */
-import type { Clock } from '../connection/clock.js';
+
 import { inspectValue } from '../errors.js';
+import type { Clock } from '../transport/clock.js';
 
 interface Alarm {
   readonly at: number;

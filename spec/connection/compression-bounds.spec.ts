@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
-import { setClock } from '../../lib/connection/clock.js';
 import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import { type ConnectionOptions, drain, Limits, type OverflowError, type WebSocketHandler } from '../../lib/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { compressedFrames } from '../conformance/deflate-client.js';
 import { ZlibWatch } from '../deflate/zlib-watch.js';
 import { pinned } from '../security/memory.js';

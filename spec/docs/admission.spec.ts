@@ -1,9 +1,9 @@
 import express from 'express';
 import jwt from 'jsonwebtoken';
-import { setClock } from '../../lib/connection/clock.js';
 import { metrics, Opcode, websocketRoute } from '../../lib/index.js';
 import { clientFrame, connect as connectInMemory } from '../../lib/testing/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';
 import { serve } from '../support/server.js';
 import { recipe } from './blocks.js';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import express from 'express';
+import { resolveOptions } from '../../lib/handler/options.js';
 import * as library from '../../lib/index.js';
-import { resolveOptions } from '../../lib/options.js';
 import { allPages, type Block, blocksOf, compile, namesTakenForGranted, ROOT, readPage, run } from './blocks.js';
 
 const blocks = allPages().flatMap(blocksOf);

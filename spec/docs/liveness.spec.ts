@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { setClock } from '../../lib/connection/clock.js';
-import { resolveOptions } from '../../lib/options.js';
+import { resolveOptions } from '../../lib/handler/options.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';
 import { proxyOf } from '../support/proxy.js';
 import { type Running, serve } from '../support/server.js';

@@ -1,7 +1,7 @@
 /** A sink that writes down what a parser calls, in a form that does not show how the bytes were cut. */
 import { ProtocolError } from '../../lib/errors.js';
-import { lend, MEMORY } from '../../lib/framing/burst.js';
 import type { MessageKind } from '../../lib/framing/opcode.js';
+import { lend, MEMORY } from '../../lib/framing/simd-scan.js';
 import type { ControlSink, MessageSink, Parser } from '../../lib/framing/sink.js';
 
 export type Happened =

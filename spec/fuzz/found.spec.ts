@@ -1,7 +1,7 @@
 /** What the fuzzing of this directory has found, in its shortest form. */
 import type { IncomingMessage } from 'node:http';
 import { constants, deflateRawSync } from 'node:zlib';
-import { compileOrigins } from '../../lib/upgrade/origins.js';
+import { compileOrigins } from '../../lib/handshake/request/origins.js';
 import { open } from '../connection/open.js';
 import { frame, text } from '../support/frames.js';
 import { play } from './play.js';

@@ -5,11 +5,11 @@
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from 'node:http';
 import fc from 'fast-check';
 import * as ws from 'ws';
-import { challengeResponse } from '../../lib/upgrade/draft76.js';
-import { parseExtensions } from '../../lib/upgrade/extensions.js';
-import { type HandshakeRequest, negotiate } from '../../lib/upgrade/handshake.js';
-import { compileOrigins, originRefusalText } from '../../lib/upgrade/origins.js';
-import { parseSubprotocols } from '../../lib/upgrade/subprotocols.js';
+import { challengeResponse } from '../../lib/handshake/draft76.js';
+import { type HandshakeRequest, negotiate } from '../../lib/handshake/negotiate.js';
+import { parseExtensions } from '../../lib/handshake/request/extensions.js';
+import { compileOrigins, originRefusalText } from '../../lib/handshake/request/origins.js';
+import { parseSubprotocols } from '../../lib/handshake/request/subprotocols.js';
 import { GOOD, latin1 } from './headers.js';
 import { expectSame, times } from './settings.js';
 import { byteMutation, few, mutateBytes } from './streams.js';

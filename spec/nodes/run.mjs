@@ -12,19 +12,23 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const cache = join(root, '.cache', 'nodes');
 
 const SPECS = [
-  'spec/upgrade',
+  'spec/routing',
+  'spec/shutdown',
+  'spec/handshake',
+  'spec/handler',
   'spec/clients',
   'spec/testing',
   'spec/telemetry/http-durations.spec.ts',
   'spec/deflate',
   'spec/conformance/rfc7692',
-  'spec/connection/addresses',
+  'spec/transport/addresses',
   'spec/connection/async-context',
-  'spec/connection/shared-reads',
+  'spec/transport/shared-reads',
   'spec/connection/transfers',
-  'spec/connection/replaced-writes',
-  'spec/framing/burst',
-  'spec/framing/view',
+  'spec/connection/outbound/drain-watch',
+  'spec/transport/replaced-writes',
+  'spec/framing/simd-scan',
+  'spec/memory/view',
 ];
 const JEST = [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...SPECS];
 

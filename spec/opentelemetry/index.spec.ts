@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { diag, metrics as openTelemetry } from '@opentelemetry/api';
 import { MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
-import { setClock } from '../../lib/connection/clock.js';
 import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type InstrumentOptions, instrument } from '../../lib/opentelemetry/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';
 import { text } from '../support/frames.js';
 import { RawClient } from '../support/raw-client.js';

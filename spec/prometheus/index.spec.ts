@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import { Counter, type OpenMetricsContentType, Registry, register as sharedRegistry } from 'prom-client';
-import { setClock } from '../../lib/connection/clock.js';
 import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type ExportOptions, exportMetrics } from '../../lib/prometheus/index.js';
 import { type OpenConnection, tallyOf } from '../../lib/telemetry/tally.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';
 import { closeBody, frame, text } from '../support/frames.js';
 import { RawClient } from '../support/raw-client.js';

@@ -8,8 +8,9 @@ afterAll(() => counter.stop());
 
 describe('the counter', () => {
   it('counts the blocks of our code, and the same in each run', () => {
-    const { parseSubprotocols } =
-      counter.load<typeof import('../../lib/upgrade/subprotocols.js')>('lib/upgrade/subprotocols');
+    const { parseSubprotocols } = counter.load<typeof import('../../lib/handshake/request/subprotocols.js')>(
+      'lib/handshake/request/subprotocols',
+    );
     const blocks = (size: number): number => counter.cost(() => parseSubprotocols('a'.repeat(size))).blocks;
     const [one, two, four, again] = [blocks(1000), blocks(2000), blocks(4000), blocks(4000)];
     expect(one).toBeGreaterThan(1000);

@@ -122,7 +122,7 @@ export class Counter {
   /**
    * Modules of this project, loaded anew with all that they import: only of code that is compiled from now on blocks are counted.
    *
-   * @param paths from the root of the project, `lib/upgrade/origins`
+   * @param paths from the root of the project, `lib/handshake/request/origins`
    * @returns what all of them export
    */
   load<T extends object>(...paths: string[]): T {

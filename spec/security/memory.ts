@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { allocate } from '../../lib/framing/memory.js';
+import { allocate } from '../../lib/memory/bulk-allocation.js';
 import { type Opened, sendAndSettle } from '../connection/open.js';
 
 setFlagsFromString('--expose-gc');

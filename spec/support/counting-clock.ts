@@ -1,6 +1,7 @@
 /** A test's clock that knows how many alarms are set, and how many have rung. */
-import type { Clock } from '../../lib/connection/clock.js';
+
 import { TestClock } from '../../lib/testing/test-clock.js';
+import type { Clock } from '../../lib/transport/clock.js';
 
 export class CountingClock implements Clock {
   armed = 0;

@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
 import { createServer, IncomingMessage, type RequestListener } from 'node:http';
-import { setClock } from '../../lib/connection/clock.js';
 import {
   acceptWebSocket,
   type ConnectionOptions,
@@ -14,6 +13,7 @@ import {
 } from '../../lib/index.js';
 import { channels, publish } from '../../lib/telemetry/channels.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { closed, connect } from '../docs/client.js';
 import { closeBody, frame, text } from '../support/frames.js';

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { setClock } from '../../lib/connection/clock.js';
 import { type Metrics, metrics, type RouteMetrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type OpenConnection, Tally, unfinishedConnections } from '../../lib/telemetry/tally.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { closeBody, frame, text } from '../support/frames.js';
 import { RawClient } from '../support/raw-client.js';

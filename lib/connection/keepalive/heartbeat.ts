@@ -1,0 +1,145 @@
+/**
+ * Finds out that a peer is gone whose network says nothing, and that a connection is idle:
+ *
+ *     bytes … silence for pingInterval ─▶ ping ─▶ nothing for pongTimeout ─▶ lost
+ *                                            └──▶ any byte ─▶ from the beginning
+ *
+ * The connection is looked at several times per interval and asked whether anything has come since; that costs what arrives
+ * no more than a flag, which is why silence is known to within a sixteenth of the interval: pings are early by that much, not
+ * late. While our own side does not read (a handler is busy), silence is not the peer's: pings go out, and nobody is given up.
+ */
+import type { Duplex } from 'node:stream';
+import { type Timed, wheelOf } from '../../transport/timer-wheel.js';
+import { progress } from '../../transport/unsent-bytes.js';
+
+export interface Watched {
+  readonly socket: Duplex;
+  /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
+  readonly version: number;
+  /** Whether anything has come since this was asked last. */
+  takeSignsOfLife(): boolean;
+  /** Whether we do not read for reasons of our own: an answer would not be heard. */
+  readonly isDeaf: boolean;
+  /** When the last message passed; only asked where there is an `idleTimeout`. */
+  readonly activeAt: number;
+  heartbeat(): void;
+  /** The peer has not answered. */
+  onLost(): void;
+  onIdle(): void;
+}
+
+export interface LivenessSettings {
+  /** 0: never. */
+  readonly pingInterval: number;
+  readonly pongTimeout: number;
+  readonly idleTimeout: number;
+}
+
+/** @returns undefined where there is nothing to watch */
+export function watch(watched: Watched, settings: LivenessSettings): Liveness | undefined {
+  if (watched.version === 0 && settings.pingInterval > 0) settings = { ...settings, pingInterval: 0 };
+  const { pingInterval, idleTimeout } = settings;
+  if (pingInterval === 0 && idleTimeout === 0) return undefined;
+  const wheel = wheelOf(watched.socket);
+  const liveness = new Liveness(watched, settings, wheel.now());
+  wheel.add(liveness, Math.min(pingInterval || Infinity, idleTimeout || Infinity) / LOOKS);
+  return liveness;
+}
+
+/** How often silence is looked at while it lasts. */
+const LOOKS = 16;
+
+export class Liveness implements Timed {
+  private watched: Watched | undefined;
+  private readonly settings: LivenessSettings;
+  private lookedAt: number;
+  /** Since when nothing has come, or a little before. */
+  private silentSince: number;
+  /** When the ping was sent that waits for an answer; 0: none does. */
+  private pingedAt = 0;
+
+  /** How far the peer had come with what it is sent, if something waited for it when it was looked at last. */
+  private progress: number | undefined = undefined;
+  /** When it was last seen not to be idle: a handler that took its time counts, and so does a long message on its way out. */
+  private activeAt = 0;
+
+  constructor(watched: Watched, settings: LivenessSettings, now: number) {
+    this.watched = watched;
+    this.settings = settings;
+    this.lookedAt = Math.floor(now);
+    this.silentSince = this.lookedAt;
+  }
+
+  /** The wheel comes by once more; what was watched need not wait for that to be forgotten. */
+  stop(): void {
+    this.watched = undefined;
+  }
+
+  onTick(exactNow: number): number {
+    const { watched } = this;
+    if (watched === undefined) return 0;
+    // Whole milliseconds: fractions would each be an object on the heap.
+    const now = Math.ceil(exactNow);
+    const hasTaken = this.hasTaken(watched);
+    const next = Math.min(this.untilPing(watched, now, hasTaken), this.untilIdle(watched, now, hasTaken));
+    this.lookedAt = now;
+    return Math.max(1, next);
+  }
+
+  private untilPing(watched: Watched, now: number, hasTaken: boolean): number {
+    const { pingInterval, pongTimeout } = this.settings;
+    if (pingInterval === 0) return Infinity;
+    // Asked each time: it remembers what it has been asked.
+    const hasHeard = watched.takeSignsOfLife();
+    if (hasHeard || hasTaken) {
+      this.silentSince = this.lookedAt;
+      this.pingedAt = 0;
+    }
+    if (watched.isDeaf) return this.untilSign(watched, now);
+    if (this.pingedAt === 0) {
+      const left = this.silentSince + pingInterval - now;
+      if (left > 0) return Math.min(left, pingInterval / LOOKS);
+      this.pingedAt = now;
+      watched.heartbeat();
+    }
+    const left = this.pingedAt + pongTimeout - now;
+    if (left <= 0) watched.onLost();
+    return Math.min(left, pingInterval / LOOKS);
+  }
+
+  /**
+   * While we do not read, no answer is expected. A ping is sent all the same, each interval: proxies hear it, and do not give up
+   * on a handler that takes its time; and a peer that has gone answers it with a reset, which is noticed.
+   */
+  private untilSign(watched: Watched, now: number): number {
+    const { pingInterval } = this.settings;
+    this.pingedAt = 0;
+    if (this.silentSince + pingInterval <= now) {
+      this.silentSince = now;
+      watched.heartbeat();
+    }
+    return Math.min(this.silentSince + pingInterval - now, pingInterval / LOOKS);
+  }
+
+  /**
+   * Whether a peer for which something waited has taken some of it: it may be too busy reading to say anything. Where nothing
+   * waited, the kernel has room, and takes what is written to a peer that is dead as well.
+   */
+  private hasTaken({ socket }: Watched): boolean {
+    const before = this.progress;
+    const waits = socket.writableLength > 0;
+    if (before === undefined && !waits) return false;
+    const after = progress(socket);
+    this.progress = waits ? after : undefined;
+    return before !== undefined && before !== after;
+  }
+
+  private untilIdle(watched: Watched, now: number, hasTaken: boolean): number {
+    const { idleTimeout } = this.settings;
+    if (idleTimeout === 0) return Infinity;
+    this.activeAt = hasTaken ? now : Math.max(this.activeAt, Math.ceil(watched.activeAt));
+    const left = this.activeAt + idleTimeout - now;
+    if (left <= 0) watched.onIdle();
+    return Math.min(left, idleTimeout / LOOKS);
+  }
+}

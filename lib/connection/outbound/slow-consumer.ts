@@ -1,0 +1,66 @@
+/** A peer that does not take what is written to it: made when more than `maxBufferedAmount` bytes wait for one. */
+import { publish } from '../../telemetry/channels.js';
+import type { ConnectionHooks, ConnectionSettings } from '../hooks.js';
+import type { Writer } from './writer.js';
+
+export interface BacklogOwner {
+  readonly hooks: ConnectionHooks;
+  readonly settings: ConnectionSettings;
+  /** The policy is to close the connection of a peer that is too slow. */
+  onTooSlow(): void;
+  /** Runs what calls the user's code. */
+  inContext<T>(run: () => T): T;
+}
+
+export class Backlog {
+  /** Messages that were not sent for it. */
+  dropped = 0;
+  /** Too much was waiting when this was last looked at. */
+  private isFull = false;
+  /** It was told that this peer is slow, this time. */
+  private isTold = false;
+  private isDue = false;
+  private readonly writer: Writer;
+  private readonly owner: BacklogOwner;
+
+  constructor(writer: Writer, owner: BacklogOwner) {
+    this.writer = writer;
+    this.owner = owner;
+  }
+
+  /** Of what is written in the same turn of the event loop the peer had no chance to take anything yet: that is not held against it. */
+  exceeded(): void {
+    if (this.isFull || this.isDue) return;
+    this.isDue = true;
+    setImmediate(() => {
+      this.isDue = false;
+      this.isFull = true;
+    });
+  }
+
+  /** Whether too much waits for the peer already: then the policy has been applied, and the message at hand is not to be sent. */
+  refuses(): boolean {
+    if (!this.isFull) return false;
+    const { hooks, settings } = this.owner;
+    // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
+    this.writer.flush();
+    const { bufferedAmount } = this.writer;
+    if (bufferedAmount <= settings.maxBufferedAmount) {
+      this.isFull = false;
+      this.isTold = false;
+      return false;
+    }
+    const { route, slowConsumer: policy, tally } = settings;
+    if (!this.isTold) {
+      this.isTold = true;
+      tally.counts.slowConsumers++;
+      this.owner.inContext(() =>
+        publish('slow-consumer', () => ({ route, connection: hooks, bufferedAmount, policy })),
+      );
+    }
+    this.dropped++;
+    tally.counts.dropped++;
+    if (policy === 'close') this.owner.onTooSlow();
+    return true;
+  }
+}

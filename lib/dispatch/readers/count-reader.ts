@@ -1,0 +1,48 @@
+/** A number as delimiter: so many bytes of binary data, so many characters (code points) of text. */
+import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { Outlet, Reader } from '../reader.js';
+
+export class CountReader implements Reader {
+  readonly kind = 0;
+  readonly wholeMessages = false;
+  private readonly count: number;
+  /** Characters, and their bytes, of the unit at hand that have been counted. */
+  private characters = 0;
+  private bytes = 0;
+
+  constructor(count: number) {
+    this.count = count;
+  }
+
+  /** The count is the limit: its own unit always fits. */
+  limit(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+    for (;;) {
+      const stop = kind === Opcode.Text ? this.countCharacters(bytes, start, end) : start + this.count;
+      if (stop === -1 || stop > end) return start;
+      const unit = outlet.take(kind, bytes, start, stop);
+      start = stop;
+      this.characters = 0;
+      this.bytes = 0;
+      outlet.unit(unit);
+      if (outlet.stopped || start === end) return start;
+    }
+  }
+
+  /** Where the unit ends, or -1. Text is never cut inside a character, so each lead byte tells where the next one is. */
+  private countCharacters(bytes: Buffer, start: number, end: number): number {
+    let at = start + this.bytes;
+    let characters = this.characters;
+    while (at < end && characters < this.count) {
+      const lead = bytes[at]!;
+      at += lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+      characters++;
+    }
+    this.characters = characters;
+    this.bytes = at - start;
+    return characters === this.count ? at : -1;
+  }
+}

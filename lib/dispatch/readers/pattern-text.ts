@@ -1,0 +1,30 @@
+/** What a pattern sees of bytes: text as it is, and of binary data the characters of the same numbers (latin1). */
+import { type MessageKind, Opcode } from '../../framing/opcode.js';
+
+export function decodeRun(kind: MessageKind, bytes: Buffer, start: number, end: number): string {
+  return bytes.toString(kind === Opcode.Text ? 'utf8' : 'latin1', start, end);
+}
+
+/** How many bytes `decodeRun` made this of. */
+export function byteLength(kind: MessageKind, text: string): number {
+  return kind === Opcode.Text ? Buffer.byteLength(text) : text.length;
+}
+
+/** Where the last `count` characters before `at` begin, or `start` where there are fewer. */
+export function back(kind: MessageKind, bytes: Buffer, start: number, at: number, count: number): number {
+  if (kind === Opcode.Binary) return Math.max(start, at - count);
+  while (at > start && count > 0) {
+    at--;
+    if ((bytes[at]! & 0xc0) !== 0x80) count--;
+  }
+  return at;
+}
+
+export function splitsPair(text: string, at: number): boolean {
+  return at > 0 && at < text.length && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+}
+
+/** A copy with other flags, so that those of the user's own object, and its `lastIndex`, neither matter nor change. */
+export function copyPattern(pattern: RegExp, flag: 'g' | 'y'): RegExp {
+  return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '') + flag);
+}

@@ -1,0 +1,100 @@
+/** `Struct` and `NetStruct` as delimiters: the values of each become the arguments of one `onRead`. */
+import { OverflowError, ProtocolError, StructError } from '../../errors.js';
+import { CloseCode } from '../../framing/close-code.js';
+import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import { type CompiledFormat, readSlot } from '../../struct/compiled-format.js';
+import { type NetStruct, newProgress, type Progress } from '../../struct/net-struct.js';
+import { compiledOf, type Struct } from '../../struct/struct.js';
+import type { Outlet, Reader } from '../reader.js';
+
+export class StructReader implements Reader {
+  readonly kind = Opcode.Binary;
+  readonly wholeMessages = false;
+  private readonly format: CompiledFormat;
+
+  constructor(struct: Struct) {
+    this.format = compiledOf(struct);
+  }
+
+  /** The size is the limit: its own unit always fits. */
+  limit(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+    const { size, slots } = this.format;
+    const count = slots.length;
+    if (count === 0) return this.readMany(bytes, start, end, outlet);
+    const first = slots[0]!;
+    const second = slots[1] ?? first;
+    const third = slots[2] ?? first;
+    const fourth = slots[3] ?? first;
+    while (end - start >= size) {
+      const a = readSlot(first, bytes, start);
+      const b = count > 1 ? readSlot(second, bytes, start) : undefined;
+      const c = count > 2 ? readSlot(third, bytes, start) : undefined;
+      const d = count > 3 ? readSlot(fourth, bytes, start) : undefined;
+      start += size;
+      outlet.few(count, a, b, c, d);
+      if (outlet.stopped) return start;
+    }
+    return start;
+  }
+
+  /** Of no value at all, or of more than go without an array. */
+  private readMany(bytes: Buffer, start: number, end: number, outlet: Outlet): number {
+    const { format } = this;
+    while (end - start >= format.size) {
+      const values = format.read(bytes, start);
+      start += format.size;
+      outlet.units(values);
+      if (outlet.stopped) return start;
+    }
+    return start;
+  }
+}
+
+export class NetStructReader implements Reader {
+  readonly kind = Opcode.Binary;
+  readonly wholeMessages = false;
+  private readonly struct: NetStruct;
+  private progress: Progress;
+
+  constructor(struct: NetStruct) {
+    this.struct = struct;
+    this.progress = newProgress(struct);
+  }
+
+  /** The fixed part always fits; the strings, whose lengths the peer names, only within the buffer. */
+  limit(bufferSize: number): number {
+    return Math.max(bufferSize, this.struct.minimumSize);
+  }
+
+  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+    while (start < end) {
+      const size = this.measure(bytes, start, end);
+      if (size > outlet.limit) {
+        // Known from the lengths alone, before the strings are buffered.
+        outlet.overflow(new OverflowError(size, outlet.limit));
+        return start;
+      }
+      if (size > end - start) return start;
+      const values = this.struct.unpackFrom(bytes, start);
+      start += size;
+      this.progress = newProgress(this.struct);
+      outlet.units(values);
+      if (outlet.stopped) return start;
+    }
+    return start;
+  }
+
+  private measure(bytes: Buffer, start: number, end: number): number {
+    try {
+      return this.struct.measure(bytes, start, end, this.progress);
+    } catch (error) {
+      // The length of a string, as the peer gave it, is negative or beyond counting.
+      if (error instanceof StructError) throw new ProtocolError(error.message, CloseCode.PROTOCOL_ERROR);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Handlers come as classes or as object literals. A literal becomes a class of its own: its methods and accessors stand on
+ * the prototype, its other properties are the fields that each instance begins with.
+ */
+import { isPlainObject } from '../argument-checks.js';
+import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
+import { invalidArgument } from '../errors.js';
+import { WebSocketHandler } from './handler.js';
+import { checkFieldHooks, checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
+import { isOptionName } from './options.js';
+import { checkHiding, checkOverrides } from './reserved-members.js';
+import { checkSettingName, checkStaticName } from './setting-names.js';
+
+export type HandlerClass = new () => WebSocketHandler;
+
+const RULE =
+  'it must be a class that extends WebSocketHandler, or an object with its hooks, such as { onRead(data) { … } }';
+
+/** @throws TypeError for anything but a class that extends `WebSocketHandler` or an object */
+export function handlerClass(handler: unknown): HandlerClass {
+  if (isHandlerClass(handler)) {
+    checkHookNames(handler);
+    for (const members of ownPrototypes(handler.prototype)) checkMembers(members);
+    for (const statics of ownPrototypes(handler)) Object.getOwnPropertyNames(statics).forEach(checkStaticName);
+    return handler;
+  }
+  if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
+    throw invalidArgument('handler', handler, RULE);
+  }
+  if (handler instanceof WebSocketHandler) {
+    throw invalidArgument('handler', handler, 'give the class itself: each connection gets an instance of its own');
+  }
+  const methods: PropertyDescriptorMap = {};
+  const fields: PropertyDescriptorMap = {};
+  for (const [name, descriptor] of Object.entries(descriptorsOf(handler))) {
+    // A hook that is left out in so many words would hide the default one.
+    if ('value' in descriptor && descriptor.value === undefined) continue;
+    checkHiding(name);
+    checkSettingName(name, descriptor);
+    const isField = 'value' in descriptor && typeof descriptor.value !== 'function';
+    // A frozen literal is no reason why its handlers could not change.
+    const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
+    (isField ? fields : methods)[name] = thawed;
+    if (isField) checkField(name, descriptor.value);
+  }
+  class LiteralHandler extends WebSocketHandler {
+    constructor() {
+      super();
+      Object.defineProperties(this, fields);
+    }
+  }
+  Object.defineProperties(LiteralHandler.prototype, methods);
+  // It has none that its user knows.
+  Object.defineProperty(LiteralHandler, 'name', { value: '' });
+  checkHookNames(LiteralHandler);
+  // A Map or a Date is no handler; an empty literal is one that does nothing.
+  if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
+  return LiteralHandler;
+}
+
+/**
+ * The fields of a class: only an instance shows them.
+ *
+ * @throws TypeError for one that hides what `WebSocketHandler` has, or is a hook or a setting by another name
+ */
+export function checkInstance(handler: WebSocketHandler): void {
+  checkMembers(handler);
+  checkFieldHooks(handler);
+}
+
+function checkMembers(members: object): void {
+  checkOverrides(members);
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+    checkSettingName(name, descriptor);
+  }
+}
+
+/** Told now rather than to every client in turn, or to nobody. */
+function checkField(name: string, value: unknown): void {
+  if (name === 'readDelimiter') checkDelimiter(value);
+  else if (name === 'bufferSize') checkBufferSize(value);
+  else if (name === 'regexSearch') checkRegexSearch(value);
+  // A name is what many things have.
+  else if (isOptionName(name) && name !== 'name')
+    throw invalidArgument('handler', name, 'this is an option: give it in the options');
+  else checkHook(name, value);
+}
+
+/** Of the object and of what it inherits from: it may be an instance of some class, or made with `Object.create`. */
+function descriptorsOf(handler: object): PropertyDescriptorMap {
+  if (handler === Object.prototype) return {};
+  const { constructor: _, ...inherited } = descriptorsOf(Object.getPrototypeOf(handler) ?? Object.prototype);
+  return { ...inherited, ...Object.getOwnPropertyDescriptors(handler) };
+}
+
+function isHandlerClass(handler: unknown): handler is HandlerClass {
+  return typeof handler === 'function' && handler.prototype instanceof WebSocketHandler;
+}

@@ -1,0 +1,105 @@
+/**
+ * Misspelt hooks. A hook that is never called lets everybody in, or drops all data, and says nothing: so the names that are
+ * taken for hooks are refused when the route is made.
+ */
+import { invalidArgument } from '../errors.js';
+import { WebSocketHandler } from './handler.js';
+import { isSlip } from './misspelling.js';
+
+const HOOKS = [
+  'onHandshake',
+  'onConnect',
+  'onRead',
+  'onWrite',
+  'onPong',
+  'onClose',
+  'onOverflowError',
+  'onError',
+] as const;
+type Hook = (typeof HOOKS)[number];
+
+/** What other libraries call them, in lower case. */
+const ELSEWHERE: ReadonlyMap<string, Hook> = new Map([
+  ['onmessage', 'onRead'],
+  ['ondata', 'onRead'],
+  ['onopen', 'onConnect'],
+  ['onconnection', 'onConnect'],
+  ['onupgrade', 'onHandshake'],
+  ['ondisconnect', 'onClose'],
+  ['ondrain', 'onWrite'],
+]);
+
+const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [hook.toLowerCase(), hook]));
+
+/** @throws TypeError for a member of a handler class that is a hook misspelt, or one of another library's */
+export function checkHookNames(Handler: new () => WebSocketHandler): void {
+  const { prototype } = Handler;
+  for (const members of ownPrototypes(prototype)) {
+    for (const name of Object.getOwnPropertyNames(members)) checkHookName(name, prototype);
+  }
+  for (const members of ownPrototypes(Handler)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+      if (typeof value === 'function') checkStaticHook(name, prototype);
+    }
+  }
+}
+
+/** The same for the fields of an instance: a hook may be an arrow function, and nothing else. */
+export function checkFieldHooks(handler: WebSocketHandler): void {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(handler))) {
+    if (typeof value === 'function') checkHookName(name, handler);
+    else checkHook(name, value);
+  }
+}
+
+function checkHookName(name: string, handler: WebSocketHandler): void {
+  const plain = plainly(name);
+  const hook = BY_LOWER_CASE.get(plain);
+  if (hook === name) return;
+  if (hook !== undefined) throw invalidArgument('hook', name, `it is spelt ${hook}`);
+  const here = ELSEWHERE.get(plain);
+  if (here !== undefined && !overrides(handler, here)) throw invalidArgument('hook', name, `it is called ${here} here`);
+  const meant = HOOKS.find((one) => isSlip(name, one) && !overrides(handler, one));
+  if (meant !== undefined) throw invalidArgument('hook', name, `it is spelt ${meant}`);
+}
+
+/** Whoever has the right one, too, knows what the other is for. */
+function overrides(handler: WebSocketHandler, hook: Hook): boolean {
+  return handler[hook] !== WebSocketHandler.prototype[hook];
+}
+
+/** It would never be called, and with an `onHandshake` everybody be let in. */
+function checkStaticHook(name: string, prototype: WebSocketHandler): void {
+  const hook = BY_LOWER_CASE.get(plainly(name));
+  if (hook === undefined || overrides(prototype, hook)) return;
+  throw invalidArgument('static member', name, `a static is not called: make it a method, ${hook}() { … }`);
+}
+
+export function isHook(name: string): boolean {
+  return BY_LOWER_CASE.get(name.toLowerCase()) === name;
+}
+
+/** Whether there is a hook among these names. */
+export function hasHook(names: readonly string[]): boolean {
+  return names.some(isHook);
+}
+
+/** @throws TypeError for a hook that is not a function */
+export function checkHook(name: string, value: unknown): void {
+  if (BY_LOWER_CASE.has(plainly(name))) throw invalidArgument(name, value, 'a hook must be a function');
+}
+
+/** `on_read` and `onread` are the same mistake; `_onRead` is none. */
+function plainly(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.startsWith('on_') ? lower.replaceAll('_', '') : lower;
+}
+
+/** This class or prototype, and those between it and `WebSocketHandler`, or its prototype. */
+export function* ownPrototypes(first: object): Iterable<object> {
+  let at: object | null = first;
+  while (at !== null && at !== WebSocketHandler && at !== WebSocketHandler.prototype) {
+    yield at;
+    at = Object.getPrototypeOf(at);
+  }
+}

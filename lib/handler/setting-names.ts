@@ -1,0 +1,66 @@
+/**
+ * Settings by another name: `read_delimiter` as in Pants, `readDelimeter`. Such a field would be set, and read by nobody. So would
+ * one that is an option. They are refused as far as they cannot be meant for anything else.
+ */
+import { checkBoolean } from '../argument-checks.js';
+import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
+import { invalidArgument } from '../errors.js';
+import { isSlip, isSpelling } from './misspelling.js';
+import { checkPositive } from './option-checks.js';
+
+interface Setting {
+  readonly name: string;
+  /** Throws for what it may not be. */
+  readonly check: (value: unknown) => void;
+  /** A field of that name means nothing. */
+  readonly isOption: boolean;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { name: 'readDelimiter', check: checkDelimiter, isOption: false },
+  { name: 'regexSearch', check: checkRegexSearch, isOption: false },
+  { name: 'bufferSize', check: checkBufferSize, isOption: false },
+  // Of the options those that nothing else is called: a `rate`, an `idleTimeout` or `limits` may be the user's own.
+  { name: 'allowOldHandshake', check: (value) => checkBoolean('', value), isOption: true },
+  { name: 'maxDelimiterLength', check: (value) => checkPositive('', value, ''), isOption: true },
+  { name: 'maxBufferedAmount', check: (value) => checkPositive('', value, ''), isOption: true },
+  { name: 'maxConnectionsPerKey', check: (value) => checkPositive('', value, ''), isOption: true },
+];
+
+/** @throws TypeError for a field or an accessor that is a setting by another name, or an option; a method is neither */
+export function checkSettingName(name: string, descriptor: PropertyDescriptor): void {
+  if (typeof descriptor.value === 'function') return;
+  const same = SETTINGS.find((setting) => isSpelling(name, setting.name));
+  const meant = same ?? SETTINGS.find((setting) => isSlip(name, setting.name) && mayBe(setting, descriptor));
+  if (meant === undefined || (meant.name === name && !meant.isOption)) return;
+  throw invalidArgument('handler member', name, remedyFor(meant, name));
+}
+
+/**
+ * Class attributes are how Pants is set; here a static is not read. One with the very name of a setting may be the user's own
+ * constant.
+ *
+ * @throws TypeError for a static that is a setting by another name, or an option
+ */
+export function checkStaticName(name: string): void {
+  const meant = SETTINGS.find((setting) => isSpelling(name, setting.name));
+  if (meant === undefined || (meant.name === name && !meant.isOption)) return;
+  throw invalidArgument('static member', name, `${remedyFor(meant, name)}; a static is not read`);
+}
+
+function remedyFor({ name: right, isOption }: Setting, name: string): string {
+  const spelling = right === name ? '' : `it is spelt ${right}`;
+  const place = isOption ? 'this is an option: give it in the options' : '';
+  return [spelling, place].filter((part) => part !== '').join(', and ');
+}
+
+/** An accessor's value is not known, and a value that the setting would refuse is meant for something else. */
+function mayBe({ check }: Setting, { value }: PropertyDescriptor): boolean {
+  if (value === undefined) return false;
+  try {
+    check(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * How long a handshake waits for the user's own functions: for `handshakeTimeout` in all, and not for a moment longer than the
+ * peer does. For what is not asynchronous no timer is set.
+ */
+import type { Duplex } from 'node:stream';
+import { isThenable, whenSettled } from '../thenables.js';
+import { clockOf } from '../transport/clock.js';
+
+/** Nobody waits for the handshake any more. */
+export class HandshakeOver extends Error {
+  override readonly name = 'HandshakeOver';
+  readonly why: 'timeout' | 'gone';
+
+  constructor(why: 'timeout' | 'gone') {
+    super(why === 'timeout' ? 'the handshake took too long' : 'the peer has gone');
+    this.why = why;
+  }
+}
+
+export class Deadline {
+  private readonly socket: Duplex;
+  private readonly at: number;
+
+  /** @param timeout in milliseconds; 0: any time */
+  constructor(socket: Duplex, timeout: number) {
+    this.socket = socket;
+    this.at = timeout === 0 ? Infinity : clockOf(socket).now() + timeout;
+  }
+
+  /**
+   * What a function of the user's returned, once it is there.
+   *
+   * @param failedLate gets the error of a promise that is rejected when nobody waits for it any more
+   * @returns rejected with `HandshakeOver` when that is so before it settles
+   */
+  meet<T>(result: T | PromiseLike<T>, failedLate: (error: unknown) => void = () => {}): T | PromiseLike<T> {
+    if (!isThenable(result)) return result;
+    return new Promise((resolve, reject) => {
+      const { socket, at } = this;
+      const clock = clockOf(socket);
+      let isOver = false;
+      const stopWaiting = (): void => {
+        cancel?.();
+        socket.removeListener('close', onClose);
+      };
+      const give = (why: HandshakeOver['why']): void => {
+        isOver = true;
+        stopWaiting();
+        reject(new HandshakeOver(why));
+      };
+      const onClose = (): void => give('gone');
+      const cancel = at === Infinity ? undefined : clock.after(Math.max(0, at - clock.now()), () => give('timeout'));
+      socket.once('close', onClose);
+      // It went before: the event will not come again.
+      if (socket.closed) onClose();
+      whenSettled(
+        result,
+        (value) => {
+          stopWaiting();
+          resolve(value);
+        },
+        (error) => {
+          stopWaiting();
+          if (isOver) failedLate(error);
+          else reject(error);
+        },
+      );
+    });
+  }
+}

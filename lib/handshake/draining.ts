@@ -1,0 +1,32 @@
+/** Which servers drain: known to the handshakes that they refuse, and to `drain`, which closes what is open. */
+import type { IncomingMessage } from 'node:http';
+import type { OpenConnection } from '../telemetry/tally.js';
+import { serverOf } from './pending-handshakes.js';
+import { type PlainRefusal, refuse } from './refusal.js';
+
+export interface Draining {
+  /** Seconds after which a client that was refused may try again. */
+  readonly retryAfter: number;
+  /** Closes a connection that opened when the draining had begun. */
+  take(connection: OpenConnection): void;
+}
+
+const servers = new WeakMap<object, Draining>();
+
+export function beginDraining(server: object, draining: Draining): void {
+  servers.set(server, draining);
+}
+
+export function endDraining(server: object): void {
+  servers.delete(server);
+}
+
+export function drainingOf(request: IncomingMessage): Draining | undefined {
+  const server = serverOf(request);
+  return server && servers.get(server);
+}
+
+export function refuseWhileDraining({ retryAfter }: Draining): PlainRefusal {
+  const headers = { 'Retry-After': String(retryAfter), Connection: 'close' };
+  return refuse(503, 'draining', 'This server is going away: connect again, to another one.', headers);
+}

@@ -1,0 +1,133 @@
+/**
+ * A refused handshake is an ordinary HTTP response: our own refusals explain themselves in plain text, a user's may have any
+ * status, headers and body.
+ */
+import { STATUS_CODES } from 'node:http';
+import { types } from 'node:util';
+import { inspectValue, invalidArgument, propertyOf } from '../errors.js';
+import { checkResponseHeaders } from './response-headers.js';
+
+/** A refusal ready to be sent: `Content-Type` and `Content-Length` are in `headers`. */
+export interface PlainRefusal {
+  status: number;
+  headers: Record<string, string | string[]>;
+  body: Buffer;
+  /** A stable short word for logs: 'method', 'not-an-upgrade', 'version', 'key', 'origin', 'hook', 'error', ... */
+  reason: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/**
+ * A refusal of our own.
+ *
+ * @param explanation one line for whoever reads the response in a browser's network tab: what was wrong, what to do
+ * @example
+ * refuse(405, 'method', 'A WebSocket handshake is a GET request.', { Allow: 'GET' });
+ */
+export function refuse(
+  status: number,
+  reason: string,
+  explanation: string,
+  headers: Readonly<Record<string, string>> = {},
+): PlainRefusal {
+  const body = Buffer.from(`${statusLine(status)}${explanation}\n`);
+  return { status, headers: { ...headers, 'Content-Type': TEXT, 'Content-Length': String(body.length) }, body, reason };
+}
+
+/**
+ * Checks what the user's `onHandshake` returned and makes it ready to be sent. Unless it names a `Content-Type`, a string is
+ * `text/plain; charset=utf-8`, bytes are `application/octet-stream`, an object is `application/json`; no body at all becomes
+ * the status in words.
+ *
+ * @param refusal a `Refusal`, if the user got it right
+ * @param extraHeaders the `headers` object that `onHandshake` was given to fill, checked here too
+ * @throws TypeError (ERR_WS_INVALID_ARGUMENT) for a status or a body that cannot be sent, HeaderError for such a header
+ */
+export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<string, unknown>> = {}): PlainRefusal {
+  if (!isObject(refusal)) {
+    throw invalidArgument(
+      'the result of onHandshake',
+      refusal,
+      'return true to accept, false for a 403, or a refusal such as { status: 401, body: "log in" }; ' +
+        'a value that is only truthy lets nobody in: write Boolean(…)',
+    );
+  }
+  const { status, headers: ownHeaders = {}, body: content } = refusal;
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) {
+    throw invalidArgument(
+      'refusal.status',
+      status,
+      'a refusal is a final response, an integer from 200 to 599: use 401, 403 or 404; to accept, return true',
+    );
+  }
+  if (!isObject(ownHeaders)) {
+    throw invalidArgument('refusal.headers', ownHeaders, 'give an object of names to values, or leave it out');
+  }
+  const { type, bytes } = encodeBody(status, content);
+
+  const headers: Headers = new Map();
+  if (type !== undefined) put(headers, 'Content-Type', type);
+  for (const [name, value] of checkResponseHeaders(extraHeaders, status, [])) put(headers, name, value);
+  for (const [name, value] of checkResponseHeaders(ownHeaders, status, [])) put(headers, name, value);
+  if (type !== undefined) put(headers, 'Content-Length', String(bytes.length));
+
+  // fromEntries defines own properties: `__proto__`, a legal header name, does not reach the prototype.
+  return { status, headers: Object.fromEntries(headers.values()), body: bytes, reason: 'hook' };
+}
+
+/** Keyed in lower case, so that a name is the same in any case; a Map, so that no name is special. */
+type Headers = Map<string, [name: string, value: string | string[]]>;
+
+/** A header replaces the same one, but cookies add up. */
+function put(headers: Headers, name: string, value: string | string[]): void {
+  const key = name.toLowerCase();
+  const before = key === 'set-cookie' ? headers.get(key)?.[1] : undefined;
+  headers.set(key, [name, before === undefined ? value : [before, value].flat()]);
+}
+
+/** The bytes of a body and their media type; no type where the status has no content at all. */
+function encodeBody(status: number, content: unknown): { type: string | undefined; bytes: Buffer } {
+  // RFC 9110 section 6.4.1: "All 204 (No Content) and 304 (Not Modified) responses do not include content"; nor may a 205.
+  if (status === 204 || status === 205 || status === 304) {
+    if (content === undefined) return { type: undefined, bytes: Buffer.alloc(0) };
+    throw invalidArgument('refusal.body', content, `a ${status} has no body: leave it out, or use another status`);
+  }
+  if (content === undefined) return { type: TEXT, bytes: Buffer.from(statusLine(status)) };
+  if (typeof content === 'string') return { type: TEXT, bytes: Buffer.from(content) };
+  if (types.isAnyArrayBuffer(content)) return { type: 'application/octet-stream', bytes: Buffer.from(content) };
+  if (ArrayBuffer.isView(content)) {
+    const { buffer, byteOffset, byteLength } = content;
+    return { type: 'application/octet-stream', bytes: Buffer.from(buffer, byteOffset, byteLength) };
+  }
+  if (isObject(content)) return { type: 'application/json', bytes: Buffer.from(toJson(content)) };
+  throw invalidArgument('refusal.body', content, 'give a string, bytes, or an object to be sent as JSON');
+}
+
+function toJson(content: object): string {
+  let json: string | undefined;
+  let why = 'it has no JSON form';
+  try {
+    json = JSON.stringify(content);
+  } catch (error) {
+    const message = propertyOf(error, 'message');
+    why = typeof message === 'string' ? message : inspectValue(error);
+  }
+  if (json === undefined) {
+    throw invalidArgument(
+      'refusal.body',
+      content,
+      `it cannot be sent as JSON (${why}): give a plain object or a string`,
+    );
+  }
+  return json;
+}
+
+function statusLine(status: number): string {
+  const text = STATUS_CODES[status];
+  return text === undefined ? `${status}\n` : `${status} ${text}\n`;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,86 @@
+/** A handler and its options, checked and compiled once, for all the connections they will have. */
+import type { ConnectionSettings } from '../connection/hooks.js';
+import type { CompressSettings } from '../deflate/agreement.js';
+import { WebSocketHandler } from '../handler/handler.js';
+import { checkInstance, type HandlerClass, handlerClass } from '../handler/handler-class.js';
+import { type ConnectionOptions, compressSettings, type ResolvedOptions, resolveOptions } from '../handler/options.js';
+import { tallyOf } from '../telemetry/tally.js';
+import { type Admission, compileAdmission } from './admission.js';
+import { compileOrigins, type OriginCheck } from './request/origins.js';
+import { compileSubprotocols, type SubprotocolChooser } from './request/subprotocols.js';
+
+export interface Plan {
+  readonly Handler: HandlerClass;
+  readonly allowOldHandshake: boolean;
+  readonly isOriginAllowed: OriginCheck;
+  readonly chooseSubprotocol: SubprotocolChooser;
+  /** In milliseconds; 0: any time. */
+  readonly handshakeTimeout: number;
+  /** Undefined where any number of connections may come. */
+  readonly admission: Admission | undefined;
+  /** Undefined where nothing is compressed. */
+  readonly compress: CompressSettings | undefined;
+  readonly settings: ConnectionSettings;
+}
+
+export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
+  const Handler = handlerClass(handler);
+  const { rate, idleTimeout } = options;
+  const handlerName = Handler.name || '(anonymous)';
+  const route = options.name || (path === undefined || path === '/' ? handlerName : path);
+  return {
+    Handler,
+    allowOldHandshake: options.allowOldHandshake,
+    isOriginAllowed: compileOrigins(options.origins),
+    chooseSubprotocol: compileSubprotocols(options.subprotocols),
+    handshakeTimeout: options.handshakeTimeout,
+    admission: compileAdmission(options),
+    compress: compressSettings(options.compress),
+    settings: {
+      ...options,
+      isMetered: rate.messages !== undefined || rate.bytes !== undefined || idleTimeout > 0,
+      tally: tallyOf(route),
+      route,
+      watchesWrites: Handler.prototype.onWrite !== WebSocketHandler.prototype.onWrite,
+      name: route === handlerName ? route : `${handlerName} at ${route}`,
+    },
+  };
+}
+
+/** Classes of which an instance has been looked at. */
+const checked = new WeakSet<HandlerClass>();
+
+/**
+ * The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows.
+ *
+ * @throws TypeError for a field that may not be one
+ */
+export function settingsFor({ Handler, settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
+  if (!checked.has(Handler)) {
+    checkInstance(handler);
+    checked.add(Handler);
+  }
+  return Object.hasOwn(handler, 'onWrite') ? { ...settings, watchesWrites: true } : settings;
+}
+
+const NO_OPTIONS: ConnectionOptions = {};
+const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
+
+/** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
+export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): Plan {
+  // `{}` in a call is a new object each time.
+  const isEmpty = typeof given === 'object' && given !== null && Object.keys(given).length === 0;
+  if (isEmpty) resolveOptions(given);
+  const options = isEmpty ? NO_OPTIONS : given;
+  let byOptions = plans.get(handler);
+  if (byOptions === undefined) {
+    byOptions = new WeakMap();
+    plans.set(handler, byOptions);
+  }
+  let plan = byOptions.get(options);
+  if (plan === undefined) {
+    plan = compilePlan(handler, resolveOptions(options));
+    byOptions.set(options, plan);
+  }
+  return plan;
+}

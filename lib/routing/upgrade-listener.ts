@@ -1,0 +1,145 @@
+/** The upgrade door: for servers on which something else listens to `upgrade`, and for draft-76. */
+import { EventEmitter } from 'node:events';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { checkOptions } from '../argument-checks.js';
+import { invalidArgument } from '../errors.js';
+import { PendingSocket, pendingSocketOf } from '../handshake/socket/pending-socket.js';
+import { clockOf } from '../transport/clock.js';
+import { isOurs, rememberListener } from './foreign-listeners.js';
+import { hasLostBody, refuseLostBody } from './lost-body.js';
+import { pathnameOf } from './path.js';
+import { compilePrefix } from './path-prefix.js';
+
+/** Milliseconds that a client has to read its response while it may still be sending. */
+const LINGER = 2000;
+
+export interface UpgradeListenerOptions {
+  /**
+   * Requests for this path, and for paths below it, are answered here: what no route claims gets the app's own 404. All others
+   * are left to the other listeners. Default: every request is answered here.
+   */
+  path?: string | readonly string[] | undefined;
+}
+
+/**
+ * A listener for a server's `upgrade` event that lets the request run through the app, with a response of its own, as if it
+ * were any other. Needed only where another library listens to `upgrade` on the same server (socket.io, Vite, a proxy), since
+ * Node then takes upgrade requests away from the app; and for clients that speak draft-76.
+ *
+ * @param app an Express or Connect app, or any listener of requests
+ * @example
+ * const server = app.listen(8080);
+ * new Server(server); // socket.io
+ * server.on('upgrade', upgradeListener(app, { path: '/ws' }));
+ */
+export function upgradeListener(
+  app: (request: IncomingMessage, response: ServerResponse) => unknown,
+  options: UpgradeListenerOptions = {},
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  if (typeof app !== 'function') throw invalidArgument('app', app, 'give an Express or Connect app');
+  // A misspelt `path` would answer every request, and so break the other listeners.
+  checkOptions('', options, ['path'], "{ path: '/ws' }");
+  const isInside = compilePrefix(options.path);
+  function listener(this: Server | undefined, request: IncomingMessage, _socket: Duplex, head: Buffer): void {
+    const { socket } = request;
+    // Node has taken its own listener off: a reset would end the process, whoever the request belongs to.
+    if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
+    if (pendingSocketOf(socket) !== undefined) return;
+    if (!isInside(pathnameOf(request) ?? '') && !isLastOfOurs(this, listener)) return;
+    socket.on('drain', onDrain);
+    socket.on('timeout', onTimeout);
+    const pending = new PendingSocket(socket, head);
+    const isLost = hasLostBody(request);
+    if (isLost) pending.discard();
+    whenAnswered(socket, () => run(isLost ? refuseLostBody : app, request, pending));
+  }
+  rememberListener(listener, app);
+  return listener;
+}
+
+/** Whether nobody else listens, and no other of ours comes after: then what no path covers is answered, too, or hangs. */
+function isLastOfOurs(server: Server | undefined, listener: object): boolean {
+  const listeners = server?.listeners('upgrade') ?? [];
+  return listeners.at(-1) === listener && listeners.every(isOurs);
+}
+
+/** Calls back when the response to an earlier request, which this one was pipelined behind, has left the socket. */
+function whenAnswered(socket: Duplex, callback: () => void): void {
+  const earlier = responseOf(socket);
+  if (earlier === undefined) callback();
+  else earlier.once('close', () => (socket.writable ? whenAnswered(socket, callback) : socket.destroy()));
+}
+
+/** The response that the socket is at, if any. */
+function responseOf(socket: Duplex): ServerResponse | undefined {
+  const response: unknown = Reflect.get(socket, '_httpMessage');
+  return response instanceof ServerResponse ? response : undefined;
+}
+
+function run(
+  app: (request: IncomingMessage, response: ServerResponse) => unknown,
+  request: IncomingMessage,
+  pending: PendingSocket,
+): void {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  pending.response = response;
+  // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  const abort = (): void => {
+    request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  };
+  socket.once('close', abort);
+  response.once('finish', () => {
+    response.detachSocket(socket);
+    socket.removeListener('close', abort);
+    // A request emits `close` when it has been read. Nobody may have done that.
+    if (!request.readableDidRead) request.resume();
+    socket.removeListener('drain', onDrain);
+    socket.removeListener('timeout', onTimeout);
+    if (response.statusCode !== 101) {
+      pending.discard();
+      linger(socket);
+    }
+    // As a server does with its own: who measures a response, or cleans up behind it, waits for that; and what is written to it
+    // later fails without an `error` event. `destroy()` would emit it as well, on some versions of Node.
+    process.nextTick(() => {
+      Object.assign(response, { destroyed: true, _closed: true });
+      response.emit('close');
+    });
+  });
+  app(request, response);
+}
+
+// What Node's server does for a response that has to wait. It has taken its own listeners off.
+
+function onDrain(this: Duplex): void {
+  const response = responseOf(this);
+  if (response?.writableNeedDrain) response.emit('drain');
+}
+
+function onTimeout(this: Duplex): void {
+  const response = responseOf(this);
+  const server: unknown = Reflect.get(this, 'server');
+  const isHeard = [
+    response?.req.complete === false && response.req.emit('timeout', this),
+    response?.emit('timeout', this),
+    server instanceof EventEmitter && server.emit('timeout', this),
+  ];
+  if (!isHeard.includes(true)) this.destroy();
+}
+
+/**
+ * Ends a socket after its last response. To close it at once while the client still sends would reset it, and the client would
+ * lose the response (RFC 9112 section 9.6).
+ */
+function linger(socket: Duplex): void {
+  const cancel = clockOf(socket).after(LINGER, () => socket.destroy());
+  socket.once('close', cancel);
+  socket.end();
+}
+
+/** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
+function ignore(): void {}

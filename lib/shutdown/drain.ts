@@ -1,0 +1,150 @@
+/**
+ * Lets a server go without losing anything that it has acknowledged:
+ *
+ *     drain ─▶ new handshakes: 503
+ *          └─▶ each open connection, at a moment within `jitter`: handler done? ─▶ 1001 ─▶ gone
+ *                                                        └─ at `timeout`: terminate
+ */
+import type { Server } from 'node:http';
+import { beginDraining, endDraining } from '../handshake/draining.js';
+import { type HandshakeAtWork, handshakesAtWork } from '../handshake/pending-handshakes.js';
+import { publish } from '../telemetry/channels.js';
+import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
+import { type Clock, clockOf } from '../transport/clock.js';
+import { type DrainOptions, type ResolvedDrainOptions, resolveDrainOptions } from './drain-options.js';
+
+/** How the connections of a drained server ended. */
+export interface DrainResult {
+  /** So many said goodbye, or went by themselves. */
+  closed: number;
+  /** So many were still open at the deadline. */
+  terminated: number;
+}
+
+const pending = new WeakMap<object, Promise<DrainResult>>();
+
+/**
+ * Takes leave of all WebSockets of a server. From the call on new handshakes are refused with 503 and `Retry-After`. Each open
+ * connection is closed with 1001 as soon as its handler has finished what it is doing: an `onRead` that is pending, or the
+ * message that was taken from `messages()`, so that its answer still goes out. Nothing more is delivered. What is open after
+ * `timeout` milliseconds is terminated.
+ *
+ * The server goes on listening, so that load balancers get an answer: close it afterwards. Until it listens anew it remains
+ * drained. A second call while it drains gives the promise of the first.
+ *
+ * Not to be awaited in a hook: it waits for the hook.
+ *
+ * @returns fulfilled when no connection is left and each `onClose` has settled; at the deadline when what is left has been
+ * terminated, and `onClose` called. Until then it keeps the process alive
+ * @throws TypeError for what is no server, an unknown option or a value that an option may not have; it is a rejection
+ * @example
+ * process.once('SIGTERM', async () => {
+ *   await drain(server, { timeout: 20_000, jitter: 5_000 });
+ *   server.close();
+ * });
+ */
+export async function drain(server: Server, options: DrainOptions = {}): Promise<DrainResult> {
+  const resolved = resolveDrainOptions(server, options);
+  let draining = pending.get(server);
+  if (draining === undefined) {
+    draining = new Drain(server, resolved).run();
+    pending.set(server, draining);
+    server.once('listening', () => {
+      pending.delete(server);
+      endDraining(server);
+    });
+  }
+  return draining;
+}
+
+class Drain {
+  private readonly left = new Set<object>();
+  private closed = 0;
+  private terminated = 0;
+  /** When it began, by each clock: a test may give a connection one of its own. */
+  private readonly began = new Map<Clock, number>();
+  private done: () => void = () => {};
+  private readonly server: Server;
+  private readonly options: ResolvedDrainOptions;
+
+  constructor(server: Server, options: ResolvedDrainOptions) {
+    this.server = server;
+    this.options = options;
+  }
+
+  async run(): Promise<DrainResult> {
+    const { server } = this;
+    const open = [...unfinishedConnections()].filter((connection) => connection.server === server);
+    publish('drain', () => ({ server, phase: 'start', connections: open.length }));
+    const empty = new Promise<void>((resolve) => {
+      this.done = resolve;
+    });
+    const take = (connection: OpenConnection): void => this.take(connection, 0);
+    beginDraining(server, { retryAfter: this.options.retryAfter, take });
+    for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
+    for (const handshake of handshakesAtWork(server)) this.waitFor(handshake);
+    if (this.left.size > 0) {
+      // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
+      const alive = setInterval(() => {}, FOR_EVER);
+      await empty;
+      clearInterval(alive);
+    }
+    const { closed, terminated } = this;
+    publish('drain', () => ({ server, phase: 'end', closed, terminated }));
+    return { closed, terminated };
+  }
+
+  private take(connection: OpenConnection, delay: number): void {
+    const { timeout, code, reason } = this.options;
+    this.left.add(connection);
+    // By the connection's own clock, which a test may advance.
+    const clock = clockOf(connection.socket);
+    const cancelGoodbye = clock.after(delay, () => connection.leave(code, reason));
+    let isTerminated = false;
+    const cancelDeadline = clock.after(this.leftOf(timeout, clock), () => {
+      isTerminated = true;
+      this.terminated++;
+      const { socket } = connection;
+      // Asked before: a socket says so as soon as it is destroyed, and tells it later.
+      const isGone = socket.closed;
+      connection.terminate();
+      // By then `onClose` has been called, but for a handler that is still at work.
+      if (isGone) this.drop(connection);
+      else socket.once('close', () => this.drop(connection));
+    });
+    void connection.whenOver().then(() => {
+      if (isTerminated) return;
+      cancelGoodbye();
+      cancelDeadline();
+      this.closed++;
+      this.drop(connection);
+    });
+  }
+
+  /** It will be refused, or its connection be taken. A hook that does not settle is not waited for beyond the deadline. */
+  private waitFor(handshake: HandshakeAtWork): void {
+    this.left.add(handshake);
+    const clock = clockOf(handshake.socket);
+    const cancelDeadline = clock.after(this.leftOf(this.options.timeout, clock), () => this.drop(handshake));
+    handshake.whenOver(() => {
+      cancelDeadline();
+      this.drop(handshake);
+    });
+  }
+
+  /** How much of the time is left to a connection that opens when the draining has begun. */
+  private leftOf(timeout: number, clock: Clock): number {
+    const now = clock.now();
+    const began = this.began.get(clock) ?? now;
+    this.began.set(clock, began);
+    return Math.max(0, began + timeout - now);
+  }
+
+  private drop(done: object): void {
+    this.left.delete(done);
+    if (this.left.size === 0) this.done();
+  }
+}
+
+/** Of the times that a timer takes, the longest. */
+const FOR_EVER = 0x7fff_ffff;

@@ -1,0 +1,38 @@
+/**
+ * How one value of a field is read and written. Both are called without checks: the caller has made sure that the field's
+ * bytes are there, and that the target is zeroed.
+ */
+import type { StructValue } from '../types.js';
+
+export type Read = (bytes: Uint8Array, at: number) => StructValue;
+
+/**
+ * Returns what rule the value broke, with its remedy; the caller, who knows which value of which format it was, throws.
+ */
+export type Write = (target: Uint8Array, at: number, value: unknown) => string | undefined;
+
+export interface Codec {
+  readonly read: Read;
+  readonly write: Write;
+}
+
+/** Eight bytes to convert 64-bit integers and floats in: `DataView` does so exactly, but of its own memory only. */
+export const scratch: Uint8Array = new Uint8Array(8);
+export const scratchView: DataView = new DataView(scratch.buffer);
+
+/** The eight bytes at `at` into `scratch`. Spelled out, because a loop or `set` costs more than the copy. */
+export function loadScratch(bytes: Uint8Array, at: number): void {
+  scratch[0] = bytes[at]!;
+  scratch[1] = bytes[at + 1]!;
+  scratch[2] = bytes[at + 2]!;
+  scratch[3] = bytes[at + 3]!;
+  scratch[4] = bytes[at + 4]!;
+  scratch[5] = bytes[at + 5]!;
+  scratch[6] = bytes[at + 6]!;
+  scratch[7] = bytes[at + 7]!;
+}
+
+/** The first `size` bytes of `scratch` to `at`. */
+export function storeScratch(target: Uint8Array, at: number, size: number): void {
+  for (let i = 0; i < size; i++) target[at + i] = scratch[i]!;
+}

@@ -1,0 +1,73 @@
+import { handlerClass } from '../../lib/handler/handler-class.js';
+import { ErrorCode, WebSocketHandler } from '../../lib/index.js';
+
+function refused(handler: unknown): unknown {
+  try {
+    handlerClass(handler);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+const refusal = (message: string): unknown =>
+  expect.objectContaining({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT, message });
+
+describe('the names of hooks', () => {
+  it.each([
+    ['onHandShake', 'it is spelt onHandshake'],
+    ['onread', 'it is spelt onRead'],
+    ['onMessage', 'it is called onRead here'],
+    ['onData', 'it is called onRead here'],
+    ['onOpen', 'it is called onConnect here'],
+    ['onConnection', 'it is called onConnect here'],
+    ['onUpgrade', 'it is called onHandshake here'],
+    ['onDisconnect', 'it is called onClose here'],
+    ['onDrain', 'it is called onWrite here'],
+    ['ondrain', 'it is called onWrite here'],
+    ['on_read', 'it is spelt onRead'],
+    ['on_overflow_error', 'it is spelt onOverflowError'],
+    ['On_Close', 'it is spelt onClose'],
+    ['on_message', 'it is called onRead here'],
+  ])('%s is refused: %s', (name, rule) => {
+    const message = `hook is '${name}': ${rule}`;
+    expect(refused({ [name]() {} })).toEqual(refusal(message));
+    class Misspelt extends WebSocketHandler {}
+    Object.defineProperty(Misspelt.prototype, name, { value() {} });
+    expect(refused(Misspelt)).toEqual(refusal(message));
+    expect(refused(class extends Misspelt {})).toEqual(refusal(message));
+  });
+
+  it('may be those of another library beside the right ones', () => {
+    class Both extends WebSocketHandler {
+      override onRead(data: string): void {
+        this.onMessage(data);
+      }
+      onMessage(data: string): void {
+        this.write(data);
+      }
+    }
+    expect(refused(Both)).toBeUndefined();
+    expect(refused({ onRead() {}, onMessage() {}, onWrite() {}, onDrain() {} })).toBeUndefined();
+  });
+
+  it('are not those of other members', () => {
+    expect(refused({ _onRead() {}, onReader() {}, once_read() {}, onreed() {}, on() {} })).toBeUndefined();
+  });
+
+  it('must stand for functions', () => {
+    expect(refused({ on_read: 5 })).toEqual(refusal('on_read is 5: a hook must be a function'));
+    expect(refused({ onRead: 5 })).toEqual(refusal('onRead is 5: a hook must be a function'));
+  });
+
+  it('are not those of options, which a literal would hide', () => {
+    const message = "handler is 'origins': this is an option: give it in the options";
+    expect(refused({ origins: '*', onRead() {} })).toEqual(refusal(message));
+  });
+
+  it.each([[/^\/chat/], [new Map()], [new Date()]])('are wanted of %p', (handler) => {
+    expect(refused(handler)).toEqual(
+      expect.objectContaining({ message: expect.stringContaining('an object with its hooks') }),
+    );
+  });
+});

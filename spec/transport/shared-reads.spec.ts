@@ -1,0 +1,119 @@
+/** The memory that all sockets read into: who reads there, that nobody is given what another one was sent, and what a pause is. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MAX_FRAMES } from '../../lib/framing/simd-scan.js';
+import type { WebSocketHandler } from '../../lib/index.js';
+import { readsTogether, readTogether } from '../../lib/transport/shared-reads.js';
+import { open, serveHooks } from '../connection/open.js';
+import { binary, text } from '../support/frames.js';
+import { Happenings } from '../support/happenings.js';
+
+const never = new Promise<void>(() => {});
+
+it('is what the sockets of connections read into', async () => {
+  const { socket } = await open();
+  expect(readsTogether(socket)).toBe(true);
+});
+
+it('is not what others read into: TLS, streams that are no sockets, sockets of a kind of their own', async () => {
+  const { client, socket } = await open({}, {}, { tls: true });
+  expect(readsTogether(socket)).toBe(false);
+  const stream = new PassThrough();
+  expect(readTogether(stream, () => true)).toBe(false);
+  expect(
+    readTogether(Object.setPrototypeOf(client.socket, Object.create(Object.getPrototypeOf(client.socket))), () => true),
+  ).toBe(false);
+});
+
+describe.each([
+  ['a message in one piece', [40]],
+  ['a message of 200 KB', [200_000]],
+  ['many in one piece', new Array<number>(200).fill(20)],
+  ['more than are looked at at once', new Array<number>(MAX_FRAMES + 10).fill(1)],
+])('what is read: %s', (_what, lengths) => {
+  it('is kept by whoever wants, whatever is read by others afterwards', async () => {
+    const kept = new Happenings<[self: object, data: string | Buffer]>();
+    const hooks = {
+      onRead(this: WebSocketHandler, data: string | Buffer) {
+        kept.push([this, data]);
+      },
+    };
+    const { open: openOne } = await serveHooks(hooks, { bufferSize: 200_000 });
+    const all = await Promise.all(['a', 'b', 'c'].map(async (letter) => ({ letter, opened: await openOne() })));
+    const bytes = (letter: string): Buffer =>
+      Buffer.concat(lengths.map((length) => binary(Buffer.alloc(length, letter))));
+    for (const { letter, opened } of all) opened.client.send(bytes(letter));
+    const units: [self: object, data: string | Buffer][] = [];
+    while (units.length < 3 * lengths.length) units.push(await kept.next());
+    for (const { opened } of all) opened.client.send(text('x'.repeat(60_000)));
+    for (let i = 0; i < 3; i++) await kept.next();
+    for (const { letter, opened } of all) {
+      const own = units.filter(([self]) => self === opened.handler).map(([, data]) => data);
+      expect(own).toHaveLength(lengths.length);
+      expect(Buffer.concat(own as Buffer[]).equals(Buffer.alloc(Buffer.concat(own as Buffer[]).length, letter))).toBe(
+        true,
+      );
+      expect(own.map((data) => data.length)).toEqual(lengths);
+    }
+  });
+});
+
+describe('bulk data', () => {
+  const message = binary(Buffer.alloc(60_000, 1));
+
+  /** How much the next read may take. */
+  function room(socket: Socket): number {
+    const kBuffer = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer')!;
+    return (Reflect.get(socket, kBuffer) as Buffer).length;
+  }
+
+  it('is read more at a time, until there is less of it', async () => {
+    const rooms = new Happenings<number>();
+    const { client, socket } = await open({
+      onRead() {
+        rooms.push(room(socket));
+      },
+    });
+    client.send(Buffer.concat(Array<Buffer>(60).fill(message)));
+    const all = await Promise.all(Array.from({ length: 60 }, () => rooms.next()));
+    expect(all[0]).toBe(64 * 1024);
+    expect(all).toContain(512 * 1024);
+    client.send(text('a little'));
+    await rooms.next();
+    expect(room(socket)).toBe(64 * 1024);
+  });
+
+  it('that has to wait for a handler is read as any other', async () => {
+    const begun = new Happenings<void>();
+    const rooms: number[] = [];
+    const { client, socket } = await open({
+      onRead() {
+        rooms.push(room(socket));
+        if (!rooms.includes(512 * 1024)) return undefined;
+        begun.push();
+        return never;
+      },
+    });
+    client.send(Buffer.concat(Array<Buffer>(60).fill(message)));
+    await begun.next();
+    await nextTurn();
+    expect([room(socket), socket.isPaused()]).toEqual([64 * 1024, true]);
+  });
+});
+
+it('is read on while a handler is at work, so that a reset is heard', async () => {
+  const begun = new Happenings<AbortSignal>();
+  const { client } = await open({
+    onRead() {
+      begun.push(this.signal);
+      return never;
+    },
+  });
+  client.send(text('work'));
+  const signal = await begun.next();
+  client.socket.resetAndDestroy();
+  if (!signal.aborted) await once(signal, 'abort');
+  expect(signal.reason).toMatchObject({ code: 'ERR_WS_INVALID_STATE' });
+});
