@@ -72,4 +72,4 @@ export type {
 } from './struct/types.js';
 export type { Unpacker } from './struct/unpacker.js';
 export type { DiagnosticMessages } from './telemetry/channels.js';
-export { type Metrics, metrics, type RouteMetrics } from './telemetry/tally.js';
+export { type Metrics, metrics, type RouteMetrics } from './telemetry/route-counters.js';

@@ -36,7 +36,7 @@ const counts = new Map<string, number>();
 let end = 0;
 
 /** @param context what failed, and of which route */
-export function report(context: string, error: unknown): void {
+export function logError(context: string, error: unknown): void {
   turnMinute();
   const isPeers = isA(error, OverflowError) || isA(error, ProtocolError);
   const kind = kindOf(context, isPeers ? nameOf(error) : placeOf(error), error);

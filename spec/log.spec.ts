@@ -7,7 +7,7 @@ import { serve } from './support/server.js';
 
 let log: jest.SpyInstance;
 /** A minute and all that was counted in it belong to the module: each test has one of its own. */
-let report: (context: string, error: unknown) => void;
+let logError: (context: string, error: unknown) => void;
 let OverflowError: new (size: number, limit: number) => Error;
 let ProtocolError: new (message: string, closeCode: number) => Error;
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
   log = jest.spyOn(console, 'error').mockImplementation();
   await jest.isolateModulesAsync(async () => {
-    ({ report } = await import('../lib/log.js'));
+    ({ logError } = await import('../lib/log.js'));
     ({ OverflowError, ProtocolError } = await import('../lib/errors.js'));
   });
 });
@@ -32,35 +32,35 @@ const times = (count: number, run: (i: number) => void): void => {
 describe('what a peer did wrong', () => {
   it('is one line without a stack, once in a minute, and with the next one how many more', () => {
     const error = new OverflowError(70_000, 65_536);
-    times(5000, () => report('onOverflowError of /ws', error));
+    times(5000, () => logError('onOverflowError of /ws', error));
     const line = `websocket-route: onOverflowError of /ws: OverflowError: ${error.message}`;
     expect(log.mock.calls).toEqual([[line]]);
     jest.advanceTimersByTime(59_999);
-    report('onOverflowError of /ws', error);
+    logError('onOverflowError of /ws', error);
     expect(lines()).toEqual([line]);
     jest.advanceTimersByTime(1);
     // Nothing comes by itself, into whatever is going on then.
     expect(lines()).toEqual([line]);
-    report('onOverflowError of /ws', error);
+    logError('onOverflowError of /ws', error);
     expect(lines()).toEqual([line, `${line} (5000 more within a minute)`, line]);
     jest.advanceTimersByTime(600_000);
-    report('onOverflowError of /ws', error);
+    logError('onOverflowError of /ws', error);
     expect(lines().slice(3)).toEqual([line]);
   });
 
   it('is told apart by the route, and by what it was', () => {
     times(3, () => {
-      report('onOverflowError of /a', new OverflowError(2, 1));
-      report('onOverflowError of /b', new OverflowError(2, 1));
-      report('onOverflowError of /b', new ProtocolError('wrong', 1002));
+      logError('onOverflowError of /a', new OverflowError(2, 1));
+      logError('onOverflowError of /b', new OverflowError(2, 1));
+      logError('onOverflowError of /b', new ProtocolError('wrong', 1002));
     });
     expect(log).toHaveBeenCalledTimes(3);
   });
 
   it('stays one line, whatever its message is', () => {
-    report('a stream of /ws', new ProtocolError('a\r\nb\u2028\u001b[31m%s', 1002));
+    logError('a stream of /ws', new ProtocolError('a\r\nb\u2028\u001b[31m%s', 1002));
     expect(log.mock.calls).toEqual([['websocket-route: a stream of /ws: ProtocolError: a b [31m%s']]);
-    report('x'.repeat(10_000), new ProtocolError('long', 1002));
+    logError('x'.repeat(10_000), new ProtocolError('long', 1002));
     expect(String(lines()[1]).length).toBe(500);
   });
 });
@@ -81,11 +81,11 @@ describe("what the user's code did wrong", () => {
   };
 
   it('keeps its stack, twenty times a minute, whatever its message is, and then how many more', () => {
-    times(500, (i) => report('onRead of /ws', fail(`bad ${i}\n    at somewhere`)));
+    times(500, (i) => logError('onRead of /ws', fail(`bad ${i}\n    at somewhere`)));
     expect(log).toHaveBeenCalledTimes(20);
     expect(log.mock.calls[3]).toEqual(['websocket-route: onRead of /ws:', fail('bad 3\n    at somewhere')]);
     jest.advanceTimersByTime(60_000);
-    report('onRead of /other', fail('after it'));
+    logError('onRead of /other', fail('after it'));
     expect(lines()[20]).toBe(
       'websocket-route: onRead of /ws: Error: bad 0     at somewhere (480 more within a minute)',
     );
@@ -99,36 +99,36 @@ describe("what the user's code did wrong", () => {
     ['a message that was changed later', (i) => Object.assign(fail(`x\n    at ${i}`), { message: 'y' })],
     ['a stack of its own', (i) => Object.assign(fail('x'), { stack: `x\n    at ${i}` })],
   ])('hides nothing of another hook with %s', (_what, failAt) => {
-    times(500, (i) => report('onRead of /json', failAt(i)));
+    times(500, (i) => logError('onRead of /json', failAt(i)));
     // Twenty of a place, and where strangers may choose that, of eleven.
     expect(log.mock.calls.length).toBeLessThanOrEqual(11 * 20);
     log.mockClear();
-    times(25, () => report('onRead of /mine', fail('a mistake of my own')));
+    times(25, () => logError('onRead of /mine', fail('a mistake of my own')));
     expect(log).toHaveBeenCalledTimes(20);
   });
 
   it('is told apart by its place, and not by what a message or a name has of a stranger', () => {
-    times(500, (i) => report('onRead of /json', parseError(`x\n  at ${i}`)));
-    times(500, (i) => report('onRead of /named', Object.assign(fail('x'), { name: `E${i}` })));
+    times(500, (i) => logError('onRead of /json', parseError(`x\n  at ${i}`)));
+    times(500, (i) => logError('onRead of /named', Object.assign(fail('x'), { name: `E${i}` })));
     expect(log).toHaveBeenCalledTimes(40);
   });
 
   it('is not hidden by another mistake in the same hook', () => {
-    times(500, () => report('onRead of /ws', fail('frequent')));
-    report('onRead of /ws', new TypeError('rare'));
-    report('onRead of /ws', new Error('at another place'));
-    report('onRead of /ws', 'no error at all');
-    report('onRead of /ws', null);
+    times(500, () => logError('onRead of /ws', fail('frequent')));
+    logError('onRead of /ws', new TypeError('rare'));
+    logError('onRead of /ws', new Error('at another place'));
+    logError('onRead of /ws', 'no error at all');
+    logError('onRead of /ws', null);
     expect(log).toHaveBeenCalledTimes(24);
   });
 
   it('is not taken for a format', () => {
-    report('onRead of /100%d/%s', 7);
+    logError('onRead of /100%d/%s', 7);
     expect(log.mock.calls).toEqual([['websocket-route: onRead of /100%%d/%%s:', 7]]);
   });
 
   it('of another realm is one as well', () => {
-    report('onRead of /ws', runInNewContext('new Error("elsewhere")'));
+    logError('onRead of /ws', runInNewContext('new Error("elsewhere")'));
     expect(log.mock.calls).toEqual([[expect.any(String), expect.objectContaining({ message: 'elsewhere' })]]);
   });
 
@@ -138,8 +138,8 @@ describe("what the user's code did wrong", () => {
     });
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    report('onRead of /ws', proxy);
-    report(
+    logError('onRead of /ws', proxy);
+    logError(
       'onRead of /ws',
       Object.defineProperty(new Error('told'), 'cause', {
         get() {
@@ -156,10 +156,10 @@ describe("what the user's code did wrong", () => {
 
 describe('counting', () => {
   it('is bounded: what comes after a hundred kinds is one kind', () => {
-    times(10_000, (i) => report(`onRead of /room/${i}`, new Error('x')));
+    times(10_000, (i) => logError(`onRead of /room/${i}`, new Error('x')));
     expect(log).toHaveBeenCalledTimes(120);
     jest.advanceTimersByTime(60_000);
-    report('onRead of /ws', new Error('x'));
+    logError('onRead of /ws', new Error('x'));
     expect(lines()[120]).toBe('websocket-route: errors of other kinds (9880 more within a minute)');
     expect(log).toHaveBeenCalledTimes(122);
   });
@@ -192,7 +192,7 @@ describe('a flood', () => {
         },
         onError(error, hook) {
           // As the default, but for the close.
-          report(`${hook} of /json`, error);
+          logError(`${hook} of /json`, error);
         },
       }),
     );

@@ -5,17 +5,17 @@
  * context is chosen once for each connection, and its hooks enter that one.
  */
 import { AsyncLocalStorage, type AsyncResource } from 'node:async_hooks';
-import { Origin } from '../deflate/async-scope.js';
+import { AsyncScope } from '../deflate/async-scope.js';
 
 /** What hooks see: no context, or that of the request that opened the connection. */
 export type AsyncContextChoice = 'none' | 'handshake';
 
 /** Made while this module loads, outside of every request. All connections share it. */
-const none = new Origin('WebSocketConnection');
+const none = new AsyncScope('WebSocketConnection');
 
 /** The context for a connection whose handshake is at work. */
 export function contextFor(choice: AsyncContextChoice): AsyncResource {
-  return choice === 'none' ? none : new Origin('WebSocketConnection');
+  return choice === 'none' ? none : new AsyncScope('WebSocketConnection');
 }
 
 /** What to run something of the user's in, once: `scopeOf(context).runInAsyncScope(…)`. */
@@ -28,7 +28,7 @@ export function scopeOf(context: AsyncResource): AsyncResource {
  * to Node 22 it does. A scope that nobody enters again is the remedy.
  */
 const keepsWhatIsEntered = ((): boolean => {
-  const resource = new Origin('WebSocketConnection');
+  const resource = new AsyncScope('WebSocketConnection');
   const storage = new AsyncLocalStorage<boolean>();
   resource.runInAsyncScope(() => storage.enterWith(true));
   const isKept = resource.runInAsyncScope(() => storage.getStore() === true);

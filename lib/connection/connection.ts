@@ -19,11 +19,11 @@ import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
 import { draft76Text } from '../framing/draft76-frames.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
-import { report } from '../log.js';
-import { type Holder, hold } from '../memory/memory-budget.js';
+import { logError } from '../log.js';
+import { account, type MemoryHolder } from '../memory/memory-budget.js';
 import { MAX_COPIED } from '../memory/slab.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
-import type { OpenConnection } from '../telemetry/tally.js';
+import type { OpenConnection } from '../telemetry/route-counters.js';
 import { isThenable, whenSettled } from '../thenables.js';
 import { addressOf } from '../transport/addresses.js';
 import { clockOf } from '../transport/clock.js';
@@ -33,17 +33,17 @@ import { contextFor, scopeOf } from './async-context.js';
 import { Closing } from './closing.js';
 import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
-import type { Inbox } from './inbound/message-iterator.js';
-import { Intake, type IntakeOwner } from './inbound/receiver.js';
-import { type Liveness, type Watched, watch } from './keepalive/heartbeat.js';
+import type { MessageIterator } from './inbound/message-iterator.js';
+import { Receiver, type ReceiverOwner } from './inbound/receiver.js';
+import { type Heartbeat, type HeartbeatTarget, watch } from './keepalive/heartbeat.js';
 import { Pings } from './keepalive/pings.js';
 import { DeflateJob } from './outbound/deflate-job.js';
 import { DrainWatch, type DrainWatchOwner } from './outbound/drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './outbound/file-job.js';
 import { Loan, type Loans } from './outbound/loans.js';
-import { mustHoldBack, PingAnswers } from './outbound/pong-replies.js';
+import { mustDefer, PongReplies } from './outbound/pong-replies.js';
 import { framedOf, type PreparedMessage } from './outbound/prepared-message.js';
-import { Backlog, type BacklogOwner } from './outbound/slow-consumer.js';
+import { SlowConsumerGuard, type SlowConsumerGuardOwner } from './outbound/slow-consumer.js';
 import { Writer, type WriterOwner, withoutMore } from './outbound/writer.js';
 import { Over } from './over.js';
 import { canReceive, canSend, type ReadyState, readyStateOf, State, type StateEvent, transition } from './state.js';
@@ -52,7 +52,7 @@ import { canReceive, canSend, type ReadyState, readyStateOf, State, type StateEv
 export type Version = 13 | 8 | 0;
 
 /** What the handshake has settled. Nearly all connections of a server have the same. */
-export interface Terms {
+export interface Negotiated {
   readonly version: Version;
   readonly isSecure: boolean;
   /** '' for none. */
@@ -75,27 +75,35 @@ class Rare {
   closing: Closing | undefined = undefined;
   drain: DrainWatch | undefined = undefined;
   pings: Pings | undefined = undefined;
-  backlog: Backlog | undefined = undefined;
+  backlog: SlowConsumerGuard | undefined = undefined;
   over: Over | undefined = undefined;
   agreement: DeflateAgreement | undefined = undefined;
   deflation: Deflation | undefined = undefined;
 }
 
 export class Connection
-  implements BacklogOwner, DrainWatchOwner, Holder, IntakeOwner, OpenConnection, SocketListener, Watched, WriterOwner
+  implements
+    SlowConsumerGuardOwner,
+    DrainWatchOwner,
+    MemoryHolder,
+    ReceiverOwner,
+    OpenConnection,
+    SocketListener,
+    HeartbeatTarget,
+    WriterOwner
 {
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
-  terms: Terms;
+  terms: Negotiated;
   /** As of when the handshake began. */
   readonly localAddress: string | undefined;
   readonly remoteAddress: string | undefined;
-  heldBytes = 0;
+  accountedBytes = 0;
   /** Messages that the handler wrote. */
   messagesSent = 0;
   private state: State = State.CONNECTING;
-  private readonly intake: Intake;
+  private readonly intake: Receiver;
   private readonly writer: Writer;
   /** Hooks run in it, and whatever else of the user's is called for the connection. */
   private readonly context: AsyncResource;
@@ -106,17 +114,17 @@ export class Connection
   /** Something came since liveness asked last. */
   private heard = false;
   private openedAt = 0;
-  private liveness: Liveness | undefined = undefined;
-  private pingAnswers: PingAnswers | undefined = undefined;
+  private liveness: Heartbeat | undefined = undefined;
+  private pingAnswers: PongReplies | undefined = undefined;
   private rare: Rare | undefined = undefined;
 
-  constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings, terms: Terms) {
+  constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings, terms: Negotiated) {
     this.socket = socket;
     this.hooks = hooks;
     this.settings = settings;
     this.terms = terms;
     this.writer = new Writer(socket, this);
-    this.intake = new Intake(this);
+    this.intake = new Receiver(this);
     this.context = contextFor(settings.asyncContext);
     this.localAddress = addressOf(socket, 'localAddress');
     this.remoteAddress = addressOf(socket, 'remoteAddress');
@@ -140,7 +148,7 @@ export class Connection
     const { socket, settings } = this;
     this.advance('open');
     this.openedAt = Math.round(clockOf(socket).now());
-    settings.tally.opened(this);
+    settings.counters.opened(this);
     this.intake.open(this.version, this.rare?.agreement);
     this.liveness = watch(this, settings);
     // Until `onConnect` has settled TCP holds what the peer sends.
@@ -180,7 +188,7 @@ export class Connection
     this.rare?.closing?.gone();
     this.rare?.drain?.stop(this.invalidState('drained'));
     this.inContext(() => this.rare?.over?.gone());
-    this.settings.tally.closed(this);
+    this.settings.counters.closed(this);
     this.onDemand.gone = { at: Math.round(clockOf(this.socket).now()), messages: this.messagesReceived };
     // After a FIN, what is held had been sent in good faith; after a reset it is lost.
     if (this.rare?.peerEnded) this.intake.ebb();
@@ -232,7 +240,7 @@ export class Connection
   }
 
   /** Not by a closure: this is what happens to each chunk. */
-  private deliver(run: (this: Intake, chunk: Buffer) => void, chunk: Buffer): void {
+  private deliver(run: (this: Receiver, chunk: Buffer) => void, chunk: Buffer): void {
     this.receiving = true;
     try {
       scopeOf(this.context).runInAsyncScope(run, this.intake, chunk);
@@ -244,8 +252,8 @@ export class Connection
   }
 
   onOverflow(error: OverflowError): void {
-    const { route, tally } = this.settings;
-    tally.counts.overflows++;
+    const { route, counters } = this.settings;
+    counters.counts.overflows++;
     this.inContext(() => publish('overflow', () => ({ route, connection: this.hooks, error })));
     this.call('onOverflowError', () => this.hooks.onOverflowError(error));
   }
@@ -262,8 +270,8 @@ export class Connection
   }
 
   onThrottled(): void {
-    const { route, tally } = this.settings;
-    tally.counts.throttled++;
+    const { route, counters } = this.settings;
+    counters.counts.throttled++;
     this.inContext(() => publish('throttle', () => ({ route, connection: this.hooks })));
   }
 
@@ -286,13 +294,13 @@ export class Connection
 
   // What liveness calls.
 
-  get activeAt(): number {
+  get lastActivity(): number {
     const { isHandling, isInflating, meter } = this.intake;
     const isAtWork = isHandling || isInflating || this.writer.preparing;
-    return isAtWork || meter === undefined ? clockOf(this.socket).now() : meter.activeAt;
+    return isAtWork || meter === undefined ? clockOf(this.socket).now() : meter.lastActivity;
   }
 
-  takeSignsOfLife(): boolean {
+  consumeActivity(): boolean {
     const { heard } = this;
     this.heard = false;
     // Of what the stream has read ahead meanwhile nobody tells.
@@ -300,18 +308,18 @@ export class Connection
     return heard;
   }
 
-  get isDeaf(): boolean {
+  get isReadPaused(): boolean {
     // While a file comes slowly, our ping stands behind it: no answer can be expected either.
     return this.intake.isHeldByUs || this.writer.starved;
   }
 
-  heartbeat(): void {
+  sendHeartbeat(): void {
     this.writer.binary(Opcode.Ping, NOTHING);
     this.send(false);
   }
 
   onLost(): void {
-    this.settings.tally.counts.lost++;
+    this.settings.counters.counts.lost++;
     this.beginClosing().reason = `no answer to a ping within ${this.settings.pongTimeout} ms`;
     this.terminate();
   }
@@ -463,7 +471,7 @@ export class Connection
       this.writePrepared(message, flush, compress);
     } catch (error) {
       // A stream of the user's own may throw: what was written of the frame is not known.
-      report(`a broadcast to ${this.settings.name}`, error);
+      logError(`a broadcast to ${this.settings.name}`, error);
       this.terminate();
       return false;
     }
@@ -505,7 +513,7 @@ export class Connection
   }
 
   /** What `onRead` would get, one by one. Of a connection that is closing or closed, nothing. */
-  messages(): Inbox {
+  messages(): MessageIterator {
     if (this.state === State.CONNECTING) throw this.invalidState('messages');
     return this.intake.messages();
   }
@@ -529,14 +537,14 @@ export class Connection
     return over.signal;
   }
 
-  leave(code: number, reason: string): void {
+  closeWhenIdle(code: number, reason: string): void {
     if (!canSend(this.state)) return;
     if (this.intake.isHandling) {
       this.over.leaving = { code, reason };
     } else this.close(code, reason);
   }
 
-  whenOver(): Promise<void> {
+  whenFinished(): Promise<void> {
     if (this.rare?.isOver) return Promise.resolve();
     return this.over.promise;
   }
@@ -580,9 +588,9 @@ export class Connection
 
   private answer(payload: Buffer): void {
     if (!canSend(this.state)) return;
-    if (mustHoldBack(this.writer)) {
-      this.pingAnswers ??= new PingAnswers(this.writer, (latest) => this.answer(latest));
-      this.pingAnswers.holdBack(payload);
+    if (mustDefer(this.writer)) {
+      this.pingAnswers ??= new PongReplies(this.writer, (latest) => this.answer(latest));
+      this.pingAnswers.defer(payload);
       return;
     }
     // What was held back may still wait to be let go: it comes first.
@@ -600,7 +608,7 @@ export class Connection
     if (this.state === State.CLOSED) this.finish();
     if (this.state === State.ENDING || this.state === State.CLOSED) return;
     const known = isA(error, ProtocolError);
-    if (!known) report(`${this.settings.name} failed`, error);
+    if (!known) logError(`${this.settings.name} failed`, error);
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
     this.intake.stop();
@@ -640,9 +648,9 @@ export class Connection
     this.onDemand.finished = true;
     this.account();
     const { code = CloseCode.ABNORMAL_CLOSURE, reason = '', wasClean = false } = this.rare?.closing ?? {};
-    const { tally } = this.settings;
-    if (this.rare?.gone !== undefined) tally.receivedLate(this.messagesReceived - this.rare.gone.messages);
-    tally.count('closed', code);
+    const { counters } = this.settings;
+    if (this.rare?.gone !== undefined) counters.receivedLate(this.messagesReceived - this.rare.gone.messages);
+    counters.count('closed', code);
     this.inContext(() => publish('close', () => this.summary(code, reason, wasClean)));
     this.call(
       'onClose',
@@ -654,7 +662,7 @@ export class Connection
 
   private settle(): void {
     this.onDemand.isOver = true;
-    this.settings.tally.finished(this);
+    this.settings.counters.finished(this);
     this.rare?.over?.resolve();
   }
 
@@ -691,7 +699,7 @@ export class Connection
   /** Tells the budget of the process what is pinned now. */
   private account(): void {
     const bytes = this.pinnedBytes;
-    if (bytes !== this.heldBytes) hold(this.settings.limits, this, bytes);
+    if (bytes !== this.accountedBytes) account(this.settings.limits, this, bytes);
   }
 
   private wroteData(flush: boolean): boolean {
@@ -713,7 +721,7 @@ export class Connection
     if (bufferedAmount <= highWaterMark) return true;
     if (bufferedAmount > maxBufferedAmount) {
       const { onDemand } = this;
-      onDemand.backlog ??= new Backlog(this.writer, this);
+      onDemand.backlog ??= new SlowConsumerGuard(this.writer, this);
       onDemand.backlog.exceeded();
     }
     if (bufferedAmount > maxBufferedAmount / 2) this.backUpReading();

@@ -1,6 +1,6 @@
 /** What becomes of an error that a hook threw, or rejected with. */
 import { InvalidStateError, isA, propertyOf } from '../errors.js';
-import { report } from '../log.js';
+import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 
@@ -11,18 +11,18 @@ import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
  */
 export function tellError(
   hooks: Pick<ConnectionHooks, 'onError'>,
-  { route, tally }: Pick<ConnectionSettings, 'route' | 'tally'>,
+  { route, counters }: Pick<ConnectionSettings, 'route' | 'counters'>,
   error: unknown,
   hook: HookName,
 ): unknown {
-  tally.count('errors', hook);
+  counters.count('errors', hook);
   publish('error', () => ({ route, connection: hooks, error, hook }));
   return hooks.onError(error, hook);
 }
 
 /** `onError` itself has failed. */
 export function reportSecond({ name }: Pick<ConnectionSettings, 'name'>, error: unknown): void {
-  report(`onError of ${name} failed`, error);
+  logError(`onError of ${name} failed`, error);
 }
 
 /**

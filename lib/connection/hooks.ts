@@ -2,9 +2,9 @@
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
 import type { Limits } from '../memory/memory-budget.js';
-import type { Tally } from '../telemetry/tally.js';
+import type { RouteCounters } from '../telemetry/route-counters.js';
 import type { AsyncContextChoice } from './async-context.js';
-import type { LivenessSettings } from './keepalive/heartbeat.js';
+import type { HeartbeatSettings } from './keepalive/heartbeat.js';
 
 /** The hooks in which user code runs, as `onError` is told them. */
 export type HookName = 'onHandshake' | 'onConnect' | 'onRead' | 'onWrite' | 'onPong' | 'onClose' | 'onOverflowError';
@@ -37,7 +37,7 @@ export interface RateLimit {
 /** What becomes of a peer that does not take what is written to it. */
 export type SlowConsumerPolicy = 'close' | 'drop';
 
-export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
+export interface ConnectionSettings extends DispatchSettings, HeartbeatSettings {
   /** How long to wait for the peer while closing, in milliseconds. */
   readonly closeTimeout: number;
   /** Buffered bytes from which on `write` returns false. */
@@ -52,7 +52,7 @@ export interface ConnectionSettings extends DispatchSettings, LivenessSettings {
   /** Whether messages have to be looked at as they come: for `rate`, or for `idleTimeout`. */
   readonly isMetered: boolean;
   /** What is counted, with all connections of the same route. */
-  readonly tally: Tally;
+  readonly counters: RouteCounters;
   /** What telemetry calls the route. */
   readonly route: string;
   /** Whether `onWrite` does anything: nobody waits for the kernel on behalf of a hook that is not there. */

@@ -5,7 +5,7 @@
 import { type MessageKind, RSV1 } from '../framing/opcode.js';
 import { headerLength, writeHeader } from '../framing/serializer.js';
 import type { CompressSettings, DeflateAgreement } from './agreement.js';
-import { enter, forget, leave, type ZlibJob } from './zlib-jobs.js';
+import { cancelTurn, enterQueue, releaseTurn, type ZlibJob } from './zlib-jobs.js';
 import { deflatersFor } from './zlib-pool.js';
 import { createDeflater, type DeflateSettings, type ZlibStream, type ZlibUser } from './zlib-stream.js';
 
@@ -53,13 +53,13 @@ export class Deflation implements ZlibJob, ZlibUser {
     this.message = message;
     return new Promise((resolve) => {
       this.resolve = resolve;
-      enter(this);
+      enterQueue(this);
     });
   }
 
   /** The connection has gone. */
   stop(): void {
-    if (!forget(this)) this.leaveTurn();
+    if (!cancelTurn(this)) this.leaveTurn();
     this.stream?.close();
     this.stream = undefined;
     this.finish(undefined);
@@ -140,7 +140,7 @@ export class Deflation implements ZlibJob, ZlibUser {
   private leaveTurn(): void {
     if (!this.hasTurn) return;
     this.hasTurn = false;
-    leave();
+    releaseTurn();
   }
 }
 

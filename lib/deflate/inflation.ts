@@ -11,9 +11,9 @@ import { ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { InflatingSink, MessageSink } from '../framing/sink.js';
-import { Utf8Gate } from '../framing/utf8.js';
+import { Utf8Validator } from '../framing/utf8.js';
 import type { DeflateAgreement } from './agreement.js';
-import { enter, forget, isAnybodyWaiting, leave, type ZlibJob } from './zlib-jobs.js';
+import { cancelTurn, enterQueue, isAnybodyWaiting, releaseTurn, type ZlibJob } from './zlib-jobs.js';
 import { inflaters } from './zlib-pool.js';
 import { createInflater, inflateAtOnce, type ZlibStream, type ZlibUser } from './zlib-stream.js';
 
@@ -52,7 +52,7 @@ const NOTHING = Buffer.alloc(0);
 
 export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   private kind: MessageKind = Opcode.Binary;
-  private gate: Utf8Gate | undefined = undefined;
+  private gate: Utf8Validator | undefined = undefined;
   /** What has come and was not given to zlib: input[0, length). */
   private input = NOTHING;
   private length = 0;
@@ -106,7 +106,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
 
   begin(kind: MessageKind): void {
     this.kind = kind;
-    this.gate = kind === Opcode.Text ? new Utf8Gate() : undefined;
+    this.gate = kind === Opcode.Text ? new Utf8Validator() : undefined;
     // How long the message will be nobody knows: it is refused as it grows.
     this.sink.frame(kind, 0);
   }
@@ -152,7 +152,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
       return;
     }
     if (!this.hasTurn && (this.consumed === undefined || this.stream?.hasOutput)) {
-      enter(this);
+      enterQueue(this);
       return;
     }
     // Also where it has nothing left to bring: it brings what it is given next, to whomever it belongs by then.
@@ -234,7 +234,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.piece = piece;
     this.isBegun = false;
     this.consumed = undefined;
-    enter(this);
+    enterQueue(this);
   }
 
   private write(piece: Buffer): void {
@@ -345,7 +345,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
 
   /** Neither its turn nor zlib is needed any more. */
   private release(): void {
-    if (!forget(this)) this.leaveTurn();
+    if (!cancelTurn(this)) this.leaveTurn();
     this.closeStream();
   }
 
@@ -357,6 +357,6 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   private leaveTurn(): void {
     if (!this.hasTurn) return;
     this.hasTurn = false;
-    leave();
+    releaseTurn();
   }
 }

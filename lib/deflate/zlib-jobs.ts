@@ -2,7 +2,7 @@
  * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
  * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
  */
-import { Origin } from './async-scope.js';
+import { AsyncScope } from './async-scope.js';
 
 /** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
 export const MAX_JOBS = 8;
@@ -17,12 +17,12 @@ let atWork = 0;
  * In the order in which they came, each with where it came from: whoever makes room for it is somebody else, of whose
  * `AsyncLocalStorage` it must not know.
  */
-const waiting = new Map<ZlibJob, Origin>();
+const waiting = new Map<ZlibJob, AsyncScope>();
 
 /** Begins now, or when one of those before it is done. */
-export function enter(job: ZlibJob): void {
+export function enterQueue(job: ZlibJob): void {
   if (atWork === MAX_JOBS) {
-    waiting.set(job, new Origin('WebSocketZlibJob'));
+    waiting.set(job, new AsyncScope('WebSocketZlibJob'));
     return;
   }
   atWork++;
@@ -30,7 +30,7 @@ export function enter(job: ZlibJob): void {
 }
 
 /** A job is done, or does something else for a while. */
-export function leave(): void {
+export function releaseTurn(): void {
   const [next] = waiting;
   if (next === undefined) {
     atWork--;
@@ -42,7 +42,7 @@ export function leave(): void {
 }
 
 /** @returns whether it was still waiting: then its turn never comes, and it must not `leave` */
-export function forget(job: ZlibJob): boolean {
+export function cancelTurn(job: ZlibJob): boolean {
   return waiting.delete(job);
 }
 

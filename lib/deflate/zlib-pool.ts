@@ -6,7 +6,7 @@ import { MAX_JOBS } from './zlib-jobs.js';
 import { createDeflater, createInflater, type DeflateSettings, type ZlibStream } from './zlib-stream.js';
 
 /** Idle streams, as many of all its pools together as can be at work at a time. The one that is idle for longest goes first. */
-class Shelf {
+class IdleStreams {
   private readonly idle: { stream: ZlibStream; pool: ZlibPool }[] = [];
 
   /** The one of that pool that was at work last. */
@@ -22,10 +22,10 @@ class Shelf {
 }
 
 export class ZlibPool {
-  private readonly shelf: Shelf;
+  private readonly shelf: IdleStreams;
   private readonly create: () => ZlibStream;
 
-  constructor(create: () => ZlibStream, shelf = new Shelf()) {
+  constructor(create: () => ZlibStream, shelf = new IdleStreams()) {
     this.create = create;
     this.shelf = shelf;
   }
@@ -47,7 +47,7 @@ export const inflaters = new ZlibPool(() => createInflater(15));
 
 const deflaters = new Map<string, ZlibPool>();
 /** Clients choose the window bits: were it one for each, they would choose how much is kept. */
-const deflatersShelf = new Shelf();
+const deflatersShelf = new IdleStreams();
 
 /** One pool for all who compress alike. There are few: settings are the user's, and window bits are seven numbers. */
 export function deflatersFor(settings: DeflateSettings): ZlibPool {

@@ -11,7 +11,7 @@ import {
   type InflateRaw,
   inflateRawSync,
 } from 'node:zlib';
-import { Origin } from './async-scope.js';
+import { AsyncScope } from './async-scope.js';
 
 export interface ZlibUser {
   onOutput(bytes: Buffer): void;
@@ -34,7 +34,7 @@ const CHUNK_SIZE = 16 * 1024;
 const STREAM = { flush: constants.Z_SYNC_FLUSH, chunkSize: CHUNK_SIZE, readableHighWaterMark: 1 };
 
 /** A stream remembers in whose `AsyncLocalStorage` it was made. It is to be everybody's. */
-const nobody = new Origin('WebSocketZlibStream');
+const nobody = new AsyncScope('WebSocketZlibStream');
 
 export class ZlibStream {
   user: ZlibUser | undefined = undefined;
@@ -63,7 +63,7 @@ export class ZlibStream {
   /** Not while it is at work. The input must stay as it is until it is done. */
   write(input: Buffer): void {
     this.before = this.stream.bytesWritten;
-    this.origin = new Origin('WebSocketZlibJob');
+    this.origin = new AsyncScope('WebSocketZlibJob');
     this.stream.write(input, this.written);
   }
 

@@ -24,7 +24,7 @@ import {
   EntireMessage,
 } from './delimiter.js';
 import { ReadBuffer } from './read-buffer.js';
-import type { Outlet, Reader, Unit } from './reader.js';
+import type { Reader, Unit, UnitSink } from './reader.js';
 import { readerFor } from './reader-table.js';
 import { entireReader, streamReader } from './readers/message-readers.js';
 import { decodeRun } from './readers/pattern-text.js';
@@ -51,7 +51,7 @@ export interface DispatchSettings {
 /** How much of an arrival joins what is held, at the least, to complete its unit. */
 const JOINED = 128;
 
-export class Dispatcher implements MessageSink, Outlet {
+export class Dispatcher implements MessageSink, UnitSink {
   limit: number;
   stopped = false;
   private delimiter: Delimiter;
@@ -70,8 +70,8 @@ export class Dispatcher implements MessageSink, Outlet {
   private coming = 0;
   private paused = false;
   /** An empty message that waits for what is held before it. */
-  private owed: MessageKind | undefined = undefined;
-  private muted = false;
+  private pendingEmptyMessage: MessageKind | undefined = undefined;
+  private discarding = false;
   private reading = false;
   /** What is held is being completed: more has arrived than stands behind it. */
   private completing = false;
@@ -151,15 +151,15 @@ export class Dispatcher implements MessageSink, Outlet {
   resume(): void {
     this.paused = false;
     this.dispatchHeld();
-    const { owed } = this;
-    if (owed === undefined || this.paused || this.muted) return;
-    this.owed = undefined;
+    const { pendingEmptyMessage: owed } = this;
+    if (owed === undefined || this.paused || this.discarding) return;
+    this.pendingEmptyMessage = undefined;
     this.deliverEmpty(owed);
   }
 
   /** Nothing more reaches the consumer. */
-  mute(): void {
-    this.muted = true;
+  discard(): void {
+    this.discarding = true;
     this.stopped = true;
     this.held = undefined;
     this.decoded = undefined;
@@ -168,7 +168,7 @@ export class Dispatcher implements MessageSink, Outlet {
   /** @throws ProtocolError when what is held is of the other kind than the delimiter, or exceeds the limit for good */
   dispatchHeld(): void {
     const held = this.held;
-    if (held === undefined || held.length === 0 || this.muted || this.paused || this.reading) return;
+    if (held === undefined || held.length === 0 || this.discarding || this.paused || this.reading) return;
     const bytes = held.bytes;
     const next = this.read(held.kind, bytes, held.start, held.end);
     if (held.bytes === bytes) held.drop(next);
@@ -178,7 +178,7 @@ export class Dispatcher implements MessageSink, Outlet {
   // What the parser calls.
 
   message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
-    if (this.muted) return;
+    if (this.discarding) return;
     this.messages++;
     if (this.reader === entireReader && !this.paused && end - start <= this.limit && !this.held?.length) {
       // What most messages are, by the shortest way: the same as below.
@@ -200,7 +200,7 @@ export class Dispatcher implements MessageSink, Outlet {
   }
 
   frame(_kind: MessageKind, length: number): void {
-    if (this.muted) return;
+    if (this.discarding) return;
     if (!this.open) {
       this.open = true;
       this.untouched = true;
@@ -211,14 +211,14 @@ export class Dispatcher implements MessageSink, Outlet {
   }
 
   data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
-    if (this.muted) return;
+    if (this.discarding) return;
     this.coming = Math.max(0, this.coming - (end - start));
     this.arrive(kind, bytes, start, end);
   }
 
   end(kind: MessageKind): void {
     this.open = false;
-    if (this.muted) return;
+    if (this.discarding) return;
     this.messages++;
     this.endMessage(kind);
   }
@@ -272,7 +272,7 @@ export class Dispatcher implements MessageSink, Outlet {
 
   private arrive(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
     this.admit(end - start);
-    if (this.muted) return;
+    if (this.discarding) return;
     this.untouched = false;
     this.decoded = undefined;
     const held = this.held;
@@ -280,7 +280,7 @@ export class Dispatcher implements MessageSink, Outlet {
       // The seed: closed "if there is an existing string still in the buffer when the client sends another of a different type".
       if (kind !== held.kind) throw mixed(kind);
       start = this.completeHeld(held, bytes, start, end);
-      if (start === end || this.muted) return;
+      if (start === end || this.discarding) return;
     }
     if (held !== undefined && held.length > 0) {
       held.append(kind, bytes, start, end, this.coming);
@@ -289,7 +289,7 @@ export class Dispatcher implements MessageSink, Outlet {
     }
     if (!this.paused) start = this.read(kind, bytes, start, end);
     this.decoded = undefined;
-    if (start === end || this.muted) return;
+    if (start === end || this.discarding) return;
     this.held ??= new ReadBuffer();
     this.held.append(kind, bytes, start, end, this.coming);
   }
@@ -316,7 +316,7 @@ export class Dispatcher implements MessageSink, Outlet {
     } finally {
       this.completing = false;
     }
-    if (held.length > more || this.paused || this.muted) return start;
+    if (held.length > more || this.paused || this.discarding) return start;
     // The same bytes are in both.
     start -= held.length;
     held.release();
@@ -329,7 +329,7 @@ export class Dispatcher implements MessageSink, Outlet {
     if (!nothing || this.reader === entireReader) this.dispatchHeld();
     if (!nothing || this.reader !== entireReader) return;
     // What was held before it may have made reading pause: there is one such message at most, as nothing more is parsed then.
-    if (this.paused) this.owed = kind;
+    if (this.paused) this.pendingEmptyMessage = kind;
     else this.deliverEmpty(kind);
   }
 
@@ -339,7 +339,7 @@ export class Dispatcher implements MessageSink, Outlet {
 
   /** Refuses what only whole messages are made of before it is buffered, on its declared length. */
   private admit(length: number): void {
-    while (!this.muted && this.exceeds(length + (this.held?.length ?? 0)));
+    while (!this.discarding && this.exceeds(length + (this.held?.length ?? 0)));
     this.overflowing = false;
   }
 
@@ -364,7 +364,7 @@ export class Dispatcher implements MessageSink, Outlet {
   private read(kind: MessageKind, bytes: Buffer, start: number, end: number): number {
     this.reading = true;
     try {
-      while (start < end && !this.muted && !this.paused) {
+      while (start < end && !this.discarding && !this.paused) {
         const reader = this.reader;
         // The seed: closed if "the string types of the read_delimiter and the buffer differ".
         if (reader.kind !== 0 && reader.kind !== kind) throw mixed(kind);

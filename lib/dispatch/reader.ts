@@ -8,7 +8,7 @@ import type { MessageKind } from '../framing/opcode.js';
 /** What reaches `onRead` as its only argument. */
 export type Unit = string | Buffer | RegExpExecArray | readonly (Buffer | undefined)[];
 
-export interface Outlet {
+export interface UnitSink {
   /** The most bytes that one unit may have. */
   readonly limit: number;
   /** Set when the reader must return after the unit it just handed over: the delimiter changed, or reading paused. */
@@ -39,5 +39,5 @@ export interface Reader {
    * @param complete whether bytes[start, end) end with the end of a message
    * @returns where the first unit begins that was not handed over
    */
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number;
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number;
 }

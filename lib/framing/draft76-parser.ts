@@ -5,9 +5,9 @@
  */
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
-import { HaltingParser } from './halting-parser.js';
+import { PausableParser } from './halting-parser.js';
 import { Opcode } from './opcode.js';
-import { Utf8Gate } from './utf8.js';
+import { Utf8Validator } from './utf8.js';
 
 const TEXT = 0x00;
 const END = 0xff;
@@ -16,18 +16,18 @@ const BETWEEN = 0;
 const IN_TEXT = 1;
 const CLOSING = 2;
 
-export class Draft76Parser extends HaltingParser {
+export class Draft76Parser extends PausableParser {
   private stage: typeof BETWEEN | typeof IN_TEXT | typeof CLOSING = BETWEEN;
-  private gate = new Utf8Gate();
+  private gate = new Utf8Validator();
 
   protected override run(chunk: Buffer): void {
     let at = 0;
-    while (at < chunk.length && !this.stopped) {
+    while (at < chunk.length && !this.discarding) {
       if (this.stage === IN_TEXT) {
         at = this.readText(chunk, at);
         continue;
       }
-      if (this.halted) {
+      if (this.paused) {
         this.keep(chunk, at);
         return;
       }
@@ -38,7 +38,7 @@ export class Draft76Parser extends HaltingParser {
   private readType(type: number): void {
     if (this.stage === CLOSING) {
       if (type !== 0x00) throw unsupported(type);
-      this.stop();
+      this.discard();
       this.controls.closed(CloseCode.NO_STATUS_RECEIVED, '');
     } else if (type === TEXT) {
       this.stage = IN_TEXT;

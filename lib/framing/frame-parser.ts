@@ -23,12 +23,12 @@
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
 import { parseClosePayload } from './close-payload.js';
-import { HaltingParser } from './halting-parser.js';
+import { PausableParser } from './halting-parser.js';
 import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
 import { BURST, type Burst, COLUMNS, isLent, MAX_FRAMES, NOT_ASCII } from './simd-scan.js';
 import type { InflatingSink } from './sink.js';
-import { invalidUtf8, isText, Utf8Gate } from './utf8.js';
+import { invalidUtf8, isText, Utf8Validator } from './utf8.js';
 
 const FIN = 0x80;
 const RSV = 0x70;
@@ -42,7 +42,7 @@ const WINDOW = 1024;
  */
 const MOST_JOINED = 8192;
 
-export class FrameParser extends HaltingParser {
+export class FrameParser extends PausableParser {
   /** The kind of the fragmented message that is open, 0 for none. */
   private open: MessageKind | 0 = 0;
   private final = false;
@@ -52,7 +52,7 @@ export class FrameParser extends HaltingParser {
   /** A header or a control frame's payload that came in parts; there is at most one of them at a time. */
   private partial: Buffer | undefined = undefined;
   private partialLength = 0;
-  private gate: Utf8Gate | undefined = undefined;
+  private utf8: Utf8Validator | undefined = undefined;
   /** Where compressed messages go; undefined where none were agreed on. */
   inflation: InflatingSink | undefined = undefined;
   /** Whether several messages are unmasked at a time. */
@@ -61,19 +61,19 @@ export class FrameParser extends HaltingParser {
   private compressed = false;
 
   protected override get isBehind(): boolean {
-    return this.halted || this.inflation?.hasInput === true;
+    return this.paused || this.inflation?.hasInput === true;
   }
 
   protected override run(chunk: Buffer): void {
     const end = chunk.length;
     const burst = isLent(chunk) ? BURST : undefined;
     let at = 0;
-    while (at < end && !this.stopped) {
+    while (at < end && !this.discarding) {
       if (this.remaining !== IN_HEADER) {
         at = this.readPayload(chunk, at, end);
         continue;
       }
-      if (this.halted) {
+      if (this.paused) {
         this.keep(chunk, at);
         return;
       }
@@ -131,7 +131,7 @@ export class FrameParser extends HaltingParser {
     }
     // The characters before the mistake are delivered, as they would have been had they come alone.
     this.messages.frame(Opcode.Text, end - start);
-    new Utf8Gate().write(chunk, start, end, this.messages);
+    new Utf8Validator().write(chunk, start, end, this.messages);
     throw invalidUtf8();
   }
 
@@ -166,7 +166,7 @@ export class FrameParser extends HaltingParser {
         }
         this.messages.message(Opcode.Text, chunk, start, stop, window.slice(start - from, stop - from));
       }
-      if (this.halted || this.stopped) {
+      if (this.paused || this.discarding) {
         for (let next = entry + COLUMNS; next < count * COLUMNS; next += COLUMNS) {
           burst.unmask(table[next]!, table[next + 1]!, table[next + 3]!);
         }
@@ -186,7 +186,7 @@ export class FrameParser extends HaltingParser {
    */
   private readFragments(burst: Burst | undefined, chunk: Buffer, at: number, end: number): number {
     // The beginning of a character that is held back is not there yet for the one who was asked.
-    const most = Math.min(MOST_JOINED, this.messages.joinable - (this.gate?.pending ?? 0));
+    const most = Math.min(MOST_JOINED, this.messages.joinable - (this.utf8?.pending ?? 0));
     const start = at + 6;
     let to = start;
     if (burst !== undefined) {
@@ -230,8 +230,8 @@ export class FrameParser extends HaltingParser {
     if (this.partialLength === 0 && end - at >= 2) {
       const length = maskedHeaderLength(chunk[at + 1]!);
       if (end - at >= length) {
-        this.judgeFirst(chunk[at]!);
-        this.judgeSecond(chunk[at]!, chunk[at + 1]!);
+        this.validateOpcode(chunk[at]!);
+        this.validateMask(chunk[at]!, chunk[at + 1]!);
         this.openFrame(chunk, at);
         return at + length;
       }
@@ -240,8 +240,8 @@ export class FrameParser extends HaltingParser {
     const header = this.partial;
     while (at < end) {
       header[this.partialLength++] = chunk[at++]!;
-      if (this.partialLength === 1) this.judgeFirst(header[0]!);
-      else if (this.partialLength === 2) this.judgeSecond(header[0]!, header[1]!);
+      if (this.partialLength === 1) this.validateOpcode(header[0]!);
+      else if (this.partialLength === 2) this.validateMask(header[0]!, header[1]!);
       if (this.partialLength >= 2 && this.partialLength === maskedHeaderLength(header[1]!)) {
         this.partial = undefined;
         this.partialLength = 0;
@@ -252,7 +252,7 @@ export class FrameParser extends HaltingParser {
     return at;
   }
 
-  private judgeFirst(first: number): void {
+  private validateOpcode(first: number): void {
     const opcode = first & 0x0f;
     // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
     if ((first & this.reserved(opcode)) !== 0) throw protocolError('a reserved bit is set');
@@ -275,7 +275,7 @@ export class FrameParser extends HaltingParser {
     return this.inflation !== undefined && begins ? RSV & ~RSV1 : RSV;
   }
 
-  private judgeSecond(first: number, second: number): void {
+  private validateMask(first: number, second: number): void {
     // 5.1: "The server MUST close the connection upon receiving a frame that is not masked."
     if ((second & MASK) === 0) throw protocolError('a frame is not masked');
     // 5.5: "All control frames MUST have a payload length of 125 bytes or less."
@@ -320,17 +320,17 @@ export class FrameParser extends HaltingParser {
 
   private passOn(kind: MessageKind, chunk: Buffer, start: number, end: number): void {
     if (kind === Opcode.Text) {
-      this.gate ??= new Utf8Gate();
-      this.gate.write(chunk, start, end, this.messages);
+      this.utf8 ??= new Utf8Validator();
+      this.utf8.write(chunk, start, end, this.messages);
     } else {
       this.messages.data(Opcode.Binary, chunk, start, end);
     }
   }
 
-  override stop(): void {
-    super.stop();
+  override discard(): void {
+    super.discard();
     this.partial = undefined;
-    this.gate = undefined;
+    this.utf8 = undefined;
   }
 
   private readControl(chunk: Buffer, start: number, end: number): void {
@@ -361,7 +361,7 @@ export class FrameParser extends HaltingParser {
         break;
       case Opcode.Close: {
         const { code, reason } = parseClosePayload(bytes.subarray(start, end));
-        this.stop();
+        this.discard();
         this.controls.closed(code, reason);
         break;
       }
@@ -378,8 +378,8 @@ export class FrameParser extends HaltingParser {
       this.inflation?.end();
       return;
     }
-    this.gate?.end();
-    this.gate = undefined;
+    this.utf8?.end();
+    this.utf8 = undefined;
     this.messages.end(kind);
   }
 

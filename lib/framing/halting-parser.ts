@@ -12,19 +12,19 @@ const MAX_LATE = 16 * 1024;
 const MAX_LATE_CHUNKS = 16;
 
 /** What is kept of a parser that is halted: most never are. */
-class Kept {
+class PausedInput {
   /** Of the chunk at hand. */
   rest: Buffer | undefined = undefined;
   /** What has come since. */
-  readonly late: Buffer[] = [];
-  lateBytes = 0;
-  mistake: unknown = undefined;
+  readonly pending: Buffer[] = [];
+  pendingBytes = 0;
+  deferredError: unknown = undefined;
 }
 
-export abstract class HaltingParser implements Parser {
-  halted = false;
-  protected stopped = false;
-  private kept: Kept | undefined = undefined;
+export abstract class PausableParser implements Parser {
+  paused = false;
+  protected discarding = false;
+  private kept: PausedInput | undefined = undefined;
   protected readonly messages: MessageSink;
   protected readonly controls: ControlSink;
 
@@ -35,56 +35,56 @@ export abstract class HaltingParser implements Parser {
 
   get isFull(): boolean {
     const { kept } = this;
-    return kept !== undefined && (kept.lateBytes >= MAX_LATE || kept.late.length >= MAX_LATE_CHUNKS);
+    return kept !== undefined && (kept.pendingBytes >= MAX_LATE || kept.pending.length >= MAX_LATE_CHUNKS);
   }
 
   get pinned(): number {
     const { kept } = this;
     if (kept === undefined) return 0;
-    return kept.late.reduce((sum, chunk) => sum + chunk.buffer.byteLength, kept.rest?.buffer.byteLength ?? 0);
+    return kept.pending.reduce((sum, chunk) => sum + chunk.buffer.byteLength, kept.rest?.buffer.byteLength ?? 0);
   }
 
   /** Whether what was found before is not delivered yet. */
   protected get isBehind(): boolean {
-    return this.halted;
+    return this.paused;
   }
 
   /** Parses the chunk until its end, until stopped, or until it is halted in front of a frame: then it calls `keep`. */
   protected abstract run(chunk: Buffer): void;
 
   feed(chunk: Buffer): void {
-    if (this.stopped) return;
-    if (this.halted) {
+    if (this.discarding) return;
+    if (this.paused) {
       const kept = this.keeping();
-      kept.late.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
-      kept.lateBytes += chunk.length;
+      kept.pending.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
+      kept.pendingBytes += chunk.length;
       return;
     }
     try {
       this.run(chunk);
     } catch (error) {
       if (!this.isBehind) throw error;
-      this.keeping().mistake = error;
+      this.keeping().deferredError = error;
     }
   }
 
-  halt(): void {
-    this.halted = true;
+  pause(): void {
+    this.paused = true;
   }
 
   resume(): void {
-    this.halted = false;
+    this.paused = false;
     const { kept } = this;
     if (kept === undefined) return;
-    if (kept.mistake !== undefined) throw kept.mistake;
+    if (kept.deferredError !== undefined) throw kept.deferredError;
     this.kept = undefined;
     if (kept.rest !== undefined) this.feed(kept.rest);
     // Halted again on the way, they are late once more.
-    for (const chunk of kept.late) this.feed(chunk);
+    for (const chunk of kept.pending) this.feed(chunk);
   }
 
-  stop(): void {
-    this.stopped = true;
+  discard(): void {
+    this.discarding = true;
     this.kept = undefined;
   }
 
@@ -92,8 +92,8 @@ export abstract class HaltingParser implements Parser {
     this.keeping().rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
   }
 
-  private keeping(): Kept {
-    this.kept ??= new Kept();
+  private keeping(): PausedInput {
+    this.kept ??= new PausedInput();
     return this.kept;
   }
 }

@@ -53,8 +53,8 @@ export interface Parser {
   /** Takes the next bytes. Throws a `ProtocolError` at the peer's first mistake. */
   feed(chunk: Buffer): void;
   /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
-  halt(): void;
-  readonly halted: boolean;
+  pause(): void;
+  readonly paused: boolean;
   /** What has come since then is enough. */
   readonly isFull: boolean;
   /** The memory of what is kept, in bytes. */
@@ -62,5 +62,5 @@ export interface Parser {
   /** Goes on after `halt`, with what was kept. Throws like `feed`. */
   resume(): void;
   /** Drops everything that is still to come. */
-  stop(): void;
+  discard(): void;
 }

@@ -84,7 +84,7 @@ export interface TextSink {
 }
 
 /** Passes on the text of one message as whole characters, however it was cut. */
-export class Utf8Gate {
+export class Utf8Validator {
   /** The character that is not whole yet. */
   private readonly tail = Buffer.allocUnsafeSlow(4);
   private tailLength = 0;

@@ -22,7 +22,7 @@ import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
 import { isText } from '../framing/utf8.js';
-import { report } from '../log.js';
+import { logError } from '../log.js';
 import { asBytes } from '../memory/bytes.js';
 import type { Endpoint } from '../streams/endpoint.js';
 import { toDuplex } from '../streams/node-stream.js';
@@ -634,7 +634,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   #log(hook: string, error: unknown): void {
-    report(`${hook} of ${this.#connection?.settings.name ?? 'a handler'}`, error);
+    logError(`${hook} of ${this.#connection?.settings.name ?? 'a handler'}`, error);
   }
 }
 

@@ -7,7 +7,7 @@ import { isThenable, whenSettled } from '../thenables.js';
 import { clockOf } from '../transport/clock.js';
 
 /** Nobody waits for the handshake any more. */
-export class HandshakeOver extends Error {
+export class HandshakeAborted extends Error {
   override readonly name = 'HandshakeOver';
   readonly why: 'timeout' | 'gone';
 
@@ -43,10 +43,10 @@ export class Deadline {
         cancel?.();
         socket.removeListener('close', onClose);
       };
-      const give = (why: HandshakeOver['why']): void => {
+      const give = (why: HandshakeAborted['why']): void => {
         isOver = true;
         stopWaiting();
-        reject(new HandshakeOver(why));
+        reject(new HandshakeAborted(why));
       };
       const onClose = (): void => give('gone');
       const cancel = at === Infinity ? undefined : clock.after(Math.max(0, at - clock.now()), () => give('timeout'));

@@ -1,6 +1,6 @@
 /** Which servers drain: known to the handshakes that they refuse, and to `drain`, which closes what is open. */
 import type { IncomingMessage } from 'node:http';
-import type { OpenConnection } from '../telemetry/tally.js';
+import type { OpenConnection } from '../telemetry/route-counters.js';
 import { serverOf } from './pending-handshakes.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 

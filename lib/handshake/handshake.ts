@@ -7,26 +7,26 @@
  * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Connection, type Terms } from '../connection/connection.js';
+import { Connection, type Negotiated } from '../connection/connection.js';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
 import { isA } from '../errors.js';
 import { bind, WebSocketHandler } from '../handler/handler.js';
 import type { ResponseHeaders } from '../handler/options.js';
-import { report } from '../log.js';
+import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import { isThenable, whenSettled } from '../thenables.js';
-import { Deadline, HandshakeOver } from './deadline.js';
+import { Deadline, HandshakeAborted } from './deadline.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './negotiate.js';
-import { HandshakeAtWork, serverOf } from './pending-handshakes.js';
+import { PendingHandshake, serverOf } from './pending-handshakes.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
 import { agreeOnDeflate } from './request/deflate-offers.js';
 import { originRefusalText } from './request/origins.js';
 import { hostOf, isSecure } from './request/proxy.js';
 import { sendRefusal, sendSwitchingProtocols } from './response.js';
 import { checkResponseHeaders } from './response-headers.js';
-import { type Plan, settingsFor } from './route-plan.js';
+import { type RoutePlan, settingsFor } from './route-plan.js';
 import { PendingSocket, pendingSocketOf } from './socket/pending-socket.js';
 import { isPipelined, isReleasable, releaseFromServer, takeFromParser } from './socket/release.js';
 import { refuseUnknownRuntime } from './socket/runtime.js';
@@ -38,7 +38,7 @@ const RETRY = { 'Retry-After': '5' };
 
 /** Answers the request; `args` are for `onConnect`. Never rejected. */
 export async function accept(
-  plan: Plan,
+  plan: RoutePlan,
   request: IncomingMessage,
   response: ServerResponse,
   args: readonly unknown[],
@@ -47,7 +47,7 @@ export async function accept(
   try {
     refusal = await new Handshake(plan, request, response).run(args);
   } catch (error) {
-    report(`handshake of ${plan.settings.name}`, error);
+    logError(`handshake of ${plan.settings.name}`, error);
     // Its head is written, and its end has failed.
     if (response.statusCode === 101) request.socket.destroy();
     refusal = refuse(500, 'error', 'The handshake failed.');
@@ -57,19 +57,19 @@ export async function accept(
 
 /** Counts and publishes a refusal, and sends it. */
 export function refuseHandshake(
-  { settings: { name, route, tally } }: Plan,
+  { settings: { name, route, counters } }: RoutePlan,
   request: IncomingMessage,
   response: ServerResponse,
   refusal: PlainRefusal,
 ): void {
   const { status, reason } = refusal;
-  tally.count('refused', reason);
+  counters.count('refused', reason);
   publish('refuse', () => ({ route, request, status, reason }));
   try {
     sendRefusal(response, refusal);
   } catch (error) {
     // A middleware has replaced a method of the response, and that one throws: nothing can be said any more.
-    report(`refusal of ${name}`, error);
+    logError(`refusal of ${name}`, error);
     request.socket.destroy();
   }
 }
@@ -77,14 +77,14 @@ export function refuseHandshake(
 type CheckedHeaders = ReturnType<typeof checkResponseHeaders>;
 
 class Handshake {
-  private readonly plan: Plan;
+  private readonly plan: RoutePlan;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   /** The 101 is on its way. */
   private isSwitching = false;
-  private atWork: HandshakeAtWork | undefined = undefined;
+  private atWork: PendingHandshake | undefined = undefined;
 
-  constructor(plan: Plan, request: IncomingMessage, response: ServerResponse) {
+  constructor(plan: RoutePlan, request: IncomingMessage, response: ServerResponse) {
     this.plan = plan;
     this.request = request;
     this.response = response;
@@ -105,12 +105,12 @@ class Handshake {
     const leave = plan.admission?.enter(request);
     if (leave !== undefined && typeof leave !== 'function') return leave;
     const { socket } = request;
-    this.atWork = new HandshakeAtWork(socket, serverOf(request));
+    this.atWork = new PendingHandshake(socket, serverOf(request));
     let refusal: PlainRefusal | undefined;
     try {
       refusal = await this.answer(asked, args);
     } catch (error) {
-      if (!isA(error, HandshakeOver)) throw error;
+      if (!isA(error, HandshakeAborted)) throw error;
       if (error.why === 'timeout')
         refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
     } finally {
@@ -177,7 +177,7 @@ class Handshake {
     this.atWork?.switching();
     const { hooks, terms } = connection;
     const { subprotocol, extensions, isSecure: secure } = terms;
-    const { route, tally } = this.plan.settings;
+    const { route, counters } = this.plan.settings;
     const protocolHeaders =
       asked.version === 0
         ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
@@ -191,7 +191,7 @@ class Handshake {
     sendSwitchingProtocols(response, own, protocolHeaders, () => {
       // Gone: then the server may have the socket back, its error with it.
       if (socket.destroyed) return;
-      tally.counts.accepted++;
+      counters.counts.accepted++;
       publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
       // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
       const head = pending.release();
@@ -219,10 +219,10 @@ function refusePipelined(): PlainRefusal {
   return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
 }
 
-let latest: Terms | undefined;
+let latest: Negotiated | undefined;
 
 /** The terms of the latest connection, where these are the same: one object for very many. */
-function shared(terms: Terms): Terms {
+function shared(terms: Negotiated): Negotiated {
   const isSame =
     latest?.version === terms.version &&
     latest.isSecure === terms.isSecure &&
@@ -282,7 +282,7 @@ async function askHandler(
   handler: WebSocketHandler,
   request: IncomingMessage,
   offeredSubprotocols: readonly string[],
-  { settings }: Plan,
+  { settings }: RoutePlan,
   deadline: Deadline,
 ): Promise<CheckedHeaders | PlainRefusal> {
   const headers: ResponseHeaders = {};
@@ -306,7 +306,7 @@ async function askHandler(
       headers,
     );
   } catch (error) {
-    if (isA(error, HandshakeOver)) throw error;
+    if (isA(error, HandshakeAborted)) throw error;
     await deadline.meet(failed(error), reported);
     return refuse(500, 'error', 'The handshake failed.');
   }

@@ -2,19 +2,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-const byServer = new WeakMap<object, Set<HandshakeAtWork>>();
+const byServer = new WeakMap<object, Set<PendingHandshake>>();
 
 /** From when it is let in until it was refused, its connection is open, or its client has gone. */
-export class HandshakeAtWork {
+export class PendingHandshake {
   readonly socket: Duplex;
-  private readonly all: Set<HandshakeAtWork>;
+  private readonly all: Set<PendingHandshake>;
   private onOver: (() => void) | undefined = undefined;
   private readonly end = (): void => this.over();
 
   /** @param server undefined where it is not known: then nobody can wait for it */
   constructor(socket: Duplex, server: object | undefined) {
     this.socket = socket;
-    this.all = server === undefined ? new Set() : handshakesAtWork(server);
+    this.all = server === undefined ? new Set() : pendingHandshakes(server);
     this.all.add(this);
   }
 
@@ -33,7 +33,7 @@ export class HandshakeAtWork {
   }
 }
 
-export function handshakesAtWork(server: object): Set<HandshakeAtWork> {
+export function pendingHandshakes(server: object): Set<PendingHandshake> {
   let all = byServer.get(server);
   if (all === undefined) {
     all = new Set();

@@ -4,12 +4,12 @@ import type { CompressSettings } from '../deflate/agreement.js';
 import { WebSocketHandler } from '../handler/handler.js';
 import { checkInstance, type HandlerClass, handlerClass } from '../handler/handler-class.js';
 import { type ConnectionOptions, compressSettings, type ResolvedOptions, resolveOptions } from '../handler/options.js';
-import { tallyOf } from '../telemetry/tally.js';
+import { countersOf } from '../telemetry/route-counters.js';
 import { type Admission, compileAdmission } from './admission.js';
 import { compileOrigins, type OriginCheck } from './request/origins.js';
 import { compileSubprotocols, type SubprotocolChooser } from './request/subprotocols.js';
 
-export interface Plan {
+export interface RoutePlan {
   readonly Handler: HandlerClass;
   readonly allowOldHandshake: boolean;
   readonly isOriginAllowed: OriginCheck;
@@ -23,7 +23,7 @@ export interface Plan {
   readonly settings: ConnectionSettings;
 }
 
-export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): Plan {
+export function compilePlan(handler: unknown, options: ResolvedOptions, path?: string): RoutePlan {
   const Handler = handlerClass(handler);
   const { rate, idleTimeout } = options;
   const handlerName = Handler.name || '(anonymous)';
@@ -39,7 +39,7 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
     settings: {
       ...options,
       isMetered: rate.messages !== undefined || rate.bytes !== undefined || idleTimeout > 0,
-      tally: tallyOf(route),
+      counters: countersOf(route),
       route,
       watchesWrites: Handler.prototype.onWrite !== WebSocketHandler.prototype.onWrite,
       name: route === handlerName ? route : `${handlerName} at ${route}`,
@@ -55,7 +55,7 @@ const checked = new WeakSet<HandlerClass>();
  *
  * @throws TypeError for a field that may not be one
  */
-export function settingsFor({ Handler, settings }: Plan, handler: WebSocketHandler): ConnectionSettings {
+export function settingsFor({ Handler, settings }: RoutePlan, handler: WebSocketHandler): ConnectionSettings {
   if (!checked.has(Handler)) {
     checkInstance(handler);
     checked.add(Handler);
@@ -64,10 +64,10 @@ export function settingsFor({ Handler, settings }: Plan, handler: WebSocketHandl
 }
 
 const NO_OPTIONS: ConnectionOptions = {};
-const plans = new WeakMap<object, WeakMap<ConnectionOptions, Plan>>();
+const plans = new WeakMap<object, WeakMap<ConnectionOptions, RoutePlan>>();
 
 /** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
-export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): Plan {
+export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): RoutePlan {
   // `{}` in a call is a new object each time.
   const isEmpty = typeof given === 'object' && given !== null && Object.keys(given).length === 0;
   if (isEmpty) resolveOptions(given);

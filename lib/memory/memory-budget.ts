@@ -7,7 +7,7 @@
 import { totalmem } from 'node:os';
 import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
-import { report } from '../log.js';
+import { logError } from '../log.js';
 
 /** What a holder pins together with others. */
 export interface Sharing {
@@ -18,18 +18,18 @@ export interface Sharing {
 }
 
 /** Who pins memory. */
-export interface Holder {
+export interface MemoryHolder {
   /** By itself, in bytes, now. */
   readonly pinnedBytes: number;
   readonly shared?: Sharing | undefined;
   /** What it told last. Only `Limits` sets it. */
-  heldBytes: number;
+  accountedBytes: number;
   /** Ends it, and frees what it pins. */
   evict(): void;
 }
 
 /** Tells the budget that a connection pins another amount now. */
-export let hold: (limits: Limits, holder: Holder, bytes: number) => void;
+export let account: (limits: Limits, holder: MemoryHolder, bytes: number) => void;
 
 /** Tells the budget that these bytes are pinned once more. Wherever they are pinned as well, they count once. */
 export let retain: (limits: Limits, bytes: Uint8Array) => Region;
@@ -74,8 +74,8 @@ export class Limits {
   evicted = 0;
   #bytes = 0;
   #isDue = false;
-  readonly #holders = new Set<Holder>();
-  readonly #ended = new WeakSet<Holder>();
+  readonly #holders = new Set<MemoryHolder>();
+  readonly #ended = new WeakSet<MemoryHolder>();
   /** By the memory, and by the place in it. */
   readonly #regions = new Map<ArrayBufferLike, Map<string, Region>>();
 
@@ -101,13 +101,13 @@ export class Limits {
   }
 
   static {
-    hold = (limits, holder, bytes) => limits.#hold(holder, bytes);
+    account = (limits, holder, bytes) => limits.#hold(holder, bytes);
     retain = (limits, bytes) => limits.#retain(bytes);
   }
 
-  #hold(holder: Holder, bytes: number): void {
-    this.#bytes += bytes - holder.heldBytes;
-    holder.heldBytes = bytes;
+  #hold(holder: MemoryHolder, bytes: number): void {
+    this.#bytes += bytes - holder.accountedBytes;
+    holder.accountedBytes = bytes;
     if (bytes === 0) this.#holders.delete(holder);
     else this.#holders.add(holder);
     this.#weigh();
@@ -146,7 +146,7 @@ export class Limits {
     if (this.#bytes <= this.maxBufferedBytes) return;
     const weighed = Array.from(this.#holders, (holder) => ({
       holder,
-      weight: holder.heldBytes + (holder.shared?.share ?? 0),
+      weight: holder.accountedBytes + (holder.shared?.share ?? 0),
     }));
     weighed.sort((a, b) => b.weight - a.weight);
     for (const { holder } of weighed) {
@@ -156,7 +156,7 @@ export class Limits {
     }
   }
 
-  #evict(holder: Holder): void {
+  #evict(holder: MemoryHolder): void {
     // It may still pin something while it ends, and be asked once more.
     if (!this.#ended.has(holder)) this.evicted++;
     this.#ended.add(holder);
@@ -164,7 +164,7 @@ export class Limits {
       holder.evict();
     } catch (error) {
       // A stream of the user's own may throw, in `destroy`. The others are ended all the same.
-      report('a connection could not be ended', error);
+      logError('a connection could not be ended', error);
     }
   }
 
@@ -172,7 +172,7 @@ export class Limits {
     for (const holder of this.#holders) {
       holder.shared?.tell(this);
       const bytes = holder.pinnedBytes;
-      if (bytes !== holder.heldBytes) this.#hold(holder, bytes);
+      if (bytes !== holder.accountedBytes) this.#hold(holder, bytes);
     }
   }
 }

@@ -42,7 +42,7 @@ export class Slab {
   }
 
   /** It is full, and another one takes its place. */
-  leave(): void {
+  retire(): void {
     if (this.users === 0) return;
     this.isLeft = true;
     left++;
@@ -54,7 +54,7 @@ let current = new Slab();
 /** The slab to write to, with room for `size` bytes: at most `MAX_COPIED` and a frame header. */
 export function slabFor(size: number): Slab {
   if (!current.hasRoom(size)) {
-    current.leave();
+    current.retire();
     current = new Slab();
   }
   return current;

@@ -16,7 +16,7 @@ import { invalidArgument } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
-import { metrics, tallyNameOf } from '../telemetry/tally.js';
+import { counterNameOf, metrics } from '../telemetry/route-counters.js';
 import { createObservables, HTTP_ROUTE } from './observables.js';
 
 export interface InstrumentOptions {
@@ -60,7 +60,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   };
   const onClose = (message: unknown): void => {
     const { route, duration } = message as DiagnosticMessages['websocket-route:close'];
-    durations.record(duration / 1000, { [HTTP_ROUTE]: tallyNameOf(route) });
+    durations.record(duration / 1000, { [HTTP_ROUTE]: counterNameOf(route) });
   };
   const instruments = observables.map(({ instrument: observable }) => observable);
   meter.addBatchObservableCallback(observe, instruments);

@@ -5,7 +5,7 @@
  */
 import { type Attributes, type Meter, type Observable, ValueType } from '@opentelemetry/api';
 import { countsByLabel } from '../telemetry/close-code-labels.js';
-import type { RouteMetrics } from '../telemetry/tally.js';
+import type { RouteMetrics } from '../telemetry/route-counters.js';
 
 export const HTTP_ROUTE = 'http.route';
 const ERROR_TYPE = 'error.type';

@@ -18,8 +18,8 @@ import { invalidArgument } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
-import { type Metrics, metrics, tallyNameOf } from '../telemetry/tally.js';
-import { COUNTERS, type Figure, GAUGES } from './figures.js';
+import { counterNameOf, type Metrics, metrics } from '../telemetry/route-counters.js';
+import { COUNTERS, type Figure, GAUGES } from './metrics.js';
 
 export interface ExportOptions {
   /** The registry to export to. Default: prom-client's own, `register`. */
@@ -67,7 +67,7 @@ export function exportMetrics(options: ExportOptions = {}): () => void {
   ]);
   const onClose = (message: unknown): void => {
     const { route, duration } = message as DiagnosticMessages['websocket-route:close'];
-    durations.observe({ route: tallyNameOf(route) }, duration / 1000);
+    durations.observe({ route: counterNameOf(route) }, duration / 1000);
   };
   subscribe('websocket-route:close', onClose);
   return () => {

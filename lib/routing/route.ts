@@ -15,8 +15,8 @@ import {
 } from '../handler/options.js';
 import { accept, refuseHandshake } from '../handshake/handshake.js';
 import { refuse } from '../handshake/refusal.js';
-import { compilePlan, type Plan, planFor } from '../handshake/route-plan.js';
-import { report } from '../log.js';
+import { compilePlan, planFor, type RoutePlan } from '../handshake/route-plan.js';
+import { logError } from '../log.js';
 import { warnOfForeignListeners } from './foreign-listeners.js';
 import { compilePath, pathnameOf } from './path.js';
 import type { ConvertedParams, ParamsOf } from './path-types.js';
@@ -119,7 +119,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
     } catch (error) {
       // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
       if (next !== undefined) return next(errorFor(error, plan.settings.name));
-      report(`a converter of ${plan.settings.name}`, error);
+      logError(`a converter of ${plan.settings.name}`, error);
       return refuseHandshake(plan, request, response, refuse(500, 'error', 'The handshake failed.'));
     }
     if (params === 'malformed') {
@@ -151,7 +151,7 @@ function isErrorOfExpress(error: unknown): boolean {
 }
 
 /** Serves whatever reaches it; what a router in front has found in the path is the params. */
-function anyPathRoute(plan: Plan): Middleware {
+function anyPathRoute(plan: RoutePlan): Middleware {
   return (request, response) => {
     warnOfForeignListeners(request, plan.settings.route);
     const params: unknown = Reflect.get(request, 'params') ?? {};
@@ -196,7 +196,7 @@ export function acceptWebSocket(
 }
 
 /** @throws TypeError where there is nothing to answer, or nothing to answer by: without a server nobody would catch a rejection */
-function answer(plan: Plan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]): void {
+function answer(plan: RoutePlan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]): void {
   if (!has(request, 'object', ['headers', 'socket']) || !has(request.socket, 'function', ['once', 'destroy'])) {
     throw invalidArgument('request', nameOnly(request), 'it must be the request that the server got, with its socket');
   }

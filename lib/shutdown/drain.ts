@@ -7,9 +7,9 @@
  */
 import type { Server } from 'node:http';
 import { beginDraining, endDraining } from '../handshake/draining.js';
-import { type HandshakeAtWork, handshakesAtWork } from '../handshake/pending-handshakes.js';
+import { type PendingHandshake, pendingHandshakes } from '../handshake/pending-handshakes.js';
 import { publish } from '../telemetry/channels.js';
-import { type OpenConnection, unfinishedConnections } from '../telemetry/tally.js';
+import { type OpenConnection, unfinishedConnections } from '../telemetry/route-counters.js';
 import { type Clock, clockOf } from '../transport/clock.js';
 import { type DrainOptions, type ResolvedDrainOptions, resolveDrainOptions } from './drain-options.js';
 
@@ -82,7 +82,7 @@ class Drain {
     const take = (connection: OpenConnection): void => this.take(connection, 0);
     beginDraining(server, { retryAfter: this.options.retryAfter, take });
     for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
-    for (const handshake of handshakesAtWork(server)) this.waitFor(handshake);
+    for (const handshake of pendingHandshakes(server)) this.waitFor(handshake);
     if (this.left.size > 0) {
       // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
       const alive = setInterval(() => {}, FOR_EVER);
@@ -99,7 +99,7 @@ class Drain {
     this.left.add(connection);
     // By the connection's own clock, which a test may advance.
     const clock = clockOf(connection.socket);
-    const cancelGoodbye = clock.after(delay, () => connection.leave(code, reason));
+    const cancelGoodbye = clock.after(delay, () => connection.closeWhenIdle(code, reason));
     let isTerminated = false;
     const cancelDeadline = clock.after(this.leftOf(timeout, clock), () => {
       isTerminated = true;
@@ -112,7 +112,7 @@ class Drain {
       if (isGone) this.drop(connection);
       else socket.once('close', () => this.drop(connection));
     });
-    void connection.whenOver().then(() => {
+    void connection.whenFinished().then(() => {
       if (isTerminated) return;
       cancelGoodbye();
       cancelDeadline();
@@ -122,7 +122,7 @@ class Drain {
   }
 
   /** It will be refused, or its connection be taken. A hook that does not settle is not waited for beyond the deadline. */
-  private waitFor(handshake: HandshakeAtWork): void {
+  private waitFor(handshake: PendingHandshake): void {
     this.left.add(handshake);
     const clock = clockOf(handshake.socket);
     const cancelDeadline = clock.after(this.leftOf(this.options.timeout, clock), () => this.drop(handshake));

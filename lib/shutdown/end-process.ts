@@ -1,5 +1,5 @@
 /** The end of the process behind the last of its servers, for those who want it. */
-import { report } from '../log.js';
+import { logError } from '../log.js';
 import { disconnectFromPrimary } from './cluster-worker.js';
 
 /** Whether the process ends when its servers have left; a function is called before, and waited for. */
@@ -15,7 +15,7 @@ let ending: Promise<void> | undefined;
 export async function leave(left: Promise<void>, exit: Exit): Promise<void> {
   leaving++;
   if (exit !== false) lastWords.add(exit === true ? () => {} : exit);
-  await left.catch((error: unknown) => report('drainOnSignal', error));
+  await left.catch((error: unknown) => logError('drainOnSignal', error));
   leaving--;
   if (leaving > 0 || lastWords.size === 0) return;
   ending ??= endProcess();
@@ -33,7 +33,7 @@ async function say(exit: () => unknown): Promise<void> {
   try {
     await exit();
   } catch (error) {
-    report('exit of drainOnSignal', error);
+    logError('exit of drainOnSignal', error);
     process.exitCode ??= 1;
   }
 }

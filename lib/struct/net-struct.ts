@@ -4,11 +4,9 @@ import { ownCopy } from '../memory/bulk-allocation.js';
 import { asBytes, checkBytes } from '../memory/bytes.js';
 import { checkLength, parseSegments, type Segment } from './fields/segments.js';
 import { valueError } from './format.js';
-import { newProgress, type Progress } from './parse-state.js';
+import { newParseState, type ParseState } from './parse-state.js';
 import type { NetStructInputs, NetStructValues, StructValue } from './types.js';
 import { Unpacker } from './unpacker.js';
-
-export { newProgress, type Progress };
 
 /**
  * Binary records with strings of variable length, as Python's `netstruct`. The format is that of `Struct` and `$`, which
@@ -184,7 +182,7 @@ export class NetStruct<const F extends string = string> {
    * @internal for readers that keep the bytes themselves
    * @throws {StructError} when the length of a string is negative.
    */
-  measure(bytes: Uint8Array, start: number, end: number, progress: Progress): number {
+  measure(bytes: Uint8Array, start: number, end: number, progress: ParseState): number {
     const available = end - start;
     while (progress.segment < this.#segments.length) {
       const { struct, length } = this.#segments[progress.segment]!;
@@ -212,7 +210,7 @@ export class NetStruct<const F extends string = string> {
   }
 
   #tooShort(bytes: Uint8Array, offset: number): StructError {
-    const need = this.measure(bytes, offset, bytes.length, newProgress(this));
+    const need = this.measure(bytes, offset, bytes.length, newParseState(this));
     const there = Math.max(bytes.length - offset, 0);
     return this.#error(
       `needs at least ${need} bytes from offset ${offset}, but there are ${there}; wait for more, or use unpacker()`,

@@ -1,5 +1,5 @@
 /** What is known about a unit of a `NetStruct` that is still arriving. The caller keeps it, and nobody else changes it. */
-export interface Progress {
+export interface ParseState {
   /** How many segments have been looked at; each is looked at once. */
   segment: number;
   /** Where the next segment begins, in bytes from the start of the unit. */
@@ -9,6 +9,6 @@ export interface Progress {
 }
 
 /** Where a fresh unit stands. */
-export function newProgress(netStruct: { readonly minimumSize: number }): Progress {
+export function newParseState(netStruct: { readonly minimumSize: number }): ParseState {
   return { segment: 0, offset: 0, need: netStruct.minimumSize };
 }

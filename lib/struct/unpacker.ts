@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { ownCopy } from '../memory/bulk-allocation.js';
 import { checkBytes } from '../memory/bytes.js';
-import { newProgress, type Progress } from './parse-state.js';
+import { newParseState, type ParseState } from './parse-state.js';
 
 /** What an `Unpacker` needs of a `NetStruct`. */
 interface Measurable<Values> {
   readonly minimumSize: number;
-  measure(bytes: Uint8Array, start: number, end: number, progress: Progress): number;
+  measure(bytes: Uint8Array, start: number, end: number, progress: ParseState): number;
   unpackFrom(bytes: Uint8Array): Values;
 }
 
@@ -27,7 +27,7 @@ interface Measurable<Values> {
  */
 export class Unpacker<Values> {
   readonly #netStruct: Measurable<Values>;
-  readonly #progress: Progress;
+  readonly #progress: ParseState;
   #buffer: Buffer = Buffer.alloc(0);
   /** How many bytes of `#buffer` have been filled. */
   #filled = 0;
@@ -36,7 +36,7 @@ export class Unpacker<Values> {
   /** @internal */
   constructor(netStruct: Measurable<Values>, initial: Uint8Array = Buffer.alloc(0)) {
     this.#netStruct = netStruct;
-    this.#progress = newProgress(netStruct);
+    this.#progress = newParseState(netStruct);
     this.feed(initial);
   }
 

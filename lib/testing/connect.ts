@@ -11,7 +11,7 @@ import { invalidArgument } from '../errors.js';
 import { acceptFor } from '../handshake/negotiate.js';
 import { setClock } from '../transport/clock.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
-import { type Manners, TestClient } from './test-client.js';
+import { type AutoReplies, TestClient } from './test-client.js';
 import { TestClock } from './test-clock.js';
 import { CallSite, timeoutOf, Wait } from './wait.js';
 
@@ -23,7 +23,7 @@ export interface SocketOptions extends MemorySocketOptions {
   clock?: TestClock | undefined;
 }
 
-export interface ConnectOptions extends SocketOptions, Manners {
+export interface ConnectOptions extends SocketOptions, AutoReplies {
   /**
    * Sent with the handshake, and instead of what is sent by default (`Host: localhost`, `Upgrade`, `Connection`,
    * `Sec-WebSocket-Version: 13` and a random `Sec-WebSocket-Key`); `undefined` leaves that out. An array is one header for each
@@ -176,13 +176,13 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
 }
 
 const SOCKET_OPTIONS = ['clock', 'remoteAddress', 'secure'] satisfies (keyof SocketOptions)[];
-const MANNERS = ['answerPings', 'answerClose'] satisfies (keyof Manners)[];
+const AUTO_REPLIES = ['answerPings', 'answerClose'] satisfies (keyof AutoReplies)[];
 const OPTIONS = [
   'headers',
   'subprotocols',
   'method',
   ...SOCKET_OPTIONS,
-  ...MANNERS,
+  ...AUTO_REPLIES,
   'timeout',
 ] satisfies (keyof ConnectOptions)[];
 
@@ -208,7 +208,7 @@ function checkConnectOptions(options: ConnectOptions): void {
     throw invalidArgument('method', method, "it must be a string, such as 'POST'");
   }
   checkSocketOptions(options);
-  for (const name of MANNERS) if (options[name] !== undefined) checkBoolean(name, options[name]);
+  for (const name of AUTO_REPLIES) if (options[name] !== undefined) checkBoolean(name, options[name]);
 }
 
 function checkSocketOptions({ clock, remoteAddress, secure }: SocketOptions): void {

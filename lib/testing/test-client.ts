@@ -29,7 +29,7 @@ export interface Answer {
   readonly body: string;
 }
 
-export interface Manners {
+export interface AutoReplies {
   /** Whether pings are answered, as browsers do by themselves. Default true. */
   answerPings?: boolean | undefined;
   /** Whether the server's close frame is answered. Default true. */
@@ -65,7 +65,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   private readonly messages = new Queue<string | Buffer>();
   private readonly frames = new Queue<ServerFrame>();
   private readonly reader = new FrameReader();
-  private readonly manners: Manners;
+  private readonly autoReplies: AutoReplies;
   private readonly socket: MemorySocket | undefined;
   private parts: Buffer[] = [];
   private partsOpcode: number = Opcode.Text;
@@ -74,12 +74,12 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   private resolveClosed!: (closed: Closed) => void;
 
   /** @internal Made by `connect`. */
-  constructor(answer: Answer, clock: TestClock, manners: Manners, socket?: MemorySocket) {
+  constructor(answer: Answer, clock: TestClock, manners: AutoReplies, socket?: MemorySocket) {
     this.status = answer.status;
     this.headers = answer.headers;
     this.body = answer.body;
     this.clock = clock;
-    this.manners = manners;
+    this.autoReplies = manners;
     this.socket = socket;
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve;
@@ -222,7 +222,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   ): Promise<T> {
     const site = new CallSite(method);
     try {
-      const timeout = timeoutOf(options, this.manners.timeout);
+      const timeout = timeoutOf(options, this.autoReplies.timeout);
       const wait = new Wait<T>(site, timeout, () => this.inVain(what, timeout));
       begin(wait);
       return wait.promise;
@@ -270,7 +270,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     const { opcode, fin, payload } = frame;
     this.frames.put(frame);
     if (opcode === Opcode.Ping) {
-      const { answerPings = true } = this.manners;
+      const { answerPings = true } = this.autoReplies;
       if (answerPings && this.socket?.writable && !this.hasSaidClose) this.sendFrame(Opcode.Pong, payload);
     } else if (opcode === Opcode.Close) this.receivedClose(payload);
     else if (opcode < Opcode.Close) this.receivedData(opcode, fin, payload);
@@ -288,7 +288,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
 
   private receivedClose(payload: Buffer): void {
     this.heard = parseClosePayload(payload);
-    const { answerClose = true } = this.manners;
+    const { answerClose = true } = this.autoReplies;
     if (answerClose && !this.hasSaidClose && this.socket?.writable) this.sayClose(payload.subarray(0, 2));
   }
 

@@ -4,17 +4,17 @@
  */
 import type { Duplex } from 'node:stream';
 import { type Timed, wheelOf } from './timer-wheel.js';
-import { progress } from './unsent-bytes.js';
+import { transmittedBytes } from './unsent-bytes.js';
 
 /** Who writes to the socket: while it is busy with a file, something is owed to the peer also when the socket has nothing. */
-export interface Debtor {
+export interface PendingOutput {
   readonly busy: boolean;
   /** Something is owed to the peer, and it waits for us. */
   readonly preparing: boolean;
 }
 
 /** @returns to be stopped when the socket is gone */
-export function destroyWithoutProgress(socket: Duplex, timeout: number, debtor?: Debtor): CloseTimer {
+export function destroyWithoutProgress(socket: Duplex, timeout: number, debtor?: PendingOutput): CloseTimer {
   const timer = new CloseTimer(socket, timeout, debtor);
   wheelOf(socket).add(timer, timeout);
   return timer;
@@ -23,17 +23,17 @@ export function destroyWithoutProgress(socket: Duplex, timeout: number, debtor?:
 export class CloseTimer implements Timed {
   private socket: Duplex | undefined;
   private readonly timeout: number;
-  private debtor: Debtor | undefined;
+  private debtor: PendingOutput | undefined;
   private since: number;
   /** How far the peer had come with what is owed to it, if something waited for it then. */
   private before: number | undefined;
 
-  constructor(socket: Duplex, timeout: number, debtor?: Debtor) {
+  constructor(socket: Duplex, timeout: number, debtor?: PendingOutput) {
     this.socket = socket;
     this.timeout = timeout;
     this.debtor = debtor;
     this.since = wheelOf(socket).now();
-    this.before = this.waits(socket) ? progress(socket) : undefined;
+    this.before = this.waits(socket) ? transmittedBytes(socket) : undefined;
   }
 
   /** The wheel comes by once more; the socket need not wait for that to be forgotten. */
@@ -53,7 +53,7 @@ export class CloseTimer implements Timed {
     }
     // Where nothing waits, it is the kernel that has taken the last of it (our close frame, say), and not the peer.
     const waits = this.waits(socket);
-    const after = waits || this.before !== undefined ? progress(socket) : undefined;
+    const after = waits || this.before !== undefined ? transmittedBytes(socket) : undefined;
     if (after === this.before) {
       socket.destroy();
       return 0;

@@ -7,7 +7,7 @@
  * Ten thousand connections share some hundred slots; one of them costs a place in an array, and no closure.
  */
 
-import { report } from '../log.js';
+import { logError } from '../log.js';
 import { type Clock, clockOf } from './clock.js';
 
 export interface Timed {
@@ -88,7 +88,7 @@ export class TimerWheel {
     try {
       return timed.onTick(now);
     } catch (error) {
-      report('a timer failed', error);
+      logError('a timer failed', error);
       return 0;
     }
   }

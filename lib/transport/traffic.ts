@@ -1,6 +1,6 @@
 /** What a socket has carried, as far as it tells; streams that are no sockets tell nothing. */
 import type { Duplex } from 'node:stream';
-import { untaken } from './unsent-bytes.js';
+import { unsentBytes } from './unsent-bytes.js';
 
 export function bytesReceived(socket: Duplex): number {
   return numberOf(socket, 'bytesRead');
@@ -8,7 +8,7 @@ export function bytesReceived(socket: Duplex): number {
 
 export function bytesSent(socket: Duplex): number {
   // Node counts what waits in the stream, too, and no more once it is lost: what has been sent would go back.
-  return Math.max(0, numberOf(socket, 'bytesWritten') - untaken(socket));
+  return Math.max(0, numberOf(socket, 'bytesWritten') - unsentBytes(socket));
 }
 
 function numberOf(socket: Duplex, property: 'bytesRead' | 'bytesWritten'): number {

@@ -1,5 +1,5 @@
 /** Connections on which messages are compressed, their clients' ends of that, and the turns of zlib. */
-import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+import { enterQueue, releaseTurn, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import type { ConnectionOptions, WebSocketHandler } from '../../lib/index.js';
 import { compressedFrames, DeflateClient, Deflater } from '../conformance/deflate-client.js';
 import { type Hooks, type Opened, open, serveHooks, turns } from './open.js';
@@ -54,10 +54,10 @@ const releases = new Set<() => void>();
 /** Takes all turns of zlib but so many, so that nothing goes on, until it gives them back. */
 export function hogTurns(left = 0): () => void {
   let hogged = 0;
-  for (; hogged < 8 - left; hogged++) enter({ onTurn() {} });
+  for (; hogged < 8 - left; hogged++) enterQueue({ onTurn() {} });
   const release = (): void => {
     releases.delete(release);
-    for (; hogged > 0; hogged--) leave();
+    for (; hogged > 0; hogged--) releaseTurn();
   };
   releases.add(release);
   return release;

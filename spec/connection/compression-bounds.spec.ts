@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
-import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+import { enterQueue, releaseTurn, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import { type ConnectionOptions, drain, Limits, type OverflowError, type WebSocketHandler } from '../../lib/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
@@ -379,12 +379,12 @@ describe("zlib's turns", () => {
     const { openOne } = await serveCompressed(hooks);
     const [one, other] = [await openOne(), await openOne()];
     const release = hogTurns(1);
-    enter({ onTurn() {} });
+    enterQueue({ onTurn() {} });
     storage.run('secret', () => one.handler.write(JSON_TEXT, { flush: true }));
     await sendAndSettle(other, packed('other'));
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 2 });
     // The one's turn comes, and after it the other's.
-    leave();
+    releaseTurn();
     await roundTrip(other.client, ping());
     release();
     for (const { client } of [other, one, other]) {

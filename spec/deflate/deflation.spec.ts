@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, inflateRawSync } from 'node:zlib';
 import type { CompressSettings } from '../../lib/deflate/agreement.js';
 import { Deflation } from '../../lib/deflate/deflation.js';
-import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+import { enterQueue, releaseTurn, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import { type MessageKind, Opcode } from '../../lib/framing/opcode.js';
 import { Inflater } from '../conformance/deflate-client.js';
 import { turns } from '../connection/open.js';
@@ -174,10 +174,10 @@ describe('with context takeover', () => {
 
 describe('when its connection has gone', () => {
   beforeEach(() => {
-    for (let i = 0; i < 7; i++) enter({ onTurn() {} });
+    for (let i = 0; i < 7; i++) enterQueue({ onTurn() {} });
   });
   afterEach(() => {
-    for (let i = 0; i < 7; i++) leave();
+    for (let i = 0; i < 7; i++) releaseTurn();
   });
 
   it.each([true, false])(
@@ -199,14 +199,14 @@ describe('when its connection has gone', () => {
   );
 
   it('a message that waits for its turn never gets it', async () => {
-    enter({ onTurn() {} });
+    enterQueue({ onTurn() {} });
     const deflation = deflating();
     const frame = deflation.frame(Opcode.Text, Buffer.from(JSON_TEXT));
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
     deflation.stop();
     expect(await frame).toBeUndefined();
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
-    leave();
+    releaseTurn();
     await turns(3);
     expect(watch.made).toBe(0);
   });
@@ -225,12 +225,12 @@ describe('when zlib cannot be had', () => {
 
 describe('a message whose memory was transferred before its turn', () => {
   it('is not there any more, and keeps nobody waiting', async () => {
-    for (let i = 0; i < 8; i++) enter({ onTurn() {} });
+    for (let i = 0; i < 8; i++) enterQueue({ onTurn() {} });
     const memory = new ArrayBuffer(100_000);
     const deflation = deflating();
     const frame = deflation.frame(Opcode.Binary, Buffer.from(memory));
     structuredClone(memory, { transfer: [memory] });
-    for (let i = 0; i < 8; i++) leave();
+    for (let i = 0; i < 8; i++) releaseTurn();
     expect(await frame).toBeUndefined();
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
     expect((await framed(deflation, JSON_TEXT)).rsv).toBe(4);

@@ -3,7 +3,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { DeflateAgreement } from '../../lib/deflate/agreement.js';
 import { Inflation, type InflationOwner } from '../../lib/deflate/inflation.js';
-import { enter, leave, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+import { enterQueue, releaseTurn, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import { ProtocolError } from '../../lib/errors.js';
 import { type MessageKind, Opcode } from '../../lib/framing/opcode.js';
 import { Deflater } from '../conformance/deflate-client.js';
@@ -144,9 +144,9 @@ const delivered = (kind: MessageKind, text: Buffer | string): Happened[] => {
 
 /** Takes all turns but so many, until it gives them back. */
 function hog(left = 0): () => void {
-  for (let i = left; i < 8; i++) enter({ onTurn() {} });
+  for (let i = left; i < 8; i++) enterQueue({ onTurn() {} });
   return () => {
-    for (let i = left; i < 8; i++) leave();
+    for (let i = left; i < 8; i++) releaseTurn();
   };
 }
 
@@ -552,7 +552,7 @@ describe('turns', () => {
   it('are waited for, and come in the order in which the messages came', async () => {
     // One turn that comes and goes: of several zlib may do the last first.
     const release = hog(1);
-    enter({ onTurn() {} });
+    enterQueue({ onTurn() {} });
     const [a, b, c] = [new Side(), new Side(), new Side()];
     const order: string[] = [];
     for (const [name, side] of Object.entries({ a, b, c })) {
@@ -565,7 +565,7 @@ describe('turns', () => {
     await turns(5);
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 3 });
     expect(watch.atWork).toBe(0);
-    leave();
+    releaseTurn();
     for (const side of [a, b, c]) await side.idle();
     release();
     expect(order.join('')).toBe('aabbcc');

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { enter, forget, leave, MAX_JOBS, type ZlibJob, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
+import { cancelTurn, enterQueue, MAX_JOBS, releaseTurn, type ZlibJob, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 
 /** Notes its turns, and does nothing more until it is told to leave. */
 class Job implements ZlibJob {
@@ -20,7 +20,7 @@ let turns: string[];
 const jobs = (names: string): Job[] => Array.from(names, (name) => new Job(name, turns));
 const enterAll = (names: string): Job[] => {
   const entered = jobs(names);
-  for (const job of entered) enter(job);
+  for (const job of entered) enterQueue(job);
   return entered;
 };
 
@@ -29,7 +29,7 @@ beforeEach(() => {
   expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
 });
 afterEach(() => {
-  while (zlibJobs().atWork > 0) leave();
+  while (zlibJobs().atWork > 0) releaseTurn();
 });
 
 describe('the turns of zlib', () => {
@@ -38,14 +38,14 @@ describe('the turns of zlib', () => {
     expect(MAX_JOBS).toBe(8);
     expect(turns.join('')).toBe('abcdefgh');
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 3 });
-    leave();
+    releaseTurn();
     expect(turns.join('')).toBe('abcdefghi');
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 2 });
-    leave();
-    leave();
+    releaseTurn();
+    releaseTurn();
     expect(turns.join('')).toBe('abcdefghijk');
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
-    leave();
+    releaseTurn();
     expect(zlibJobs()).toEqual({ atWork: 7, waiting: 0 });
     enterAll('l');
     expect(turns.join('')).toBe('abcdefghijkl');
@@ -53,28 +53,28 @@ describe('the turns of zlib', () => {
 
   it('never come to one that was forgotten while it waited', () => {
     const [, , , , , , , , i, j] = enterAll('abcdefghijk');
-    expect(forget(i!)).toBe(true);
-    expect(forget(j!)).toBe(true);
-    expect(forget(j!)).toBe(false);
+    expect(cancelTurn(i!)).toBe(true);
+    expect(cancelTurn(j!)).toBe(true);
+    expect(cancelTurn(j!)).toBe(false);
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
-    leave();
-    leave();
+    releaseTurn();
+    releaseTurn();
     expect(turns.join('')).toBe('abcdefghk');
     expect(zlibJobs()).toEqual({ atWork: 7, waiting: 0 });
   });
 
   it('are not given back by forgetting one that is at work', () => {
     const [a] = enterAll('abcdefghi');
-    expect(forget(a!)).toBe(false);
+    expect(cancelTurn(a!)).toBe(false);
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
   });
 
   it('come again to one that enters again, behind those that wait', () => {
     const [a] = enterAll('abcdefghij');
-    leave();
-    enter(a!);
-    leave();
-    leave();
+    releaseTurn();
+    enterQueue(a!);
+    releaseTurn();
+    releaseTurn();
     expect(turns.join('')).toBe('abcdefghija');
   });
 
@@ -82,12 +82,12 @@ describe('the turns of zlib', () => {
     const [brief, last] = jobs('yz');
     brief!.onTurn = () => {
       turns.push('y');
-      leave();
+      releaseTurn();
     };
     enterAll('abcdefgh');
-    enter(brief!);
-    enter(last!);
-    leave();
+    enterQueue(brief!);
+    enterQueue(last!);
+    releaseTurn();
     expect(turns.join('')).toBe('abcdefghyz');
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 0 });
   });
@@ -96,12 +96,12 @@ describe('the turns of zlib', () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
     const job = { onTurn: () => void seen.push(storage.getStore()) };
-    storage.run('at once', () => enter(job));
+    storage.run('at once', () => enterQueue(job));
     enterAll('abcdefg');
-    storage.run('later', () => enter({ ...job }));
-    enter({ ...job });
-    storage.run('somebody', () => leave());
-    storage.run('somebody', () => leave());
+    storage.run('later', () => enterQueue({ ...job }));
+    enterQueue({ ...job });
+    storage.run('somebody', () => releaseTurn());
+    storage.run('somebody', () => releaseTurn());
     expect(seen).toEqual(['at once', 'later', undefined]);
   });
 });

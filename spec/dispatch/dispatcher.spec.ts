@@ -120,7 +120,7 @@ describe('onOverflow', () => {
   it('that mutes ends it', () => {
     for (const cut of CUTS) {
       for (const delimiter of ['\n', /\n/, EntireMessage] as const) {
-        const one = new Dispatching(delimiter, { bufferSize: 10 }, { overflow: (dispatcher) => dispatcher.mute() });
+        const one = new Dispatching(delimiter, { bufferSize: 10 }, { overflow: (dispatcher) => dispatcher.discard() });
         expect(one.message(long, cut).message('a\n', cut).events).toEqual([['overflow', 10]]);
       }
     }
@@ -376,7 +376,7 @@ describe('much that arrives while something is held', () => {
   });
 
   it('does not outlive a consumer that wants nothing more', () => {
-    const one = heldFor('\n', { read: (dispatcher) => dispatcher.mute() }).message(`c\nd\n${much}\n`);
+    const one = heldFor('\n', { read: (dispatcher) => dispatcher.discard() }).message(`c\nd\n${much}\n`);
     expect(one.units).toEqual(['abc']);
     expect(one.dispatcher.pinned).toBe(0);
   });
@@ -404,7 +404,7 @@ describe('an empty message behind one that pauses', () => {
 describe('muted', () => {
   it('it delivers nothing more, holds nothing, and never fails', () => {
     for (const cut of CUTS) {
-      const one = new Dispatching('\n', {}, { read: (dispatcher) => dispatcher.mute() });
+      const one = new Dispatching('\n', {}, { read: (dispatcher) => dispatcher.discard() });
       one.message('a\nb\nc', cut).message('', cut).message(Buffer.from('d\n'), cut);
       one.dispatcher.readDelimiter = null;
       one.dispatcher.resume();
@@ -493,7 +493,7 @@ describe('bufferSize', () => {
     for (const delimiter of ['\n', /\n/, EntireMessage, new NetStruct('I$')] as const) {
       const before = process.memoryUsage().arrayBuffers;
       const many = Array.from({ length: 10 }, () => {
-        const one = new Dispatching(delimiter, {}, { overflow: (dispatcher) => dispatcher.mute() });
+        const one = new Dispatching(delimiter, {}, { overflow: (dispatcher) => dispatcher.discard() });
         const byte = delimiter instanceof NetStruct ? Buffer.from([0]) : Buffer.from('x');
         const kind = delimiter instanceof NetStruct ? 2 : 1;
         one.dispatcher.frame(kind, 65_536);

@@ -89,7 +89,7 @@ export class Dispatching {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.events.push(['fail', error.closeCode]);
-      this.dispatcher.mute();
+      this.dispatcher.discard();
     }
     return this;
   }

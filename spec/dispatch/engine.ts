@@ -38,7 +38,7 @@ export function createEngine(readDelimiter: Delimiter, settings: EngineSettings 
     engine.units++;
     if (!pauses) return;
     engine.pending = true;
-    engine.parser.halt();
+    engine.parser.pause();
     engine.dispatcher.pause();
   };
   const dispatcher = new Dispatcher(

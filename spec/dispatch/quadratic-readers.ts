@@ -1,6 +1,6 @@
 /** Readers as they must not be: for the spec that shows that whoever counts their work would see it. */
 
-import type { Outlet } from '../../lib/dispatch/reader.js';
+import type { UnitSink } from '../../lib/dispatch/reader.js';
 import type { MessageKind } from '../../lib/framing/opcode.js';
 
 type Find = (bytes: Buffer, start: number, end: number) => number;
@@ -13,7 +13,7 @@ class ForgetfulReader {
     this.find = find;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, outlet: Outlet): number {
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, outlet: UnitSink): number {
     const found = this.find(bytes, start, end);
     if (found === -1) return start;
     outlet.unit(outlet.take(kind, bytes, start, found));

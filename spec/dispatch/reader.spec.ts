@@ -1,5 +1,5 @@
 import type { Delimiter } from '../../lib/dispatch/delimiter.js';
-import type { Outlet } from '../../lib/dispatch/reader.js';
+import type { UnitSink } from '../../lib/dispatch/reader.js';
 import { readerFor } from '../../lib/dispatch/reader-table.js';
 import { BinaryPattern, EntireMessage, NetStruct, Struct } from '../../lib/index.js';
 
@@ -35,7 +35,7 @@ function workPerByte(delimiter: Delimiter, byte: string, regexSearch = true): nu
   const refuse = (): never => {
     throw new Error('there is no unit');
   };
-  const outlet: Outlet = {
+  const outlet: UnitSink = {
     limit: Infinity,
     stopped: false,
     take: refuse,

@@ -30,7 +30,7 @@ export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery =
     if (next !== undefined && !over) dispatcher.readDelimiter = next;
     if (pauseEvery === 0 || units % pauseEvery !== 0) return;
     pending = true;
-    parser.halt();
+    parser.pause();
     dispatcher.pause();
   };
   const consumer: UnitConsumer = {
@@ -41,7 +41,7 @@ export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery =
       // Once per arrival: a unit that is still too long for another reason overflows again, or fails at once.
       if (events.at(-1) !== 'overflow') events.push('overflow');
       if (scenario.onOverflow === 'raise') dispatcher.bufferSize = 1 << 20;
-      if (scenario.onOverflow === 'close') dispatcher.mute();
+      if (scenario.onOverflow === 'close') dispatcher.discard();
     },
     onStale() {},
   };

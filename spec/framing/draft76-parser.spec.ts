@@ -78,7 +78,7 @@ describe('the framing of draft-76, section 4.2', () => {
   it('stops in front of the next frame while halted', () => {
     const sink = new RecordingSink();
     const parser = make(sink, sink);
-    sink.afterwards = () => parser.halt();
+    sink.afterwards = () => parser.pause();
     parser.feed(bytesOf(0, 'a', 0xff, 0, 'b', 0xff, 7));
     expect(sink.happened).toEqual([
       ['data', 1, 'a'],

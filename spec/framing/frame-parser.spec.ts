@@ -496,7 +496,7 @@ class NotingInflation implements InflatingSink {
   start(): void {
     this.notes.push(['inflate', this.input]);
     this.input = '';
-    this.parser.halt();
+    this.parser.pause();
   }
 
   /** As the intake does, and whatever is inflated is so at once. */
@@ -515,10 +515,10 @@ class NotingInflation implements InflatingSink {
 
   feedPiece(piece: Buffer): void {
     this.parser.feed(piece);
-    if (this.hasInput && !this.parser.halted) this.start();
-    while (this.parser.halted) {
+    if (this.hasInput && !this.parser.paused) this.start();
+    while (this.parser.paused) {
       this.parser.resume();
-      if (this.hasInput && !this.parser.halted) this.start();
+      if (this.hasInput && !this.parser.paused) this.start();
     }
   }
 

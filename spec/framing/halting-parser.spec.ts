@@ -22,7 +22,7 @@ class Halting {
   constructor(halts: (name: Happened[0]) => boolean = (name) => name === 'end', give = own) {
     this.give = give;
     this.sink.afterwards = (name) => {
-      if (halts(name)) this.parser.halt();
+      if (halts(name)) this.parser.pause();
     };
   }
 
@@ -59,7 +59,7 @@ describe.each([
       close,
     ]);
     halting.feed(bytes, cut);
-    expect(halting.parser.halted).toBe(true);
+    expect(halting.parser.paused).toBe(true);
     expect(halting.happened).toEqual([
       ['data', 1, 'a'],
       ['end', 1],
@@ -111,7 +111,7 @@ describe.each([
   it('says nothing after it was stopped', () => {
     const halting = new Halting(undefined, give);
     halting.feed(Buffer.concat([text('a'), text('b'), wrong]), cut);
-    halting.parser.stop();
+    halting.parser.discard();
     halting.parser.resume();
     halting.feed(text('c'), cut);
     expect(halting.happened).toEqual([

@@ -61,7 +61,7 @@ function run(bytes: Buffer, seed: number, halts: number, give: Give): Happened[]
   let events = 0;
   sink.afterwards = () => {
     // By what has happened, and not by chance, so that it is the same however the bytes are given.
-    if (halts > 0 && ++events % halts === 0) parser.halt();
+    if (halts > 0 && ++events % halts === 0) parser.pause();
   };
   let at = 0;
   for (const length of randomCut(random, 9000)(bytes.length)) {
@@ -71,7 +71,7 @@ function run(bytes: Buffer, seed: number, halts: number, give: Give): Happened[]
     if (code !== undefined) sink.happened.push(['fail', code]);
     // The next socket reads.
     lent(Buffer.alloc(100));
-    while (parser.halted) {
+    while (parser.paused) {
       const late = failure(() => parser.resume());
       if (late !== undefined) return [...sink.happened, ['fail', late]];
     }

@@ -1,10 +1,10 @@
 import { ErrorCode } from '../../lib/errors.js';
-import { invalidUtf8, isText, Utf8Gate, validPrefix } from '../../lib/framing/utf8.js';
+import { invalidUtf8, isText, Utf8Validator, validPrefix } from '../../lib/framing/utf8.js';
 import { byteByByte, type Cut, failure, randomCut, randomFrom, whole } from './recording-sink.js';
 
 /** What a text message of these bytes delivers, cut like this, and at which byte it failed. */
 function gate(bytes: Buffer, cut: Cut): { delivered: string; failedAt: number | undefined } {
-  const gate = new Utf8Gate();
+  const gate = new Utf8Validator();
   let delivered = '';
   const sink = {
     data(kind: number, from: Buffer, start: number, end: number): void {

@@ -29,16 +29,16 @@ function parseHaltingly(
   let waited = 0;
   sink.afterwards = () => {
     if (++events % every !== 0) return;
-    parser.halt();
+    parser.pause();
     waited = 0;
   };
   const letGo = (): void => {
-    while (parser.halted) parser.resume();
+    while (parser.paused) parser.resume();
   };
   const code = failure(() => {
     for (const chunk of cut(bytes, lengths)) {
       parser.feed(Buffer.from(chunk));
-      if (parser.halted && waited++ >= patience) letGo();
+      if (parser.paused && waited++ >= patience) letGo();
     }
     letGo();
   });

@@ -1,12 +1,12 @@
 import { totalmem } from 'node:os';
 import { ErrorCode } from '../../lib/index.js';
-import { type Holder, hold, Limits } from '../../lib/memory/memory-budget.js';
+import { account, Limits, type MemoryHolder } from '../../lib/memory/memory-budget.js';
 import { turns } from '../connection/open.js';
 
 /** Pins as many bytes as the test says, and none when it is evicted. */
-class Pinning implements Holder {
+class Pinning implements MemoryHolder {
   pinnedBytes = 0;
-  heldBytes = 0;
+  accountedBytes = 0;
   evictions = 0;
   /** What it still pins after it was evicted. */
   rest = 0;
@@ -21,7 +21,7 @@ class Pinning implements Holder {
   /** Tells it, as a connection does. */
   pin(bytes: number): this {
     this.pinnedBytes = bytes;
-    hold(this.limits, this, bytes);
+    account(this.limits, this, bytes);
     return this;
   }
 
@@ -47,7 +47,7 @@ describe('the sum of what is pinned', () => {
     one.pin(0);
     two.pin(0);
     expect(limits.bufferedBytes).toBe(0);
-    expect([one.heldBytes, two.heldBytes]).toEqual([0, 0]);
+    expect([one.accountedBytes, two.accountedBytes]).toEqual([0, 0]);
   });
 
   it('is what is pinned at the moment when it is asked for, told or not', () => {
@@ -83,7 +83,7 @@ describe('above the budget', () => {
     expect(order).toEqual([all[2], all[3]]);
     new Pinning(limits, order).pin(150).pin(700);
     await turns(2);
-    expect(order.slice(2).map(({ heldBytes }) => heldBytes)).toEqual([0]);
+    expect(order.slice(2).map(({ accountedBytes: heldBytes }) => heldBytes)).toEqual([0]);
     expect(limits.bufferedBytes).toBe(850);
     expect(limits.evicted).toBe(3);
   });

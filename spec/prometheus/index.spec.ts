@@ -3,7 +3,7 @@ import express from 'express';
 import { Counter, type OpenMetricsContentType, Registry, register as sharedRegistry } from 'prom-client';
 import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { type ExportOptions, exportMetrics } from '../../lib/prometheus/index.js';
-import { type OpenConnection, tallyOf } from '../../lib/telemetry/tally.js';
+import { countersOf, type OpenConnection } from '../../lib/telemetry/route-counters.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';
@@ -186,7 +186,7 @@ describe('exportMetrics', () => {
   it('never lets a counter go back, which Prometheus would take for a restart', async () => {
     const { register, scrape } = await served('/prom/back');
     exporting({ register });
-    const { counts } = tallyOf('/prom/back');
+    const { counts } = countersOf('/prom/back');
     const values: number[] = [];
     for (const count of [5, 3, 6]) {
       counts.overflows = count;
@@ -209,11 +209,11 @@ describe('exportMetrics', () => {
       bytesSent: 0,
       bufferedAmount: 0,
     } as OpenConnection;
-    tallyOf('/prom/once').opened(connection);
+    countersOf('/prom/once').opened(connection);
     const scraped = parseScrape(await register.metrics());
     expect(valuesOf(scraped, '/prom/once')).toMatchObject({ open_connections: 1, received_messages_total: 3 });
     expect(looks).toBe(1);
-    tallyOf('/prom/once').closed(connection);
+    countersOf('/prom/once').closed(connection);
   });
 
   it('lets no peer make more than a handful of series, whatever close codes it sends', async () => {

@@ -1,5 +1,6 @@
 import { StructError } from '../../lib/errors.js';
-import { NetStruct, newProgress } from '../../lib/struct/net-struct.js';
+import { NetStruct } from '../../lib/struct/net-struct.js';
+import { newParseState } from '../../lib/struct/parse-state.js';
 import type { StructInput } from '../../lib/struct/types.js';
 import { canonical, fromTagged, loadVectors, type Tagged, toTagged } from '../support/vectors.js';
 
@@ -220,7 +221,7 @@ describe('measure', () => {
 
   it('knows as much as the bytes that have arrived say', () => {
     const source = Buffer.concat([Buffer.from('??'), packed, packed]);
-    const progress = newProgress(netStruct);
+    const progress = newParseState(netStruct);
     const known = Array.from(packed, (_, i) => netStruct.measure(source, 2, 2 + i, progress));
     expect(known).toEqual([5, 7, 7, 7, 7, 7, 10, 10, 10, 10]);
     expect(netStruct.measure(source, 2, 2 + packed.length, progress)).toBe(packed.length);
@@ -229,17 +230,17 @@ describe('measure', () => {
 
   it('is exact for a unit with others behind it', () => {
     const source = Buffer.concat([packed, packed]);
-    expect(netStruct.measure(source, 0, source.length, newProgress(netStruct))).toBe(packed.length);
+    expect(netStruct.measure(source, 0, source.length, newParseState(netStruct))).toBe(packed.length);
   });
 
   it('finds the length at the end of a run', () => {
     const run = new NetStruct('B2H$');
-    expect(run.measure(Buffer.from([9, 0, 1, 0, 2]), 0, 5, newProgress(run))).toBe(7);
+    expect(run.measure(Buffer.from([9, 0, 1, 0, 2]), 0, 5, newParseState(run))).toBe(7);
   });
 
   it('looks at a segment once', () => {
     const source = Buffer.from(packed);
-    const progress = newProgress(netStruct);
+    const progress = newParseState(netStruct);
     netStruct.measure(source, 0, 3, progress);
     source[0] = 200;
     expect(netStruct.measure(source, 0, source.length, progress)).toBe(packed.length);
@@ -247,7 +248,7 @@ describe('measure', () => {
 
   it('refuses lengths that add up beyond counting', () => {
     const large = new NetStruct('Q$B');
-    expect(() => large.measure(Buffer.from('001fffffffffffff', 'hex'), 0, 8, newProgress(large))).toThrow(
+    expect(() => large.measure(Buffer.from('001fffffffffffff', 'hex'), 0, 8, newParseState(large))).toThrow(
       "format 'Q$B' cannot hold strings of more than 9007199254740991 bytes",
     );
   });

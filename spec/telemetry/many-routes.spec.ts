@@ -8,7 +8,7 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
-import { tallyNameOf } from '../../lib/telemetry/tally.js';
+import { counterNameOf } from '../../lib/telemetry/route-counters.js';
 import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 
@@ -58,8 +58,8 @@ describe('more than a thousand routes', () => {
     expect(routes['(other)']?.refused['not-an-upgrade']).toBeGreaterThanOrEqual(100);
     expect(refused['not-an-upgrade']).toBe(1150);
 
-    expect(tallyNameOf('/user-900')).toBe('/user-900');
-    expect(tallyNameOf('/user-1099')).toBe('(other)');
+    expect(counterNameOf('/user-900')).toBe('/user-900');
+    expect(counterNameOf('/user-1099')).toBe('(other)');
   });
 
   it('are published by their own names nevertheless', async () => {

@@ -6,7 +6,7 @@
 import type { UnitConsumer } from '../../dispatch/dispatcher.js';
 import type { Unit } from '../../dispatch/reader.js';
 
-export interface InboxOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'> {
+export interface MessageIteratorOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'> {
   /** Nobody asks for more. */
   onFull(): void;
   /** Somebody does. */
@@ -18,22 +18,22 @@ export interface InboxOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'>
 /** A unit as pull style gives it: what is one argument of `onRead` is itself, what are several is an array. */
 export type Item = Unit | readonly unknown[];
 
-export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
+export class MessageIterator implements UnitConsumer, AsyncIterableIterator<Item> {
   private readonly items: Item[] = [];
-  private readonly takers: ((result: IteratorResult<Item>) => void)[] = [];
+  private readonly pendingReads: ((result: IteratorResult<Item>) => void)[] = [];
   private ended = false;
   /** Somebody has asked for a unit. */
   wasAsked = false;
-  private hoards = false;
-  private readonly owner: InboxOwner;
+  private collectsAll = false;
+  private readonly owner: MessageIteratorOwner;
 
-  constructor(owner: InboxOwner) {
+  constructor(owner: MessageIteratorOwner) {
     this.owner = owner;
   }
 
   /** Whether nothing more is wanted for now: a unit was taken, and no other has been asked for, or one waits to be taken. */
   get isFull(): boolean {
-    return this.takers.length === 0 && (this.wasAsked || this.items.length > 0) && !this.hoards;
+    return this.pendingReads.length === 0 && (this.wasAsked || this.items.length > 0) && !this.collectsAll;
   }
 
   /** The memory of what waits to be taken, in bytes. */
@@ -44,8 +44,8 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
   }
 
   /** Keeps all that comes from now on for whoever asks later: the connection has gone, and what is left of it is not much. */
-  hoard(): void {
-    this.hoards = true;
+  collectAll(): void {
+    this.collectsAll = true;
   }
 
   // What the dispatcher calls.
@@ -73,7 +73,7 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
   /** Nothing more will come. What is here may still be taken. */
   end(): void {
     this.ended = true;
-    for (const take of this.takers.splice(0)) take(DONE);
+    for (const take of this.pendingReads.splice(0)) take(DONE);
   }
 
   // What the user calls, by way of `for await`.
@@ -84,7 +84,7 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.ended) return Promise.resolve(DONE);
     return new Promise((resolve) => {
-      this.takers.push(resolve);
+      this.pendingReads.push(resolve);
       this.owner.onWanted();
     });
   }
@@ -102,7 +102,7 @@ export class Inbox implements UnitConsumer, AsyncIterableIterator<Item> {
   }
 
   private put(item: Item): void {
-    const take = this.takers.shift();
+    const take = this.pendingReads.shift();
     if (take === undefined) this.items.push(item);
     else take({ done: false, value: item });
     if (this.isFull) this.owner.onFull();

@@ -7,16 +7,16 @@ import type { MessageSink } from '../../framing/sink.js';
 import type { RateLimit } from '../hooks.js';
 import { TokenBucket } from './token-bucket.js';
 
-export interface MeterOwner {
+export interface RateLimiterOwner {
   /** The peer exceeds its rate: nothing is to be read for `delay` milliseconds. */
   onExceeded(delay: number): void;
   /** It has done nothing else for `patience` milliseconds. Throws: the mistake is the peer's. */
   onAbuse(): never;
 }
 
-export class Meter implements MessageSink {
+export class RateLimiter implements MessageSink {
   /** When the last message passed, in either direction. */
-  activeAt: number;
+  lastActivity: number;
   private readonly messages: TokenBucket | undefined;
   private readonly bytes: TokenBucket | undefined;
   private readonly patience: number;
@@ -24,17 +24,17 @@ export class Meter implements MessageSink {
   private exceededSince: number | undefined = undefined;
   private stopped = false;
   private readonly sink: MessageSink;
-  private readonly owner: MeterOwner;
+  private readonly owner: RateLimiterOwner;
   private readonly now: () => number;
 
-  constructor(sink: MessageSink, owner: MeterOwner, rate: RateLimit, now: () => number) {
+  constructor(sink: MessageSink, owner: RateLimiterOwner, rate: RateLimit, now: () => number) {
     this.sink = sink;
     this.owner = owner;
     this.now = now;
-    this.activeAt = now();
+    this.lastActivity = now();
     const { messages, bytes, burst = 1, patience = 10_000 } = rate;
-    this.messages = messages === undefined ? undefined : new TokenBucket(messages, burst, this.activeAt);
-    this.bytes = bytes === undefined ? undefined : new TokenBucket(bytes, burst, this.activeAt);
+    this.messages = messages === undefined ? undefined : new TokenBucket(messages, burst, this.lastActivity);
+    this.bytes = bytes === undefined ? undefined : new TokenBucket(bytes, burst, this.lastActivity);
     this.patience = patience;
   }
 
@@ -49,7 +49,7 @@ export class Meter implements MessageSink {
 
   message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
     this.sink.message(kind, bytes, start, end, text);
-    this.activeAt = this.now();
+    this.lastActivity = this.now();
     this.passed();
   }
 
@@ -59,13 +59,13 @@ export class Meter implements MessageSink {
 
   data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
     // A message that takes long is not over: the connection is not idle meanwhile.
-    this.activeAt = this.now();
+    this.lastActivity = this.now();
     this.sink.data(kind, bytes, start, end);
   }
 
   end(kind: MessageKind): void {
     this.sink.end(kind);
-    this.activeAt = this.now();
+    this.lastActivity = this.now();
     this.passed();
   }
 
@@ -81,7 +81,7 @@ export class Meter implements MessageSink {
 
   /** We have written one. */
   wrote(): void {
-    this.activeAt = this.now();
+    this.lastActivity = this.now();
   }
 
   /** So many bytes have arrived. */

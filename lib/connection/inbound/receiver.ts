@@ -24,10 +24,10 @@ import { isThenable, whenSettled } from '../../thenables.js';
 import { clockOf } from '../../transport/clock.js';
 import { pauseReading } from '../../transport/socket-events.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from '../hooks.js';
-import { Inbox, type InboxOwner } from './message-iterator.js';
-import { Meter, type MeterOwner } from './rate-limiter.js';
+import { MessageIterator, type MessageIteratorOwner } from './message-iterator.js';
+import { RateLimiter, type RateLimiterOwner } from './rate-limiter.js';
 
-export interface IntakeOwner extends ControlSink {
+export interface ReceiverOwner extends ControlSink {
   readonly socket: Duplex;
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
@@ -45,27 +45,27 @@ export interface IntakeOwner extends ControlSink {
   onThrottled(): void;
 }
 
-export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOwner {
+export class Receiver implements UnitConsumer, MessageIteratorOwner, InflationOwner, RateLimiterOwner {
   readonly dispatcher: Dispatcher;
   /** Of a connection that is open and has a `rate` or an `idleTimeout`. */
-  meter: Meter | undefined = undefined;
+  meter: RateLimiter | undefined = undefined;
   /** An asynchronous `onConnect` or `onRead` has not settled. */
   busy = false;
   /** Made when the connection opens: before that nothing comes. */
   private parser!: Parser;
   /** Of a connection on which compressed messages may come. */
   private inflation: Inflation | undefined = undefined;
-  private inbox: Inbox | undefined = undefined;
+  private inbox: MessageIterator | undefined = undefined;
   /** While the peer exceeds its rate: takes back the alarm that ends that. */
   private unthrottle: (() => void) | undefined = undefined;
   /** What the peer was sent waits for it to be taken. */
   private backedUp = false;
   /** A reader of `messages()` has just left. */
   private isBetween = false;
-  private readonly owner: IntakeOwner;
+  private readonly owner: ReceiverOwner;
   private readonly hooks: ConnectionHooks;
 
-  constructor(owner: IntakeOwner) {
+  constructor(owner: ReceiverOwner) {
     const { settings } = owner;
     this.owner = owner;
     this.hooks = owner.hooks;
@@ -151,14 +151,14 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   }
 
   /** From now on units go to whoever reads this, until that one leaves. */
-  messages(): Inbox {
+  messages(): MessageIterator {
     if (this.inbox !== undefined) {
       throw new InvalidStateError(
         'messages() is being read already, and there is one reader at a time: ' +
           'leave the first by break or return in its for await, or by its return()',
       );
     }
-    const inbox = new Inbox(this);
+    const inbox = new MessageIterator(this);
     if (!this.owner.mayDeliver) {
       inbox.end();
       return inbox;
@@ -191,25 +191,25 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   handOver(): void {
     const { inbox } = this;
     if (inbox === undefined || this.busy) return;
-    inbox.hoard();
+    inbox.collectAll();
     this.goOn();
   }
 
   /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */
   mute(): void {
-    this.dispatcher.mute();
+    this.dispatcher.discard();
     this.inflation?.stop();
     this.letGo();
-    if (this.parser.halted) this.owner.receive(() => this.parser.resume());
+    if (this.parser.paused) this.owner.receive(() => this.parser.resume());
     // Also where it is not: what was held is being delivered at this moment, and the socket still waits.
     this.owner.socket.resume();
   }
 
   /** Nothing that the peer sends, or has sent, is looked at any more. */
   stop(): void {
-    this.dispatcher.mute();
+    this.dispatcher.discard();
     this.inflation?.stop();
-    this.parser.stop();
+    this.parser.discard();
     this.letGo();
   }
 
@@ -258,7 +258,7 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   }
 
   onInflating(): void {
-    this.parser.halt();
+    this.parser.pause();
     pauseReading(this.owner.socket);
   }
 
@@ -328,7 +328,7 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
   }
 
   private halt(): void {
-    this.parser.halt();
+    this.parser.pause();
     this.dispatcher.pause();
     pauseReading(this.owner.socket);
   }
@@ -368,8 +368,8 @@ export class Intake implements UnitConsumer, InboxOwner, InflationOwner, MeterOw
     inbox?.end();
   }
 
-  private createMeter(): Meter {
+  private createMeter(): RateLimiter {
     const clock = clockOf(this.owner.socket);
-    return new Meter(this.dispatcher, this, this.owner.settings.rate, () => clock.now());
+    return new RateLimiter(this.dispatcher, this, this.owner.settings.rate, () => clock.now());
   }
 }

@@ -10,25 +10,25 @@
  */
 import type { Duplex } from 'node:stream';
 import { type Timed, wheelOf } from '../../transport/timer-wheel.js';
-import { progress } from '../../transport/unsent-bytes.js';
+import { transmittedBytes } from '../../transport/unsent-bytes.js';
 
-export interface Watched {
+export interface HeartbeatTarget {
   readonly socket: Duplex;
   /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
   readonly version: number;
   /** Whether anything has come since this was asked last. */
-  takeSignsOfLife(): boolean;
+  consumeActivity(): boolean;
   /** Whether we do not read for reasons of our own: an answer would not be heard. */
-  readonly isDeaf: boolean;
+  readonly isReadPaused: boolean;
   /** When the last message passed; only asked where there is an `idleTimeout`. */
-  readonly activeAt: number;
-  heartbeat(): void;
+  readonly lastActivity: number;
+  sendHeartbeat(): void;
   /** The peer has not answered. */
   onLost(): void;
   onIdle(): void;
 }
 
-export interface LivenessSettings {
+export interface HeartbeatSettings {
   /** 0: never. */
   readonly pingInterval: number;
   readonly pongTimeout: number;
@@ -36,22 +36,22 @@ export interface LivenessSettings {
 }
 
 /** @returns undefined where there is nothing to watch */
-export function watch(watched: Watched, settings: LivenessSettings): Liveness | undefined {
+export function watch(watched: HeartbeatTarget, settings: HeartbeatSettings): Heartbeat | undefined {
   if (watched.version === 0 && settings.pingInterval > 0) settings = { ...settings, pingInterval: 0 };
   const { pingInterval, idleTimeout } = settings;
   if (pingInterval === 0 && idleTimeout === 0) return undefined;
   const wheel = wheelOf(watched.socket);
-  const liveness = new Liveness(watched, settings, wheel.now());
-  wheel.add(liveness, Math.min(pingInterval || Infinity, idleTimeout || Infinity) / LOOKS);
+  const liveness = new Heartbeat(watched, settings, wheel.now());
+  wheel.add(liveness, Math.min(pingInterval || Infinity, idleTimeout || Infinity) / CHECKS_PER_INTERVAL);
   return liveness;
 }
 
 /** How often silence is looked at while it lasts. */
-const LOOKS = 16;
+const CHECKS_PER_INTERVAL = 16;
 
-export class Liveness implements Timed {
-  private watched: Watched | undefined;
-  private readonly settings: LivenessSettings;
+export class Heartbeat implements Timed {
+  private watched: HeartbeatTarget | undefined;
+  private readonly settings: HeartbeatSettings;
   private lookedAt: number;
   /** Since when nothing has come, or a little before. */
   private silentSince: number;
@@ -63,7 +63,7 @@ export class Liveness implements Timed {
   /** When it was last seen not to be idle: a handler that took its time counts, and so does a long message on its way out. */
   private activeAt = 0;
 
-  constructor(watched: Watched, settings: LivenessSettings, now: number) {
+  constructor(watched: HeartbeatTarget, settings: HeartbeatSettings, now: number) {
     this.watched = watched;
     this.settings = settings;
     this.lookedAt = Math.floor(now);
@@ -86,60 +86,60 @@ export class Liveness implements Timed {
     return Math.max(1, next);
   }
 
-  private untilPing(watched: Watched, now: number, hasTaken: boolean): number {
+  private untilPing(watched: HeartbeatTarget, now: number, hasTaken: boolean): number {
     const { pingInterval, pongTimeout } = this.settings;
     if (pingInterval === 0) return Infinity;
     // Asked each time: it remembers what it has been asked.
-    const hasHeard = watched.takeSignsOfLife();
+    const hasHeard = watched.consumeActivity();
     if (hasHeard || hasTaken) {
       this.silentSince = this.lookedAt;
       this.pingedAt = 0;
     }
-    if (watched.isDeaf) return this.untilSign(watched, now);
+    if (watched.isReadPaused) return this.untilSign(watched, now);
     if (this.pingedAt === 0) {
       const left = this.silentSince + pingInterval - now;
-      if (left > 0) return Math.min(left, pingInterval / LOOKS);
+      if (left > 0) return Math.min(left, pingInterval / CHECKS_PER_INTERVAL);
       this.pingedAt = now;
-      watched.heartbeat();
+      watched.sendHeartbeat();
     }
     const left = this.pingedAt + pongTimeout - now;
     if (left <= 0) watched.onLost();
-    return Math.min(left, pingInterval / LOOKS);
+    return Math.min(left, pingInterval / CHECKS_PER_INTERVAL);
   }
 
   /**
    * While we do not read, no answer is expected. A ping is sent all the same, each interval: proxies hear it, and do not give up
    * on a handler that takes its time; and a peer that has gone answers it with a reset, which is noticed.
    */
-  private untilSign(watched: Watched, now: number): number {
+  private untilSign(watched: HeartbeatTarget, now: number): number {
     const { pingInterval } = this.settings;
     this.pingedAt = 0;
     if (this.silentSince + pingInterval <= now) {
       this.silentSince = now;
-      watched.heartbeat();
+      watched.sendHeartbeat();
     }
-    return Math.min(this.silentSince + pingInterval - now, pingInterval / LOOKS);
+    return Math.min(this.silentSince + pingInterval - now, pingInterval / CHECKS_PER_INTERVAL);
   }
 
   /**
    * Whether a peer for which something waited has taken some of it: it may be too busy reading to say anything. Where nothing
    * waited, the kernel has room, and takes what is written to a peer that is dead as well.
    */
-  private hasTaken({ socket }: Watched): boolean {
+  private hasTaken({ socket }: HeartbeatTarget): boolean {
     const before = this.progress;
     const waits = socket.writableLength > 0;
     if (before === undefined && !waits) return false;
-    const after = progress(socket);
+    const after = transmittedBytes(socket);
     this.progress = waits ? after : undefined;
     return before !== undefined && before !== after;
   }
 
-  private untilIdle(watched: Watched, now: number, hasTaken: boolean): number {
+  private untilIdle(watched: HeartbeatTarget, now: number, hasTaken: boolean): number {
     const { idleTimeout } = this.settings;
     if (idleTimeout === 0) return Infinity;
-    this.activeAt = hasTaken ? now : Math.max(this.activeAt, Math.ceil(watched.activeAt));
+    this.activeAt = hasTaken ? now : Math.max(this.activeAt, Math.ceil(watched.lastActivity));
     const left = this.activeAt + idleTimeout - now;
     if (left <= 0) watched.onIdle();
-    return Math.min(left, idleTimeout / LOOKS);
+    return Math.min(left, idleTimeout / CHECKS_PER_INTERVAL);
   }
 }

@@ -34,7 +34,7 @@ export class DrainWatch {
     // Whoever waits now has nothing unflushed any more: when this has been taken, so has all that they wait for.
     const due = this.waiters.length;
     if (this.socket.writableLength === 0) process.nextTick(() => this.taken(due));
-    else this.writer.whenTaken(() => this.taken(due));
+    else this.writer.whenFlushed(() => this.taken(due));
   }
 
   /** The connection has gone, and what was not taken never will be. */

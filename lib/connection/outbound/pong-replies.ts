@@ -9,14 +9,14 @@ import type { Writer } from './writer.js';
 const MAX_BUFFERED = 16 * 1024;
 
 /** Whether there is too much on its way to the peer to add an answer to it. */
-export function mustHoldBack(writer: Writer): boolean {
+export function mustDefer(writer: Writer): boolean {
   if (writer.bufferedAmount <= MAX_BUFFERED) return false;
   // Of many pings in one chunk: perhaps the kernel was just not asked yet.
   writer.flush();
   return writer.bufferedAmount > MAX_BUFFERED;
 }
 
-export class PingAnswers {
+export class PongReplies {
   private latest: Buffer | undefined = undefined;
   private waiting = false;
   private readonly writer: Writer;
@@ -28,7 +28,7 @@ export class PingAnswers {
     this.retry = retry;
   }
 
-  holdBack(payload: Buffer): void {
+  defer(payload: Buffer): void {
     // A copy: the payload is only valid while its ping is being handled.
     this.latest = Buffer.allocUnsafeSlow(payload.length);
     payload.copy(this.latest);
@@ -42,7 +42,7 @@ export class PingAnswers {
   watch(): void {
     if (this.latest === undefined || this.waiting || this.writer.waiting) return;
     this.waiting = true;
-    this.writer.whenTaken(() => this.release());
+    this.writer.whenFlushed(() => this.release());
   }
 
   /** What is held back, and is so no more. */

@@ -3,7 +3,7 @@ import { publish } from '../../telemetry/channels.js';
 import type { ConnectionHooks, ConnectionSettings } from '../hooks.js';
 import type { Writer } from './writer.js';
 
-export interface BacklogOwner {
+export interface SlowConsumerGuardOwner {
   readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
   /** The policy is to close the connection of a peer that is too slow. */
@@ -12,7 +12,7 @@ export interface BacklogOwner {
   inContext<T>(run: () => T): T;
 }
 
-export class Backlog {
+export class SlowConsumerGuard {
   /** Messages that were not sent for it. */
   dropped = 0;
   /** Too much was waiting when this was last looked at. */
@@ -21,9 +21,9 @@ export class Backlog {
   private isTold = false;
   private isDue = false;
   private readonly writer: Writer;
-  private readonly owner: BacklogOwner;
+  private readonly owner: SlowConsumerGuardOwner;
 
-  constructor(writer: Writer, owner: BacklogOwner) {
+  constructor(writer: Writer, owner: SlowConsumerGuardOwner) {
     this.writer = writer;
     this.owner = owner;
   }
@@ -50,16 +50,16 @@ export class Backlog {
       this.isTold = false;
       return false;
     }
-    const { route, slowConsumer: policy, tally } = settings;
+    const { route, slowConsumer: policy, counters } = settings;
     if (!this.isTold) {
       this.isTold = true;
-      tally.counts.slowConsumers++;
+      counters.counts.slowConsumers++;
       this.owner.inContext(() =>
         publish('slow-consumer', () => ({ route, connection: hooks, bufferedAmount, policy })),
       );
     }
     this.dropped++;
-    tally.counts.dropped++;
+    counters.counts.dropped++;
     if (policy === 'close') this.owner.onTooSlow();
     return true;
   }

@@ -16,7 +16,7 @@ import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../memory/slab.js';
 import { viewOf } from '../../memory/view.js';
 import { type Flushable, flushAtEndOfTurn } from '../../transport/flush-queue.js';
 import { hasNativeHandle, writesNatively } from '../../transport/native-write.js';
-import { untaken } from '../../transport/unsent-bytes.js';
+import { unsentBytes } from '../../transport/unsent-bytes.js';
 import { Loan, Loans } from './loans.js';
 
 export interface Job {
@@ -93,7 +93,7 @@ export class Writer implements Flushable {
 
   /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */
   get bufferedAmount(): number {
-    return this.pending + untaken(this.socket);
+    return this.pending + unsentBytes(this.socket);
   }
 
   /** The memory that is pinned by it, in bytes, without those of its loans that the budget counts itself. */
@@ -211,7 +211,7 @@ export class Writer implements Flushable {
   }
 
   /** Calls back when the kernel has taken what was flushed; never, if the connection goes away before. */
-  whenTaken(callback: () => void): void {
+  whenFlushed(callback: () => void): void {
     if (this.socket.writableEnded) {
       this.socket.once('finish', callback);
       return;
@@ -323,7 +323,7 @@ export class Writer implements Flushable {
     }
     this.isBehind = true;
     this.lendSlab();
-    this.whenTaken(() => {
+    this.whenFlushed(() => {
       this.isBehind = false;
       this.whenAllTaken();
       this.flush();

@@ -1,6 +1,6 @@
 /** A number as delimiter: so many bytes of binary data, so many characters (code points) of text. */
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
-import type { Outlet, Reader } from '../reader.js';
+import type { Reader, UnitSink } from '../reader.js';
 
 export class CountReader implements Reader {
   readonly kind = 0;
@@ -19,7 +19,7 @@ export class CountReader implements Reader {
     return Number.POSITIVE_INFINITY;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
     for (;;) {
       const stop = kind === Opcode.Text ? this.countCharacters(bytes, start, end) : start + this.count;
       if (stop === -1 || stop > end) return start;

@@ -8,7 +8,7 @@
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
 import { ownCopy } from '../../memory/bulk-allocation.js';
-import type { Outlet, Reader, Unit } from '../reader.js';
+import type { Reader, Unit, UnitSink } from '../reader.js';
 import { byteLength, copyPattern, splitsPair } from './pattern-text.js';
 
 export class MatchReader implements Reader {
@@ -30,7 +30,7 @@ export class MatchReader implements Reader {
     return bufferSize;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number {
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number {
     if (!complete) return start;
     while (start < end) {
       const match = this.match(kind, bytes, start, end, outlet);
@@ -52,7 +52,7 @@ export class MatchReader implements Reader {
     return start;
   }
 
-  private fail(buffered: number, outlet: Outlet): void {
+  private fail(buffered: number, outlet: UnitSink): void {
     if (buffered !== this.tried) this.tries++;
     this.tried = buffered;
     if (buffered > outlet.limit) outlet.overflow(new OverflowError(buffered, outlet.limit));
@@ -67,7 +67,7 @@ export class MatchReader implements Reader {
     bytes: Buffer,
     start: number,
     end: number,
-    outlet: Outlet,
+    outlet: UnitSink,
   ): { unit: Unit; size: number } | undefined {
     // Where nothing was added to it, it is not tried again: another limit, or the end of a pause, changes nothing.
     if (end - start === this.tried) return undefined;

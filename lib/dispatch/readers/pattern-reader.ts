@@ -13,7 +13,7 @@
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
-import type { Outlet, Reader } from '../reader.js';
+import type { Reader, UnitSink } from '../reader.js';
 import { type Reach, reachOf } from './pattern-reach.js';
 import { back, byteLength, copyPattern, decodeRun, splitsPair } from './pattern-text.js';
 
@@ -47,7 +47,7 @@ export class PatternReader implements Reader {
     return limit + this.maxDelimiterLength * (this.kind === Opcode.Text ? 3 : 1);
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: Outlet): number {
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number {
     if (!complete && this.wholeMessages) return start;
     // A match that begins before it is final.
     const before = complete ? end : this.undecided(kind, bytes, start, end);
@@ -98,7 +98,7 @@ export class PatternReader implements Reader {
     end: number,
     before: number,
     complete: boolean,
-    outlet: Outlet,
+    outlet: UnitSink,
   ): Match | undefined {
     // Where nothing has come it is not searched again: another limit, or the end of a pause, changes nothing.
     if (end - start === this.searched && (this.wasComplete || !complete)) return undefined;

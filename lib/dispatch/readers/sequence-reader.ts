@@ -13,7 +13,7 @@
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
-import type { Outlet, Reader } from '../reader.js';
+import type { Reader, UnitSink } from '../reader.js';
 
 /** Below this many bytes a loop is faster than a call into the runtime. */
 const SHORT = 32;
@@ -45,7 +45,7 @@ export class SequenceReader implements Reader {
     return bufferSize;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
     const width = this.needle.length;
     // What is left to search only gets shorter: where it is short already, no view is needed.
     const isShort = end - start - this.searched <= SHORT;
@@ -79,7 +79,7 @@ export class SequenceReader implements Reader {
    *
    * @returns where the first unit begins that was not taken: `read` knows what is to become of it
    */
-  private readBlocks(bytes: Buffer, start: number, end: number, outlet: Outlet): number {
+  private readBlocks(bytes: Buffer, start: number, end: number, outlet: UnitSink): number {
     const { text: delimiter } = this;
     const width = delimiter.length;
     for (let size = SMALLEST_BLOCK; end - start >= SMALLEST_BLOCK; size = Math.min(2 * size, LARGEST_BLOCK)) {

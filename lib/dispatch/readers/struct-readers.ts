@@ -3,9 +3,10 @@ import { OverflowError, ProtocolError, StructError } from '../../errors.js';
 import { CloseCode } from '../../framing/close-code.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
 import { type CompiledFormat, readSlot } from '../../struct/compiled-format.js';
-import { type NetStruct, newProgress, type Progress } from '../../struct/net-struct.js';
+import type { NetStruct } from '../../struct/net-struct.js';
+import { newParseState, type ParseState } from '../../struct/parse-state.js';
 import { compiledOf, type Struct } from '../../struct/struct.js';
-import type { Outlet, Reader } from '../reader.js';
+import type { Reader, UnitSink } from '../reader.js';
 
 export class StructReader implements Reader {
   readonly kind = Opcode.Binary;
@@ -21,7 +22,7 @@ export class StructReader implements Reader {
     return Number.POSITIVE_INFINITY;
   }
 
-  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
     const { size, slots } = this.format;
     const count = slots.length;
     if (count === 0) return this.readMany(bytes, start, end, outlet);
@@ -42,7 +43,7 @@ export class StructReader implements Reader {
   }
 
   /** Of no value at all, or of more than go without an array. */
-  private readMany(bytes: Buffer, start: number, end: number, outlet: Outlet): number {
+  private readMany(bytes: Buffer, start: number, end: number, outlet: UnitSink): number {
     const { format } = this;
     while (end - start >= format.size) {
       const values = format.read(bytes, start);
@@ -58,11 +59,11 @@ export class NetStructReader implements Reader {
   readonly kind = Opcode.Binary;
   readonly wholeMessages = false;
   private readonly struct: NetStruct;
-  private progress: Progress;
+  private state: ParseState;
 
   constructor(struct: NetStruct) {
     this.struct = struct;
-    this.progress = newProgress(struct);
+    this.state = newParseState(struct);
   }
 
   /** The fixed part always fits; the strings, whose lengths the peer names, only within the buffer. */
@@ -70,7 +71,7 @@ export class NetStructReader implements Reader {
     return Math.max(bufferSize, this.struct.minimumSize);
   }
 
-  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: Outlet): number {
+  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
     while (start < end) {
       const size = this.measure(bytes, start, end);
       if (size > outlet.limit) {
@@ -81,7 +82,7 @@ export class NetStructReader implements Reader {
       if (size > end - start) return start;
       const values = this.struct.unpackFrom(bytes, start);
       start += size;
-      this.progress = newProgress(this.struct);
+      this.state = newParseState(this.struct);
       outlet.units(values);
       if (outlet.stopped) return start;
     }
@@ -90,7 +91,7 @@ export class NetStructReader implements Reader {
 
   private measure(bytes: Buffer, start: number, end: number): number {
     try {
-      return this.struct.measure(bytes, start, end, this.progress);
+      return this.struct.measure(bytes, start, end, this.state);
     } catch (error) {
       // The length of a string, as the peer gave it, is negative or beyond counting.
       if (error instanceof StructError) throw new ProtocolError(error.message, CloseCode.PROTOCOL_ERROR);

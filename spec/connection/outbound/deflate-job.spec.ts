@@ -1,7 +1,7 @@
 import { DeflateJob } from '../../../lib/connection/outbound/deflate-job.js';
 import type { CompressSettings } from '../../../lib/deflate/agreement.js';
 import { Deflation } from '../../../lib/deflate/deflation.js';
-import { enter, leave, zlibJobs } from '../../../lib/deflate/zlib-jobs.js';
+import { enterQueue, releaseTurn, zlibJobs } from '../../../lib/deflate/zlib-jobs.js';
 import { Opcode } from '../../../lib/index.js';
 import { Inflater } from '../../conformance/deflate-client.js';
 import { parseFrame } from '../../support/frames.js';
@@ -46,7 +46,7 @@ describe('a message that is to be compressed', () => {
   });
 
   it('that is cancelled at work becomes nothing when its connection stops the deflation', async () => {
-    for (let i = 0; i < 8; i++) enter({ onTurn() {} });
+    for (let i = 0; i < 8; i++) enterQueue({ onTurn() {} });
     const deflation = new Deflation(SETTINGS, SETTINGS);
     const job = new DeflateJob(deflation, Opcode.Text, message);
     const frame = job.run();
@@ -54,7 +54,7 @@ describe('a message that is to be compressed', () => {
     expect(zlibJobs()).toEqual({ atWork: 8, waiting: 1 });
     deflation.stop();
     expect(await frame).toBeUndefined();
-    for (let i = 0; i < 8; i++) leave();
+    for (let i = 0; i < 8; i++) releaseTurn();
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
   });
 });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { type Metrics, metrics, type RouteMetrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
-import { type OpenConnection, Tally, unfinishedConnections } from '../../lib/telemetry/tally.js';
+import { type OpenConnection, RouteCounters, unfinishedConnections } from '../../lib/telemetry/route-counters.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
@@ -275,7 +275,7 @@ describe('the connections that are not finished', () => {
     const [connection, ...more] = mine();
     expect(more).toEqual([]);
     expect(server.sockets).toContain(connection?.socket);
-    const over = connection?.whenOver();
+    const over = connection?.whenFinished();
     client.socket.destroy();
     await over;
     expect(mine()).toEqual([]);
@@ -284,6 +284,6 @@ describe('the connections that are not finished', () => {
 
 describe('a tally', () => {
   it('begins with nothing', () => {
-    expect(new Tally().snapshot()).toStrictEqual(NOTHING);
+    expect(new RouteCounters().snapshot()).toStrictEqual(NOTHING);
   });
 });

@@ -15,10 +15,10 @@ export interface OpenConnection {
   readonly bytesSent: number;
   readonly bufferedAmount: number;
   /** Closes it as soon as its handler is done with what it is doing. */
-  leave(code: number, reason: string): void;
+  closeWhenIdle(code: number, reason: string): void;
   terminate(): void;
   /** Fulfilled when the connection has gone and its handler has finished. */
-  whenOver(): Promise<void>;
+  whenFinished(): Promise<void>;
 }
 
 /** The figures of one route, or of all of them, since the process began; `open` and `bufferedAmount` are of now. */
@@ -62,17 +62,17 @@ export interface Metrics extends RouteMetrics {
 
 const TRAFFIC = ['messagesReceived', 'messagesSent', 'bytesReceived', 'bytesSent', 'bufferedAmount'] as const;
 const COUNTS = ['accepted', 'overflows', 'slowConsumers', 'dropped', 'throttled', 'lost'] as const;
-const TALLIES = ['refused', 'closed', 'errors'] as const;
+const KEYED_COUNTS = ['refused', 'closed', 'errors'] as const;
 
 type Counts = Record<(typeof COUNTS)[number], number>;
 
-/** The tally of one route. All plans of one name share it. */
-export class Tally {
+/** The counters of one route. All plans of one name share it. */
+export class RouteCounters {
   readonly open = new Set<OpenConnection>();
   /** Those that have gone, and whose handler has not finished. */
   readonly lingering = new Set<OpenConnection>();
   readonly counts: Counts = { accepted: 0, overflows: 0, slowConsumers: 0, dropped: 0, throttled: 0, lost: 0 };
-  private readonly tallies = {
+  private readonly byKey = {
     refused: new Map<string, number>(),
     closed: new Map<string, number>(),
     errors: new Map<string, number>(),
@@ -80,9 +80,9 @@ export class Tally {
   /** The traffic of connections that have gone. */
   private readonly gone = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 };
 
-  count(what: (typeof TALLIES)[number], key: string | number): void {
-    const tally = this.tallies[what];
-    tally.set(String(key), (tally.get(String(key)) ?? 0) + 1);
+  count(what: (typeof KEYED_COUNTS)[number], key: string | number): void {
+    const counters = this.byKey[what];
+    counters.set(String(key), (counters.get(String(key)) ?? 0) + 1);
   }
 
   opened(connection: OpenConnection): void {
@@ -110,40 +110,40 @@ export class Tally {
   snapshot(): RouteMetrics {
     const traffic = { ...this.gone, bufferedAmount: 0 };
     for (const connection of this.open) for (const name of TRAFFIC) traffic[name] += connection[name];
-    const [refused, closed, errors] = TALLIES.map((name) => Object.fromEntries(this.tallies[name]));
+    const [refused, closed, errors] = KEYED_COUNTS.map((name) => Object.fromEntries(this.byKey[name]));
     return { open: this.open.size, ...this.counts, refused: refused!, closed: closed!, errors: errors!, ...traffic };
   }
 }
 
 /**
  * How many routes are told apart. Who makes a route for each request, or a class with a name of its own, would otherwise make
- * more and more tallies, named by whoever sends the requests.
+ * more and more counters, named by whoever sends the requests.
  */
 const MAX_ROUTES = 1000;
 /** What all other routes are together. */
 const OTHER = '(other)';
 
-const tallies = new Map<string, Tally>();
+const byRoute = new Map<string, RouteCounters>();
 
-/** The tally for a route's name: also of handlers that are given anew with each request, so that there are not more and more. */
-export function tallyOf(route: string): Tally {
-  const name = tallies.has(route) || tallies.size < MAX_ROUTES ? route : OTHER;
-  let tally = tallies.get(name);
-  if (tally === undefined) {
-    tally = new Tally();
-    tallies.set(name, tally);
+/** The counters for a route's name: also of handlers that are given anew with each request, so that there are not more and more. */
+export function countersOf(route: string): RouteCounters {
+  const name = byRoute.has(route) || byRoute.size < MAX_ROUTES ? route : OTHER;
+  let counters = byRoute.get(name);
+  if (counters === undefined) {
+    counters = new RouteCounters();
+    byRoute.set(name, counters);
   }
-  return tally;
+  return counters;
 }
 
 /** Under which name `metrics()` has the route. */
-export function tallyNameOf(route: string): string {
-  return tallies.has(route) ? route : OTHER;
+export function counterNameOf(route: string): string {
+  return byRoute.has(route) ? route : OTHER;
 }
 
 /** Every connection of the process that is open, or has gone and has a handler that has not finished. */
 export function* unfinishedConnections(): Iterable<OpenConnection> {
-  for (const { open, lingering } of tallies.values()) {
+  for (const { open, lingering } of byRoute.values()) {
     yield* open;
     yield* lingering;
   }
@@ -157,12 +157,12 @@ export function* unfinishedConnections(): Iterable<OpenConnection> {
  */
 export function metrics(): Metrics {
   const routes: Record<string, RouteMetrics> = Object.create(null);
-  const total = new Tally().snapshot();
-  for (const [name, tally] of tallies) {
-    const route = tally.snapshot();
+  const total = new RouteCounters().snapshot();
+  for (const [name, counters] of byRoute) {
+    const route = counters.snapshot();
     routes[name] = route;
     for (const key of ['open', ...COUNTS, ...TRAFFIC] as const) total[key] += route[key];
-    for (const key of TALLIES) {
+    for (const key of KEYED_COUNTS) {
       for (const [word, count] of Object.entries(route[key])) total[key][word] = (total[key][word] ?? 0) + count;
     }
   }

@@ -1,5 +1,5 @@
 /** What is exported, under which name, and where it comes from. */
-import type { RouteMetrics } from '../telemetry/tally.js';
+import type { RouteMetrics } from '../telemetry/route-counters.js';
 
 export interface Figure {
   /** Behind the prefix. */
