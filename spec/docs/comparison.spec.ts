@@ -10,7 +10,7 @@ const OTHERS = ['ws', 'express-ws', 'socket.io', 'uWebSockets.js', 'Bun', '@fast
 const ROWS = [
   'runs before the 101',
   'refuses with any status',
-  'peaceful beside other',
+  'coexists with other',
   'checks `Origin`',
   'typed, on the connection',
   "application's part of the handshake",
@@ -30,7 +30,7 @@ const ROWS = [
   'happens at that bound',
   'permessage-deflate',
   'heartbeat by default',
-  'any byte of the peer',
+  'any byte from the peer',
   'idle timeout',
   'closing handshake',
   'get 503',
