@@ -4,9 +4,9 @@
 export type { AsyncContextChoice } from './connection/async-context.js';
 export type { Version } from './connection/connection.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
+export { ReadyState } from './connection/lifecycle.js';
 export type { FileOptions, FileSource } from './connection/outbound/file-job.js';
 export type { PreparedMessage } from './connection/outbound/prepared-message.js';
-export { ReadyState } from './connection/state.js';
 export {
   type BinaryMatch,
   BinaryPattern,

@@ -35,6 +35,11 @@ export class Draft76Parser extends PausableParser {
     }
   }
 
+  /** It has no pings, and its close frame is found when the parser comes to it. */
+  protected override createScanner(): undefined {
+    return undefined;
+  }
+
   private readType(type: number): void {
     if (this.stage === CLOSING) {
       if (type !== 0x00) throw unsupported(type);

@@ -23,6 +23,7 @@
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
 import { parseClosePayload } from './close-payload.js';
+import { ControlScanner } from './control-scanner.js';
 import { PausableParser } from './halting-parser.js';
 import { unmask } from './mask.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
@@ -34,6 +35,7 @@ const FIN = 0x80;
 const RSV = 0x70;
 const MASK = 0x80;
 const IN_HEADER = -1;
+const NOTHING = Buffer.alloc(0);
 /** Short texts are cut from one string of so many characters: no more than that is kept for one of them that is. */
 const WINDOW = 1024;
 /**
@@ -89,6 +91,12 @@ export class FrameParser extends PausableParser {
       }
       at = this.readHeader(chunk, at, end);
     }
+  }
+
+  protected override createScanner(): ControlScanner {
+    const { remaining, opcode, key } = this;
+    const partial = this.partial?.subarray(0, this.partialLength) ?? NOTHING;
+    return new ControlScanner(this.controls, { remaining, opcode, key, partial });
   }
 
   /** The short ways, for what lies whole in the chunk. Returns where they lead to, which is `at` where they lead nowhere. */

@@ -1,30 +1,61 @@
 /**
- * What the parsers have in common: they can be halted between two frames, because a handler is asynchronous and its next
- * message must wait. The rest of the chunk is kept meanwhile, with what is read ahead, which is as little as with any stream
- * that is paused; and a mistake of the peer that was found in the frame at hand takes effect only when what came before it has
+ * What the parsers have in common: they can be paused between two frames, because a handler is asynchronous and its next message
+ * must wait. The rest of the chunk is kept meanwhile, and so is what is read ahead, up to 64 KiB, so that a peer that pings,
+ * closes or leaves is heard. A protocol error that was found in the frame at hand takes effect only when what came before it has
  * been delivered.
  */
+import type { ControlScanner } from './control-scanner.js';
 import { isLent } from './simd-scan.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
 
-/** As much as a stream reads ahead, and in as few pieces as not to cost much more than that. */
-const MAX_LATE = 16 * 1024;
-const MAX_LATE_CHUNKS = 16;
+/** How much is read ahead while the parser is paused, in bytes: most of what a client says before it waits for an answer. */
+export const MAX_READ_AHEAD = 64 * 1024;
+/** A client that sends byte by byte pins no object for each. */
+const LEAST_AHEAD = 1024;
 
-/** What is kept of a parser that is halted: most never are. */
+const NOTHING = Buffer.alloc(0);
+
+/** What waits for a parser that is paused: most never are. */
 class PausedInput {
   /** Of the chunk at hand. */
   rest: Buffer | undefined = undefined;
-  /** What has come since. */
-  readonly pending: Buffer[] = [];
-  pendingBytes = 0;
+  /** What has come since: ahead[0, aheadLength). */
+  ahead = NOTHING;
+  aheadLength = 0;
   deferredError: unknown = undefined;
+  /** Has looked at all that waits, as far as it could. */
+  scanner: ControlScanner | undefined = undefined;
+  /** How many bytes it is ahead of the parser. */
+  lead = 0;
+
+  /** The next bytes to be parsed. */
+  take(): Buffer | undefined {
+    const { rest } = this;
+    this.rest = undefined;
+    if (rest !== undefined || this.aheadLength === 0) return rest;
+    const ahead = this.ahead.subarray(0, this.aheadLength);
+    this.ahead = NOTHING;
+    this.aheadLength = 0;
+    return ahead;
+  }
+
+  append(chunk: Buffer): void {
+    const length = this.aheadLength + chunk.length;
+    if (length > this.ahead.length) {
+      // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
+      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.ahead.length, LEAST_AHEAD));
+      this.ahead.copy(grown, 0, 0, this.aheadLength);
+      this.ahead = grown;
+    }
+    chunk.copy(this.ahead, this.aheadLength);
+    this.aheadLength = length;
+  }
 }
 
 export abstract class PausableParser implements Parser {
   paused = false;
   protected discarding = false;
-  private kept: PausedInput | undefined = undefined;
+  private input: PausedInput | undefined = undefined;
   protected readonly messages: MessageSink;
   protected readonly controls: ControlSink;
 
@@ -33,15 +64,13 @@ export abstract class PausableParser implements Parser {
     this.controls = controls;
   }
 
-  get isFull(): boolean {
-    const { kept } = this;
-    return kept !== undefined && (kept.pendingBytes >= MAX_LATE || kept.pending.length >= MAX_LATE_CHUNKS);
+  get room(): number {
+    return this.paused ? Math.max(0, MAX_READ_AHEAD - (this.input?.aheadLength ?? 0)) : Number.POSITIVE_INFINITY;
   }
 
   get pinned(): number {
-    const { kept } = this;
-    if (kept === undefined) return 0;
-    return kept.pending.reduce((sum, chunk) => sum + chunk.buffer.byteLength, kept.rest?.buffer.byteLength ?? 0);
+    const { input } = this;
+    return input === undefined ? 0 : (input.rest?.buffer.byteLength ?? 0) + input.ahead.length;
   }
 
   /** Whether what was found before is not delivered yet. */
@@ -49,23 +78,16 @@ export abstract class PausableParser implements Parser {
     return this.paused;
   }
 
-  /** Parses the chunk until its end, until stopped, or until it is halted in front of a frame: then it calls `keep`. */
+  /** Parses the chunk until its end, until discarding, or until it is paused in front of a frame: then it calls `keep`. */
   protected abstract run(chunk: Buffer): void;
+
+  /** Looks for control frames from where the parser stands; undefined where the protocol has none. */
+  protected abstract createScanner(): ControlScanner | undefined;
 
   feed(chunk: Buffer): void {
     if (this.discarding) return;
-    if (this.paused) {
-      const kept = this.keeping();
-      kept.pending.push(isLent(chunk) ? copyOf(chunk, 0) : chunk);
-      kept.pendingBytes += chunk.length;
-      return;
-    }
-    try {
-      this.run(chunk);
-    } catch (error) {
-      if (!this.isBehind) throw error;
-      this.keeping().deferredError = error;
-    }
+    if (this.paused) this.readAhead(chunk);
+    else this.parse(chunk);
   }
 
   pause(): void {
@@ -74,27 +96,61 @@ export abstract class PausableParser implements Parser {
 
   resume(): void {
     this.paused = false;
-    const { kept } = this;
-    if (kept === undefined) return;
-    if (kept.deferredError !== undefined) throw kept.deferredError;
-    this.kept = undefined;
-    if (kept.rest !== undefined) this.feed(kept.rest);
-    // Halted again on the way, they are late once more.
-    for (const chunk of kept.pending) this.feed(chunk);
+    const { input } = this;
+    if (input === undefined) return;
+    if (input.deferredError !== undefined) throw input.deferredError;
+    while (!this.paused && input === this.input && input.deferredError === undefined) {
+      const bytes = input.take();
+      if (bytes === undefined) this.input = undefined;
+      else this.parse(bytes);
+    }
   }
 
   discard(): void {
     this.discarding = true;
-    this.kept = undefined;
+    this.input = undefined;
   }
 
   protected keep(chunk: Buffer, at: number): void {
-    this.keeping().rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
+    this.waiting.rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
   }
 
-  private keeping(): PausedInput {
-    this.kept ??= new PausedInput();
-    return this.kept;
+  private parse(chunk: Buffer): void {
+    try {
+      this.run(chunk);
+    } catch (error) {
+      if (!this.isBehind) throw error;
+      this.waiting.deferredError = error;
+    }
+    if (this.input !== undefined) this.lookAhead(this.input, chunk.length);
+  }
+
+  /** The parser has taken up to `length` bytes, and perhaps left some of them. */
+  private lookAhead(input: PausedInput, length: number): void {
+    const { rest } = input;
+    input.lead -= length - (rest?.length ?? 0);
+    if (input.lead <= 0) {
+      input.lead = 0;
+      input.scanner = undefined;
+    }
+    if (rest !== undefined && this.paused && input.lead < rest.length) this.scan(input, rest.subarray(input.lead));
+  }
+
+  private readAhead(chunk: Buffer): void {
+    const input = this.waiting;
+    input.append(chunk);
+    this.scan(input, chunk);
+  }
+
+  private scan(input: PausedInput, bytes: Buffer): void {
+    input.scanner ??= this.createScanner();
+    input.lead += bytes.length;
+    input.scanner?.scan(bytes);
+  }
+
+  private get waiting(): PausedInput {
+    this.input ??= new PausedInput();
+    return this.input;
   }
 }
 

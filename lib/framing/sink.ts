@@ -3,6 +3,7 @@
  * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in place;
  * [start, end) is the part that is meant. All of it that is kept has to be copied: it belongs to others, or is used again.
  */
+import type { ControlScanSink } from './control-scanner.js';
 import type { MessageKind } from './opcode.js';
 
 export interface MessageSink {
@@ -39,7 +40,8 @@ export interface InflatingSink {
   start(): void;
 }
 
-export interface ControlSink {
+/** Beside these, `pingAhead` and `closeAhead` tell of frames that a parser which is paused has not come to yet. */
+export interface ControlSink extends ControlScanSink {
   /** `payload` is only valid during the call. */
   ping(payload: Buffer): void;
   /** `payload` is only valid during the call. */
@@ -55,11 +57,11 @@ export interface Parser {
   /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
   pause(): void;
   readonly paused: boolean;
-  /** What has come since then is enough. */
-  readonly isFull: boolean;
+  /** How many bytes may still come: any number, or while it is paused those that are read ahead. */
+  readonly room: number;
   /** The memory of what is kept, in bytes. */
   readonly pinned: number;
-  /** Goes on after `halt`, with what was kept. Throws like `feed`. */
+  /** Goes on after `pause`, with what was kept. Throws like `feed`. */
   resume(): void;
   /** Drops everything that is still to come. */
   discard(): void;

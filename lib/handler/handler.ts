@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream';
 import { checkBoolean, checkNothing, checkOptions, nameOnly } from '../argument-checks.js';
 import type { Connection, Version } from '../connection/connection.js';
 import type { HookName } from '../connection/hooks.js';
+import { ReadyState } from '../connection/lifecycle.js';
 import type { FileOptions, FileSource } from '../connection/outbound/file-job.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
-import { ReadyState } from '../connection/state.js';
 import {
   checkDelimiter,
   type Delimiter,
@@ -574,7 +574,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
   get isSecure(): boolean {
-    return this.#bound.terms.isSecure;
+    return this.#bound.negotiated.isSecure;
   }
 
   /** The protocol version of the handshake: 13 (RFC 6455), 8 (a draft of the same), or 0 (draft-76). */
@@ -584,7 +584,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /** The subprotocol that was agreed on, or an empty string. */
   get subprotocol(): string {
-    return this.#bound.terms.subprotocol;
+    return this.#bound.negotiated.subprotocol;
   }
 
   /**
@@ -594,7 +594,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * this.extensions; // 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
    */
   get extensions(): string {
-    return this.#bound.terms.extensions;
+    return this.#bound.negotiated.extensions;
   }
 
   get #bound(): Connection {

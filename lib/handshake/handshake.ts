@@ -156,7 +156,7 @@ class Handshake {
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-    if (typeof chosen === 'string') connection.terms = shared({ ...terms, subprotocol: chosen });
+    if (typeof chosen === 'string') connection.negotiated = shared({ ...terms, subprotocol: chosen });
     if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
     this.switchProtocols(asked, connection, host, own, args);
     return undefined;
@@ -175,8 +175,8 @@ class Handshake {
     if (socket.destroyed || response.headersSent || response.writableEnded) return;
     this.isSwitching = true;
     this.atWork?.switching();
-    const { hooks, terms } = connection;
-    const { subprotocol, extensions, isSecure: secure } = terms;
+    const { runner, negotiated } = connection;
+    const { subprotocol, extensions, isSecure: secure } = negotiated;
     const { route, counters } = this.plan.settings;
     const protocolHeaders =
       asked.version === 0
@@ -192,7 +192,7 @@ class Handshake {
       // Gone: then the server may have the socket back, its error with it.
       if (socket.destroyed) return;
       counters.counts.accepted++;
-      publish('accept', () => ({ route, request, connection: hooks, subprotocol }));
+      publish('accept', () => ({ route, request, connection: runner.hooks, subprotocol }));
       // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
       const head = pending.release();
       releaseFromServer(socket);

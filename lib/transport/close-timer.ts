@@ -2,9 +2,8 @@
  * Gives up on a peer that does not finish the closing handshake: when for `timeout` milliseconds it has neither ended the
  * connection nor taken any of what is still owed to it, the socket is destroyed.
  */
-import type { Duplex } from 'node:stream';
 import { type Timed, wheelOf } from './timer-wheel.js';
-import { transmittedBytes } from './unsent-bytes.js';
+import type { Transport } from './transport.js';
 
 /** Who writes to the socket: while it is busy with a file, something is owed to the peer also when the socket has nothing. */
 export interface PendingOutput {
@@ -14,37 +13,37 @@ export interface PendingOutput {
 }
 
 /** @returns to be stopped when the socket is gone */
-export function destroyWithoutProgress(socket: Duplex, timeout: number, debtor?: PendingOutput): CloseTimer {
-  const timer = new CloseTimer(socket, timeout, debtor);
-  wheelOf(socket).add(timer, timeout);
+export function destroyWithoutProgress(transport: Transport, timeout: number, debtor?: PendingOutput): CloseTimer {
+  const timer = new CloseTimer(transport, timeout, debtor);
+  wheelOf(transport.socket).add(timer, timeout);
   return timer;
 }
 
 export class CloseTimer implements Timed {
-  private socket: Duplex | undefined;
+  private transport: Transport | undefined;
   private readonly timeout: number;
   private debtor: PendingOutput | undefined;
   private since: number;
   /** How far the peer had come with what is owed to it, if something waited for it then. */
   private before: number | undefined;
 
-  constructor(socket: Duplex, timeout: number, debtor?: PendingOutput) {
-    this.socket = socket;
+  constructor(transport: Transport, timeout: number, debtor?: PendingOutput) {
+    this.transport = transport;
     this.timeout = timeout;
     this.debtor = debtor;
-    this.since = wheelOf(socket).now();
-    this.before = this.waits(socket) ? transmittedBytes(socket) : undefined;
+    this.since = wheelOf(transport.socket).now();
+    this.before = this.waits(transport) ? transport.transmittedBytes : undefined;
   }
 
   /** The wheel comes by once more; the socket need not wait for that to be forgotten. */
   stop(): void {
-    this.socket = undefined;
+    this.transport = undefined;
     this.debtor = undefined;
   }
 
   onTick(now: number): number {
-    const { socket } = this;
-    if (socket === undefined) return 0;
+    const { transport } = this;
+    if (transport === undefined) return 0;
     const left = this.since + this.timeout - now;
     if (left > 0) return left;
     if (this.debtor?.preparing) {
@@ -52,10 +51,10 @@ export class CloseTimer implements Timed {
       return this.timeout;
     }
     // Where nothing waits, it is the kernel that has taken the last of it (our close frame, say), and not the peer.
-    const waits = this.waits(socket);
-    const after = waits || this.before !== undefined ? transmittedBytes(socket) : undefined;
+    const waits = this.waits(transport);
+    const after = waits || this.before !== undefined ? transport.transmittedBytes : undefined;
     if (after === this.before) {
-      socket.destroy();
+      transport.destroy();
       return 0;
     }
     this.before = waits ? after : undefined;
@@ -63,7 +62,7 @@ export class CloseTimer implements Timed {
     return this.timeout;
   }
 
-  private waits(socket: Duplex): boolean {
-    return socket.writableLength > 0 || this.debtor?.busy === true;
+  private waits(transport: Transport): boolean {
+    return transport.writableLength > 0 || this.debtor?.busy === true;
   }
 }

@@ -11,7 +11,7 @@ import { Opcode } from '../../lib/framing/opcode.js';
 import { headerLength } from '../../lib/framing/serializer.js';
 import { InvalidStateError, ReadyState, type WebSocketHandler } from '../../lib/index.js';
 import { Slab } from '../../lib/memory/slab.js';
-import { unsentBytes } from '../../lib/transport/unsent-bytes.js';
+import { unsentBytes } from '../../lib/transport/node-internals.js';
 import { closeBody, frame, type ServerFrame } from '../support/frames.js';
 import { turns } from './open.js';
 import { allFrames, type Slow, serveSlow } from './slow.js';

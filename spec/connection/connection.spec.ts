@@ -6,7 +6,7 @@ import { binary, closeBody, frame, more, text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
-import { deferred, type Hooks, open, roundTrip, serveHooks, turns } from './open.js';
+import { deferred, type Hooks, open, roundTrip, serveHooks, turns, until } from './open.js';
 
 const ping = frame({ opcode: 9, payload: 'sync' });
 const close = (code: number, reason = ''): Buffer => frame({ opcode: 8, payload: closeBody(code, reason) });
@@ -399,6 +399,7 @@ describe('an asynchronous onRead', () => {
       if (cut === 0) client.send(bytes);
       else await client.trickle(bytes, cut);
       expect((await client.next()).opcode).toBe(10);
+      await until(() => reads.length === messages.length);
       expect(reads).toEqual(messages);
       expect(most).toBe(1);
     }
@@ -419,6 +420,7 @@ describe('an asynchronous onRead', () => {
     );
     client.send(text('a\nb\ncdef'), ping);
     expect((await client.next()).opcode).toBe(10);
+    await until(() => events.length === 8);
     expect(events).toEqual(['a', 'settled', 'b', 'settled', 'cd', 'settled', 'ef', 'settled']);
   });
 
@@ -479,7 +481,7 @@ describe('an asynchronous onRead', () => {
       onError: (error, hook) => void events.push(`${hook}: ${(error as Error).message}`),
     });
     client.send(text('a'), text('b'));
-    await roundTrip(client, ping);
+    await until(() => events.length === 4);
     expect(events).toEqual(['read a', 'onRead: a', 'read b', 'onRead: b']);
   });
 

@@ -131,6 +131,11 @@ export async function turns(count = 1): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Resolves at the end of the turn in which the condition has become true. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turns();
+}
+
 /** A promise and its resolve. */
 export function deferred<T = void>(): {
   promise: Promise<T>;

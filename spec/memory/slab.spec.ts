@@ -9,6 +9,7 @@ import { Writer } from '../../lib/connection/outbound/writer.js';
 import { Opcode, ReadyState, type WebSocketHandler } from '../../lib/index.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../lib/memory/slab.js';
 import { MemorySocket } from '../../lib/testing/memory-socket.js';
+import { Transport } from '../../lib/transport/transport.js';
 import { turns } from '../connection/open.js';
 import { allFrames, LARGE, openSlow, type Slow, serveSlow, stall } from '../connection/slow.js';
 import { closeBody, frame } from '../support/frames.js';
@@ -194,13 +195,13 @@ describe('three hundred peers that stop reading, one after the other', () => {
     while (ends.length < peers.length) await turns();
     const { client: reader, server: busy } = MemorySocket.pair();
     reader.resume();
-    const other = new Writer(busy, owner);
+    const other = new Writer(new Transport(busy), owner);
     const used = new Set<WeakRef<Slab>>();
     let last: Slab | undefined = slabFor(1);
     const before = await bytesOfBuffers();
     const writers: Writer[] = [];
     for (const socket of ends) {
-      const writer = new Writer(socket, owner);
+      const writer = new Writer(new Transport(socket), owner);
       writer.binary(Opcode.Binary, LARGE);
       writer.text(Opcode.Text, 'tiny');
       writer.flush();

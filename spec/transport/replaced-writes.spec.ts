@@ -8,10 +8,11 @@ import { createServer as createTlsServer } from 'node:https';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { isLent } from '../../lib/framing/simd-scan.js';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
-import { writesNatively } from '../../lib/transport/native-write.js';
-import { passOn, type SocketListener } from '../../lib/transport/socket-events.js';
+import { hasNativeWrite } from '../../lib/transport/node-internals.js';
+import { Transport } from '../../lib/transport/transport.js';
 import { roundTrip, turns } from '../connection/open.js';
 import { certificate } from '../support/certificate.js';
 import { binary, frame, text } from '../support/frames.js';
@@ -126,13 +127,13 @@ describe.each(Object.entries(DOORS))('at %s', (_door, door) => {
 it('only what is Node’s own from end to end writes natively', async () => {
   const server = await serve((_request, response) => void response.end());
   const client = await RawClient.connect(server);
-  expect(writesNatively(client.socket)).toBe(true);
+  expect(hasNativeWrite(client.socket)).toBe(true);
   for (const name of ['write', '_write', '_writev', '_writeGeneric']) {
     const before: unknown = Reflect.get(client.socket, name);
     Reflect.set(client.socket, name, (...args: unknown[]) => Reflect.apply(before as Method, client.socket, args));
-    expect(writesNatively(client.socket)).toBe(false);
+    expect(hasNativeWrite(client.socket)).toBe(false);
     Reflect.deleteProperty(client.socket, name);
-    expect(writesNatively(client.socket)).toBe(true);
+    expect(hasNativeWrite(client.socket)).toBe(true);
   }
 });
 
@@ -192,27 +193,32 @@ describe('what is read', () => {
 
 it('what a stream brings in the midst of what another has brought is kept apart from that', () => {
   const got: string[] = [];
-  const listener = (onChunk: (chunk: Buffer) => void): SocketListener => ({
-    onData(chunk) {
-      onChunk(chunk);
-      got.push(chunk.toString());
-      return true;
-    },
-    onEnd() {},
-    onGone() {},
-  });
-  const inner = listener((chunk) => expect(isLent(chunk)).toBe(false));
-  const outer = listener(() => passOn(inner, Buffer.from('inner, and longer')));
-  passOn(outer, Buffer.from('outer'));
-  passOn(outer, Buffer.from('again'));
+  const listening = (onChunk: (chunk: Buffer) => void): Transport => {
+    const transport = new Transport(new PassThrough());
+    transport.listen({
+      onData(chunk) {
+        onChunk(chunk);
+        got.push(chunk.toString());
+        return Number.POSITIVE_INFINITY;
+      },
+      onEnd() {},
+      onClose() {},
+    });
+    return transport;
+  };
+  const inner = listening((chunk) => expect(isLent(chunk)).toBe(false));
+  const outer = listening(() => inner.deliver(Buffer.from('inner, and longer')));
+  outer.deliver(Buffer.from('outer'));
+  outer.deliver(Buffer.from('again'));
   expect(got).toEqual(['inner, and longer', 'outer', 'inner, and longer', 'again']);
 });
 
 it('what a stream brings at once, more than all sockets read at a time, is handled in parts', () => {
   const bytes = Buffer.alloc(3 * 512 * 1024 + 5, 'no multiple of it');
   const parts: Buffer[] = [];
-  const onData = (chunk: Buffer): boolean => parts.push(Buffer.from(chunk)) > 0;
-  passOn({ onData, onEnd() {}, onGone() {} }, bytes);
+  const transport = new Transport(new PassThrough());
+  transport.listen({ onData: (chunk) => parts.push(Buffer.from(chunk)), onEnd() {}, onClose() {} });
+  transport.deliver(bytes);
   expect(parts.map(({ length }) => length)).toEqual([512 * 1024, 512 * 1024, 512 * 1024, 5]);
   expect(Buffer.concat(parts).equals(bytes)).toBe(true);
 });

@@ -8,12 +8,11 @@
  * no more than a flag, which is why silence is known to within a sixteenth of the interval: pings are early by that much, not
  * late. While our own side does not read (a handler is busy), silence is not the peer's: pings go out, and nobody is given up.
  */
-import type { Duplex } from 'node:stream';
 import { type Timed, wheelOf } from '../../transport/timer-wheel.js';
-import { transmittedBytes } from '../../transport/unsent-bytes.js';
+import type { Transport } from '../../transport/transport.js';
 
 export interface HeartbeatTarget {
-  readonly socket: Duplex;
+  readonly transport: Transport;
   /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
   readonly version: number;
   /** Whether anything has come since this was asked last. */
@@ -40,7 +39,7 @@ export function watch(watched: HeartbeatTarget, settings: HeartbeatSettings): He
   if (watched.version === 0 && settings.pingInterval > 0) settings = { ...settings, pingInterval: 0 };
   const { pingInterval, idleTimeout } = settings;
   if (pingInterval === 0 && idleTimeout === 0) return undefined;
-  const wheel = wheelOf(watched.socket);
+  const wheel = wheelOf(watched.transport.socket);
   const liveness = new Heartbeat(watched, settings, wheel.now());
   wheel.add(liveness, Math.min(pingInterval || Infinity, idleTimeout || Infinity) / CHECKS_PER_INTERVAL);
   return liveness;
@@ -125,11 +124,11 @@ export class Heartbeat implements Timed {
    * Whether a peer for which something waited has taken some of it: it may be too busy reading to say anything. Where nothing
    * waited, the kernel has room, and takes what is written to a peer that is dead as well.
    */
-  private hasTaken({ socket }: HeartbeatTarget): boolean {
+  private hasTaken({ transport }: HeartbeatTarget): boolean {
     const before = this.progress;
-    const waits = socket.writableLength > 0;
+    const waits = transport.writableLength > 0;
     if (before === undefined && !waits) return false;
-    const after = transmittedBytes(socket);
+    const after = transport.transmittedBytes;
     this.progress = waits ? after : undefined;
     return before !== undefined && before !== after;
   }

@@ -1,5 +1,5 @@
 /** Watches how the kernel takes what was written: for `drained()`, for `onWrite`, and to read on where that had to wait. */
-import type { Duplex } from 'node:stream';
+import type { Transport } from '../../transport/transport.js';
 import type { Writer } from './writer.js';
 
 export interface DrainWatchOwner {
@@ -13,12 +13,12 @@ export class DrainWatch {
   private waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
   private waiting = false;
   private over = false;
-  private readonly socket: Duplex;
+  private readonly transport: Transport;
   private readonly writer: Writer;
   private readonly owner: DrainWatchOwner;
 
-  constructor(socket: Duplex, writer: Writer, owner: DrainWatchOwner) {
-    this.socket = socket;
+  constructor(transport: Transport, writer: Writer, owner: DrainWatchOwner) {
+    this.transport = transport;
     this.writer = writer;
     this.owner = owner;
   }
@@ -33,8 +33,8 @@ export class DrainWatch {
     this.waiting = true;
     // Whoever waits now has nothing unflushed any more: when this has been taken, so has all that they wait for.
     const due = this.waiters.length;
-    if (this.socket.writableLength === 0) process.nextTick(() => this.taken(due));
-    else this.writer.whenFlushed(() => this.taken(due));
+    if (this.transport.writableLength === 0) process.nextTick(() => this.taken(due));
+    else this.transport.whenFlushed(() => this.taken(due));
   }
 
   /** The connection has gone, and what was not taken never will be. */

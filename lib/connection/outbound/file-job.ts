@@ -10,11 +10,10 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
 import { FileError, InvalidStateError, invalidArgument } from '../../errors.js';
 import { Opcode } from '../../framing/opcode.js';
 import { headerLength, writeHeader } from '../../framing/serializer.js';
-import { writesNatively } from '../../transport/native-write.js';
+import type { Transport } from '../../transport/transport.js';
 import type { Job } from './writer.js';
 
 /** Large enough that reading costs little per byte, small enough that a thousand downloads fit into 256 MiB. */
@@ -65,11 +64,11 @@ export class FileJob implements Job {
     this.reject(new InvalidStateError('the connection closed before the file was sent'));
   }
 
-  async run(socket: Duplex): Promise<undefined> {
+  async run(transport: Transport): Promise<undefined> {
     try {
       const file = isFileHandle(this.source) ? this.source : await openAtOnce(this.source);
       try {
-        await this.send(file, socket);
+        await this.send(file, transport);
       } finally {
         // The user's own handle stays the user's to close.
         if (file !== this.source) await file.close();
@@ -80,13 +79,13 @@ export class FileJob implements Job {
     }
   }
 
-  private async send(file: FileHandle, socket: Duplex): Promise<void> {
+  private async send(file: FileHandle, transport: Transport): Promise<void> {
     const length = await this.announce(file);
     let buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_SIZE, Math.max(1, length)));
     let bytesRead = await this.readFirst(file, buffer, length);
     const header = Buffer.alloc(headerLength(length));
     writeHeader(header, 0, Opcode.Binary, length);
-    await this.write(socket, header);
+    await this.write(transport, header);
     let spare = Buffer.allocUnsafeSlow(buffer.length);
     this.memory = spare.length;
     let written = Promise.resolve();
@@ -97,11 +96,11 @@ export class FileJob implements Job {
       sent += bytesRead;
       // One buffer is read into while the other is being sent.
       await written;
-      written = this.write(socket, buffer.subarray(0, bytesRead));
+      written = this.write(transport, buffer.subarray(0, bytesRead));
       // It is awaited, but perhaps only after the next read has failed.
       written.catch(() => {});
       if (sent === length) break;
-      [buffer, spare] = [writesNatively(socket) ? spare : Buffer.allocUnsafeSlow(spare.length), buffer];
+      [buffer, spare] = [transport.mayLend ? spare : Buffer.allocUnsafeSlow(spare.length), buffer];
       const wanted = Math.min(buffer.length, length - sent);
       ({ bytesRead } = await file
         .read(buffer, 0, wanted, this.offset + sent)
@@ -141,13 +140,13 @@ export class FileJob implements Job {
     );
   }
 
-  private write(socket: Duplex, bytes: Buffer): Promise<void> {
+  private write(transport: Transport, bytes: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.cancelled) {
         reject(new InvalidStateError('the connection closed before the file was sent'));
         return;
       }
-      socket.write(bytes, (error) => {
+      transport.write(bytes, (error) => {
         if (error) reject(error);
         else resolve();
       });

@@ -3,6 +3,7 @@
  * the last answer: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
  * frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame" (5.5.3).
  */
+import type { Transport } from '../../transport/transport.js';
 import type { Writer } from './writer.js';
 
 /** Buffered bytes from which on answers are held back. */
@@ -20,11 +21,13 @@ export class PongReplies {
   private latest: Buffer | undefined = undefined;
   private waiting = false;
   private readonly writer: Writer;
+  private readonly transport: Transport;
   private readonly retry: (payload: Buffer) => void;
 
   /** @param retry called with the payload of the latest ping when the peer has read what was on its way */
-  constructor(writer: Writer, retry: (payload: Buffer) => void) {
+  constructor(writer: Writer, transport: Transport, retry: (payload: Buffer) => void) {
     this.writer = writer;
+    this.transport = transport;
     this.retry = retry;
   }
 
@@ -42,7 +45,7 @@ export class PongReplies {
   watch(): void {
     if (this.latest === undefined || this.waiting || this.writer.waiting) return;
     this.waiting = true;
-    this.writer.whenFlushed(() => this.release());
+    this.transport.whenFlushed(() => this.release());
   }
 
   /** What is held back, and is so no more. */

@@ -1,15 +1,14 @@
 /** A peer that does not take what is written to it: made when more than `maxBufferedAmount` bytes wait for one. */
 import { publish } from '../../telemetry/channels.js';
-import type { ConnectionHooks, ConnectionSettings } from '../hooks.js';
+import type { HookRunner } from '../hook-runner.js';
+import type { ConnectionSettings } from '../hooks.js';
 import type { Writer } from './writer.js';
 
 export interface SlowConsumerGuardOwner {
-  readonly hooks: ConnectionHooks;
   readonly settings: ConnectionSettings;
+  readonly runner: HookRunner;
   /** The policy is to close the connection of a peer that is too slow. */
   onTooSlow(): void;
-  /** Runs what calls the user's code. */
-  inContext<T>(run: () => T): T;
 }
 
 export class SlowConsumerGuard {
@@ -41,7 +40,7 @@ export class SlowConsumerGuard {
   /** Whether too much waits for the peer already: then the policy has been applied, and the message at hand is not to be sent. */
   refuses(): boolean {
     if (!this.isFull) return false;
-    const { hooks, settings } = this.owner;
+    const { runner, settings } = this.owner;
     // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
     this.writer.flush();
     const { bufferedAmount } = this.writer;
@@ -54,8 +53,8 @@ export class SlowConsumerGuard {
     if (!this.isTold) {
       this.isTold = true;
       counters.counts.slowConsumers++;
-      this.owner.inContext(() =>
-        publish('slow-consumer', () => ({ route, connection: hooks, bufferedAmount, policy })),
+      runner.inContext(() =>
+        publish('slow-consumer', () => ({ route, connection: runner.hooks, bufferedAmount, policy })),
       );
     }
     this.dropped++;

@@ -1,5 +1,5 @@
 /**
- * The only one who writes to the socket. What is written is collected until `flush`: small frames copied behind each other
+ * Collects what is written to a connection until `flush`: small frames copied behind each other
  * into the shared slab, large payloads by reference.
  *
  *     queue: Buffer, Buffer, job, Buffer …      then the open run: slab.bytes[from, to)
@@ -10,13 +10,11 @@
  * A socket that is behind is given nothing more until it has taken what it has: what is written meanwhile is put together here,
  * in few large pieces, so that a peer that reads slowly costs what it is owed, and not an object for every little frame.
  */
-import type { Duplex } from 'node:stream';
 import { headerLength, writeHeader } from '../../framing/serializer.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../memory/slab.js';
 import { viewOf } from '../../memory/view.js';
 import { type Flushable, flushAtEndOfTurn } from '../../transport/flush-queue.js';
-import { hasNativeHandle, writesNatively } from '../../transport/native-write.js';
-import { unsentBytes } from '../../transport/unsent-bytes.js';
+import type { Transport } from '../../transport/transport.js';
 import { Loan, Loans } from './loans.js';
 
 export interface Job {
@@ -33,7 +31,7 @@ export interface Job {
    *
    * @returns what is to be sent in its place
    */
-  run(socket: Duplex): Promise<Buffer | undefined>;
+  run(transport: Transport): Promise<Buffer | undefined>;
   /** The connection has gone before the job was done. */
   cancel(): void;
 }
@@ -45,7 +43,6 @@ export interface WriterOwner {
   onHeld(): void;
 }
 
-const NOTHING = Buffer.alloc(0);
 /** In characters: three octets for each still have a header of two. */
 const SHORT_TEXT = 41;
 /** What waits is put together in pieces of at most so many bytes. */
@@ -81,28 +78,26 @@ export class Writer implements Flushable {
   /** The kernel has not taken all that the socket was given. */
   private isBehind = false;
   private closed = false;
-  private readonly socket: Duplex;
+  private readonly transport: Transport;
   private readonly owner: WriterOwner;
-  private readonly copies: boolean;
 
-  constructor(socket: Duplex, owner: WriterOwner) {
-    this.socket = socket;
-    this.copies = !hasNativeHandle(socket);
+  constructor(transport: Transport, owner: WriterOwner) {
+    this.transport = transport;
     this.owner = owner;
   }
 
   /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */
   get bufferedAmount(): number {
-    return this.pending + unsentBytes(this.socket);
+    return this.pending + this.transport.unsentBytes;
   }
 
   /** The memory that is pinned by it, in bytes, without those of its loans that the budget counts itself. */
   get pinned(): number {
-    if (this.closed || (this.pending === 0 && this.socket.writableLength === 0 && this.job === undefined)) return 0;
+    if (this.closed || (this.pending === 0 && this.transport.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
     const objects = this.jobs * JOB_COST + this.files * FILE_COST;
     // The socket keeps all of a write until the last of it has gone.
-    const all = this.pending + this.socket.writableLength + room + objects + (this.job?.memory ?? 0);
+    const all = this.pending + this.transport.writableLength + room + objects + (this.job?.memory ?? 0);
     return this.loans === undefined ? all : Math.max(0, all - this.loans.told) + this.loans.memory;
   }
 
@@ -113,7 +108,7 @@ export class Writer implements Flushable {
 
   /** Whether a job has nothing to send yet: what it waits for (a disk, a pipe, zlib) is slow, and not the peer. */
   get starved(): boolean {
-    return this.job !== undefined && this.socket.writableLength === 0;
+    return this.job !== undefined && this.transport.writableLength === 0;
   }
 
   /** Whether a message is being compressed: that will be done, whatever the peer does. */
@@ -207,18 +202,7 @@ export class Writer implements Flushable {
 
   /** The same, also if the socket is behind: it is the last time. */
   flushAll(): void {
-    if (!this.closed && this.job === undefined) this.send();
-  }
-
-  /** Calls back when the kernel has taken what was flushed; never, if the connection goes away before. */
-  whenFlushed(callback: () => void): void {
-    if (this.socket.writableEnded) {
-      this.socket.once('finish', callback);
-      return;
-    }
-    this.socket.write(NOTHING, (error) => {
-      if (!error) callback();
-    });
+    if (!this.closed && this.job === undefined) this.giveToTransport();
   }
 
   /** Drops the files that have not begun, so that a close frame need not wait for them. */
@@ -255,32 +239,36 @@ export class Writer implements Flushable {
   }
 
   private send(): void {
+    if (this.giveToTransport()) this.owner.onFlush();
+  }
+
+  private giveToTransport(): boolean {
     // It takes nothing any more, and says at once that it has nothing.
-    if (this.socket.destroyed) return;
+    if (this.transport.destroyed) return false;
     if (this.queue !== undefined) this.flushQueue(this.queue);
-    else if (this.from < this.to) this.socket.write(this.leaveRun());
+    else if (this.from < this.to) this.transport.write(this.leaveRun());
     this.watch();
-    this.owner.onFlush();
+    return true;
   }
 
   private flushQueue(queue: (Buffer | Loan | Job)[]): void {
     this.seal();
     this.closePiece();
-    this.socket.cork();
+    this.transport.cork();
     let entry = queue.shift();
     while (entry !== undefined && !isJob(entry)) {
       this.pending -= entry.length;
       const bytes = entry instanceof Loan ? entry.bytes : entry;
       if (bytes.length !== entry.length) {
         // Its memory was transferred or made smaller: what comes next would be taken for it.
-        this.socket.destroy();
+        this.transport.destroy();
         break;
       }
-      this.socket.write(bytes);
+      this.transport.write(bytes);
       if (entry instanceof Loan) this.loans?.give(entry);
       entry = queue.shift();
     }
-    this.socket.uncork();
+    this.transport.uncork();
     if (queue.length === 0) this.queue = undefined;
     if (entry !== undefined && isJob(entry)) this.start(entry);
   }
@@ -289,14 +277,14 @@ export class Writer implements Flushable {
     this.jobs--;
     if (job.ownsSocket) this.files--;
     this.job = job;
-    void job.run(this.socket).then((frame) => {
+    void job.run(this.transport).then((frame) => {
       if (this.closed) return;
       // What was written since the last flush: its slab may be left now.
       this.seal();
       this.job = undefined;
       this.pending -= job.size;
       this.giveBack(job);
-      if (frame !== undefined) this.socket.write(frame);
+      if (frame !== undefined) this.transport.write(frame);
       this.watch();
       this.flush();
     });
@@ -311,19 +299,19 @@ export class Writer implements Flushable {
 
   /** After something was given to the socket: it may still read from the slabs. */
   private watch(): void {
-    if (this.socket.writableLength === 0) {
+    if (this.transport.writableLength === 0) {
       this.leaveSlab();
       this.whenAllTaken();
       return;
     }
-    if (this.isBehind || this.socket.writableEnded) {
+    if (this.isBehind || this.transport.writableEnded) {
       // What it was given while it was behind are copies.
       this.leaveSlab();
       return;
     }
     this.isBehind = true;
     this.lendSlab();
-    this.whenFlushed(() => {
+    this.transport.whenFlushed(() => {
       this.isBehind = false;
       this.whenAllTaken();
       this.flush();
@@ -426,7 +414,7 @@ export class Writer implements Flushable {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
-    if (this.copies || this.isBehind || !mayLend() || !writesNatively(this.socket)) {
+    if (this.isBehind || !mayLend() || !this.transport.mayLend) {
       // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
       const copy = Buffer.allocUnsafeSlow(run.length);
       copy.set(run);

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { DrainWatch } from '../../../lib/connection/outbound/drain-watch.js';
 import { Writer } from '../../../lib/connection/outbound/writer.js';
 import { InvalidStateError } from '../../../lib/index.js';
+import { Transport } from '../../../lib/transport/transport.js';
 import { closeBody, frame, text } from '../../support/frames.js';
 import { Happenings } from '../../support/happenings.js';
 import { deferred, open, turns } from '../open.js';
@@ -144,12 +145,12 @@ describe('a drain watch', () => {
   }
 
   it('watches on when more was flushed while it waited', async () => {
-    const socket = new Slow();
+    const transport = new Transport(new Slow());
     const all = deferred();
     let watch: DrainWatch | undefined;
-    const writer = new Writer(socket, { onFlush: () => watch?.watch(), onHeld() {} });
+    const writer = new Writer(transport, { onFlush: () => watch?.watch(), onHeld() {} });
     const taken: number[] = [];
-    watch = new DrainWatch(socket, writer, {
+    watch = new DrainWatch(transport, writer, {
       onTaken: () => void taken.push(writer.bufferedAmount),
       onDrained: all.resolve,
     });
@@ -172,10 +173,10 @@ describe('what was written before drained() is called', () => {
   }
 
   it('is all that it waits for: who writes on does not keep it from being fulfilled', async () => {
-    const socket = new OneByOne();
+    const transport = new Transport(new OneByOne());
     let watch: DrainWatch | undefined;
-    const writer = new Writer(socket, { onFlush: () => watch?.watch(), onHeld() {} });
-    watch = new DrainWatch(socket, writer, { onTaken() {}, onDrained() {} });
+    const writer = new Writer(transport, { onFlush: () => watch?.watch(), onHeld() {} });
+    watch = new DrainWatch(transport, writer, { onTaken() {}, onDrained() {} });
     writer.text(1, 'asked for');
     writer.flush();
     let isDrained = false;

@@ -8,6 +8,7 @@ import { type Job, Writer, withoutMore } from '../../../lib/connection/outbound/
 import { Opcode, WebSocketHandler, websocketRoute } from '../../../lib/index.js';
 import { memorySocket } from '../../../lib/testing/connect.js';
 import { MemorySocket } from '../../../lib/testing/memory-socket.js';
+import { Transport } from '../../../lib/transport/transport.js';
 import { pinned } from '../../security/memory.js';
 import { closeBody, frame } from '../../support/frames.js';
 import { Happenings } from '../../support/happenings.js';
@@ -322,7 +323,7 @@ describe('what is written behind a job', () => {
       await turns(10);
       return Buffer.concat(chunks).toString('latin1');
     };
-    return { writer: new Writer(server, owner), came };
+    return { writer: new Writer(new Transport(server), owner), came };
   }
 
   it('and not flushed when that is done, is not lost', async () => {
@@ -362,7 +363,7 @@ describe('what is written to a socket in memory', () => {
   it('for the last time, while the peer is behind, leaves before FIN, and nothing is written after that', async () => {
     const { client, server } = MemorySocket.pair();
     const log = new WriteLog(server, true);
-    const writer = new Writer(server, { onFlush() {}, onHeld() {} });
+    const writer = new Writer(new Transport(server), { onFlush() {}, onHeld() {} });
     writer.binary(Opcode.Binary, LARGE);
     writer.flush();
     await turns(3);
@@ -419,7 +420,7 @@ describe('what is written to a socket in memory', () => {
 describe('a payload that is sent from where it is', () => {
   it('is forgotten once the socket has it, also while jobs wait behind it', async () => {
     const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-    const writer = new Writer(socket, owner);
+    const writer = new Writer(new Transport(socket), owner);
     const first = new Waiting();
     const write = (): WeakRef<ArrayBufferLike> => {
       const payload = Buffer.alloc(100_000);

@@ -1,35 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Over } from '../../lib/connection/over.js';
+import { Completion } from '../../lib/connection/completion.js';
 import { text } from '../support/frames.js';
 import { Happenings } from '../support/happenings.js';
 import { open } from './open.js';
 
 describe('the end of a connection', () => {
   it('is there for all who wait for it, once it has come', async () => {
-    const over = new Over();
+    const completion = new Completion();
     const told: string[] = [];
-    const waiting = [over.promise.then(() => told.push('one')), over.promise.then(() => told.push('other'))];
+    const waiting = [
+      completion.finished.then(() => told.push('one')),
+      completion.finished.then(() => told.push('other')),
+    ];
     await new Promise((resolve) => setImmediate(resolve));
     expect(told).toEqual([]);
-    over.resolve();
+    completion.finish();
     await Promise.all(waiting);
     expect(told).toEqual(['one', 'other']);
-    await over.promise;
+    await completion.finished;
   });
 
   it('is not asked for by whoever only waits', () => {
-    expect(new Over().leaving).toBeUndefined();
+    expect(new Completion().pendingClose).toBeUndefined();
   });
 
   it('aborts its signal when the connection has gone, once', () => {
-    const over = new Over();
-    const { signal } = over;
+    const completion = new Completion();
+    const { signal } = completion;
     expect(signal.aborted).toBe(false);
-    over.gone();
-    over.gone();
+    completion.abort();
+    completion.abort();
     expect(signal.aborted).toBe(true);
-    expect(over.signal).toBe(signal);
-    expect(signal.reason).toMatchObject({ code: 'ERR_WS_INVALID_STATE', message: 'the connection has gone' });
+    expect(completion.signal).toBe(signal);
+    expect(signal.reason).toMatchObject({ code: 'ERR_WS_INVALID_STATE', message: 'the connection is closed' });
   });
 });
 
