@@ -3,8 +3,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const hasTaskset = spawnSync('taskset', ['-V']).status === 0;
 const SERVER_CORE = '0';
@@ -14,13 +15,23 @@ export function pinLoad() {
   if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', LOAD_CORE, String(process.pid)]);
 }
 
+/** Another checkout of this library, built. The contestant `before` is `route` with its `dist`. */
+export const BEFORE = process.env.BEFORE;
+
+const environmentBefore = () => ({
+  ...process.env,
+  WEBSOCKET_ROUTE: pathToFileURL(resolve(BEFORE, 'dist/index.js')).href,
+});
+
 export class Contestant {
   static async start(name, ...args) {
-    const file = fileURLToPath(new URL(`contestants/${name}.mjs`, import.meta.url));
+    const script = name === 'before' ? 'route' : name;
+    const file = fileURLToPath(new URL(`contestants/${script}.mjs`, import.meta.url));
     const program = name === 'bun' ? bunPath() : process.execPath;
     const command = [...(hasTaskset ? ['taskset', '-c', SERVER_CORE] : []), program, file, ...args];
     const contestant = new Contestant();
-    contestant.process = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const env = name === 'before' ? environmentBefore() : process.env;
+    contestant.process = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'], env });
     contestant.lines = createInterface(contestant.process.stdout);
     const [line] = await once(contestant.lines, 'line');
     contestant.port = JSON.parse(line).port;

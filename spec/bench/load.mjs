@@ -1,6 +1,7 @@
 /** The other side: raw sockets, frames that are masked beforehand, replies that are counted as bytes, and looked at by sample. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 const MASK = Buffer.from([0x12, 0x34, 0x56, 0x78]);
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -33,11 +34,16 @@ export function reply(opcode, payload) {
   return Buffer.concat([header, payload]);
 }
 
+const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]);
+const CLOSE = frame(8, NORMAL_CLOSURE);
+const CLOSED = reply(8, NORMAL_CLOSURE);
+
 /** One connection. What comes is given to `onBytes(bytes)`, valid only until that returns. */
 export class Client {
   onBytes = () => {};
 
-  static async open(port, path, headers = '') {
+  /** `isSecure`: over TLS, whatever the certificate, which the server has made itself. */
+  static async open(port, path, { headers = '', isSecure = false } = {}) {
     const client = new Client();
     let head = '';
     let opened;
@@ -45,10 +51,11 @@ export class Client {
       opened = resolve;
       client.fail = reject;
     });
-    client.socket = connect({
+    const options = {
       port,
       host: '127.0.0.1',
       noDelay: true,
+      rejectUnauthorized: false,
       onread: {
         buffer: Client.room,
         callback: (length, buffer) => {
@@ -66,9 +73,10 @@ export class Client {
           return true;
         },
       },
-    });
+    };
+    client.socket = isSecure ? connectSecurely(options) : connect(options);
     client.socket.on('error', (error) => client.fail(error));
-    await once(client.socket, 'connect');
+    await once(client.socket, isSecure ? 'secureConnect' : 'connect');
     client.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${headers}\r\n`,
@@ -84,13 +92,26 @@ export class Client {
   close() {
     this.socket.destroy();
   }
+
+  /** The closing handshake, and the end of the TCP connection, which is the server's to begin (RFC 6455 section 7.1.1). */
+  async shakeHandsAndClose() {
+    const check = checker(CLOSED);
+    let left = CLOSED.length;
+    this.onBytes = (bytes) => {
+      check(bytes);
+      left -= bytes.length;
+    };
+    this.write(CLOSE);
+    await once(this.socket, 'close');
+    if (left !== 0) throw new Error('the close frame was not answered with the same');
+  }
 }
 Client.room = Buffer.alloc(ROOM);
 
-export async function openMany(count, port, path, headers = '') {
+export async function openMany(count, port, path, options) {
   const clients = [];
   while (clients.length < count) {
-    const some = Array.from({ length: Math.min(64, count - clients.length) }, () => Client.open(port, path, headers));
+    const some = Array.from({ length: Math.min(64, count - clients.length) }, () => Client.open(port, path, options));
     clients.push(...(await Promise.all(some)));
   }
   return clients;
@@ -129,6 +150,34 @@ export function pump(clients, batch, expected, perBatch) {
       if (state.running) client.write(batch);
     };
     client.write(batch);
+  }
+  return state;
+}
+
+/**
+ * Each client has `depth` messages under way, and sends the next one for each that comes back; what one read brings back lets as
+ * many go in one write. Every byte is compared.
+ *
+ * @returns `{ done, running }`: how many messages have come back so far
+ */
+export function slide(clients, one, expected, depth) {
+  const state = { done: 0, running: true };
+  const { length } = expected;
+  const window = Buffer.concat(Array(depth).fill(one));
+  const inTurn = Buffer.concat(Array(depth + 1).fill(expected));
+  for (const client of clients) {
+    let at = 0;
+    client.onBytes = (bytes) => {
+      if (at + bytes.length > inTurn.length) throw new Error('more came back than was sent');
+      if (bytes.compare(inTurn, at, at + bytes.length) !== 0) throw new Error('what came back differs');
+      at += bytes.length;
+      const answers = Math.floor(at / length);
+      at -= answers * length;
+      state.done += answers;
+      if (!state.running) return;
+      if (answers > 0) client.write(window.subarray(0, answers * one.length));
+    };
+    client.write(window);
   }
   return state;
 }

@@ -20,6 +20,8 @@ export function announce(server) {
       }
       const { heapUsed, external, rss } = process.memoryUsage();
       tell({ used: heapUsed + external, rss });
+    } else if (line === 'connections') {
+      server.getConnections((_error, count) => tell({ count }));
     } else if (line === 'watch') {
       new PerformanceObserver((list) => {
         for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);

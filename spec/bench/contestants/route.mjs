@@ -1,7 +1,13 @@
-/** This library, as a user of Express has it: a route, a handler, and all that is on by default. */
+/**
+ * This library, as a user of Express has it: a route, a handler, and all that is on by default. `WEBSOCKET_ROUTE` is the URL of
+ * another build of it.
+ */
 import express from 'express';
-import { prepare, Struct, WebSocketHandler, websocketRoute } from 'websocket-route';
 import { announce } from './announce.mjs';
+import { httpServer } from './secure.mjs';
+
+const { WEBSOCKET_ROUTE = 'websocket-route' } = process.env;
+const { prepare, Struct, WebSocketHandler, websocketRoute } = await import(WEBSOCKET_ROUTE);
 
 const app = express();
 const members = new Set();
@@ -87,4 +93,4 @@ app.use(
   }),
 );
 
-announce(app.listen(0, '127.0.0.1'));
+announce((await httpServer(app)).listen(0, '127.0.0.1'));

@@ -1,9 +1,9 @@
 /** `ws` on an HTTP server of its own, as its readme has it, and what its users would write to take a stream apart. */
-import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 import { announce } from './announce.mjs';
+import { httpServer } from './secure.mjs';
 
-const server = createServer();
+const server = await httpServer();
 const members = new Set();
 let units = 0;
 let sum = 0;

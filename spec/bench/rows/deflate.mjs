@@ -46,7 +46,7 @@ function walker(onFrame) {
 async function deflate(server, path) {
   const contestant = await Contestant.start(server);
   const headers = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n';
-  const all = await openMany(CLIENTS, contestant.port, path, headers);
+  const all = await openMany(CLIENTS, contestant.port, path, { headers });
   const message = json();
   const packed = deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -TAIL.length);
   const one = frame(1, packed, { rsv1: true });

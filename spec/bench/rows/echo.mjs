@@ -9,14 +9,18 @@ const WARM_UP = 700;
 const SPAN = 1500;
 
 /** A client that sends `depth` messages, and the next so many when all have come back. */
-export async function echo(server, { clients, depth, size, opcode, path = '/echo' }) {
-  const contestant = await Contestant.start(server);
-  const all = await openMany(clients, contestant.port, path);
+export function batches(clients, one, back, depth) {
+  const times = (bytes) => Buffer.concat(Array(depth).fill(bytes));
+  return pump(clients, times(one), times(back), depth);
+}
+
+/** What a message costs that comes back, and how many do, once all that is hot has been compiled. */
+export async function echo(server, { clients, depth, size, opcode, isSecure = false, load = batches }) {
+  const contestant = await Contestant.start(server, ...(isSecure ? ['tls'] : []));
+  const all = await openMany(clients, contestant.port, '/echo', { isSecure });
   const payload = opcode === 1 ? textOf(size) : randomBytes(size);
   const one = frame(opcode, payload);
-  const back = server === 'net' ? one : reply(opcode, payload);
-  const times = (bytes) => Buffer.concat(Array(depth).fill(bytes));
-  const state = pump(all, times(one), times(back), depth);
+  const state = load(all, one, server === 'net' ? one : reply(opcode, payload), depth);
   await later(WARM_UP);
   const before = { cpu: contestant.cpu, done: state.done, at: performance.now() };
   await later(SPAN);
@@ -28,7 +32,7 @@ export async function echo(server, { clients, depth, size, opcode, path = '/echo
   return { value: (done / (after.at - before.at)) * 1000, cpu: (after.cpu - before.cpu) / done / 1000 };
 }
 
-const KINDS = { binary: 2, text: 1 };
+export const KINDS = { binary: 2, text: 1 };
 const LOADS = [
   ['one in flight, 32 B', { clients: 64, depth: 1, size: 32 }, { ws: 1.15, net: 0.95 }],
   ['64 in flight, 32 B', { clients: 16, depth: 64, size: 32 }, { ws: 25, bun: 0.95 }],
@@ -47,12 +51,12 @@ export const echoRows = LOADS.flatMap(([name, load, targets]) =>
 );
 
 /** The processor time of a message, whatever the number of connections. */
-const MANY = { '10 connections': 10, '100 connections': 100, '1,000 connections': 1000, '10,000 connections': 10_000 };
+const MANY = [10, 100, 1000, 10_000].map((count) => [`${count.toLocaleString('en')} connections`, ['route', count]]);
 echoRows.push({
   name: 'cost of a message with so many connections, each with one of 32 B in flight',
   unit: 'µs of CPU',
-  contestants: MANY,
+  contestants: Object.fromEntries(MANY),
   subject: '10,000 connections',
   targets: { '10 connections': -1.3 },
-  run: async (clients) => ({ value: (await echo('route', { clients, depth: 1, size: 32, opcode: 2 })).cpu }),
+  run: async ([server, clients]) => ({ value: (await echo(server, { clients, depth: 1, size: 32, opcode: 2 })).cpu }),
 });

@@ -35,6 +35,21 @@ async function idle([server, what, ...args]) {
   return { value: (after[what] - before[what]) / COUNT };
 }
 
+/**
+ * What one more connection takes that has not spoken, once the process is as large as it gets by itself: the difference of 10,000
+ * between a process that has 5,000 already, and has compiled what it runs and given V8's young generation its full size, and the
+ * same process with all of them.
+ */
+async function idleMore([server, what, ...args]) {
+  const contestant = await Contestant.start(server, ...args);
+  await openMany(COUNT / 2, contestant.port, '/idle');
+  const before = await memory(contestant);
+  await openMany(COUNT, contestant.port, '/idle');
+  const after = await memory(contestant);
+  await contestant.stop();
+  return { value: (after[what] - before[what]) / COUNT };
+}
+
 const asked = (what) => ({
   'websocket-route': ['route', what],
   ws: ['ws', what],
@@ -58,4 +73,14 @@ export const idleRows = [
     targets,
     run: idle,
   },
+  ...[
+    ['heap and buffers', 'used'],
+    ['resident memory', 'rss'],
+  ].map(([name, what]) => ({
+    name: `idle after GC: ${name} of one more connection, of 5,000 to 15,000`,
+    unit: 'bytes',
+    contestants: { 'websocket-route': ['route', what], ws: ['ws', what], 'upgrade listener': ['net', what, 'mute'] },
+    targets: { ws: -1 },
+    run: idleMore,
+  })),
 ];
