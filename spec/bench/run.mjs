@@ -92,8 +92,9 @@ for (const row of rows) {
   const ratios = Object.entries(targets)
     .filter(([contestant]) => contestant in values)
     .map(([contestant, target]) => {
-      // Of what is to be small the bound is an upper one, and given as negative.
+      // Of what is to be small the bound is an upper one, and given as negative; `null` is none.
       const ratio = ours / values[contestant];
+      if (target === null) return `${ratio.toPrecision(3)} of ${contestant}`;
       const isMet = target > 0 ? ratio >= target : ratio <= -target;
       return `${ratio.toPrecision(3)} of ${contestant} (${target > 0 ? 'at least' : 'at most'} ${Math.abs(target)}${isMet ? '' : ', MISSED'})`;
     });

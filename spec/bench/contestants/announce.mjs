@@ -12,8 +12,13 @@ const tell = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 let longest = 0;
 export function announce(server) {
   server.on('listening', () => tell({ port: server.address().port }));
-  createInterface(process.stdin).on('line', async (line) => {
-    if (line === 'memory') {
+  const asked = createInterface(process.stdin);
+  // The load generator has ended, however it did.
+  asked.on('close', () => process.exit());
+  asked.on('line', async (line) => {
+    if (line === 'memory' || line === 'compact memory') {
+      // So that no page is kept for one object on it: what the system says of a heap that garbage has passed through is noise else.
+      if (line === 'compact memory') setFlagsFromString('--compact-on-every-full-gc');
       for (let i = 0; i < 4; i++) {
         collectGarbage();
         await new Promise(setImmediate);

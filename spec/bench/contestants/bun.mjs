@@ -29,3 +29,4 @@ for await (const line of console) {
     console.log(JSON.stringify({ rss: process.memoryUsage.rss() }));
   } else console.log('{}');
 }
+process.exit();
