@@ -3,7 +3,6 @@ import { echo } from './echo.mjs';
 
 const LOADS = [
   ['64 in flight, 32 B, binary', { depth: 64, size: 32, opcode: 2 }],
-  ['64 in flight, 32 B, text', { depth: 64, size: 32, opcode: 1 }],
   ['16 in flight, 1 KiB, binary', { depth: 16, size: 1024, opcode: 2 }],
   ['16 in flight, 1 KiB, text', { depth: 16, size: 1024, opcode: 1 }],
 ];
