@@ -85,7 +85,7 @@ describe('docs/shutdown.md', () => {
     const gone = Promise.all([once(socket, 'close'), closed(server)]);
     signal();
     expect((await gone)[0][0]).toBe(1001);
-    expect(await lines.take(2)).toEqual(['1 said goodbye, 0 had to be cut off', 'the pool has ended']);
+    expect(await lines.take(2)).toEqual(['1 closed, 0 terminated', 'the pool has ended']);
     logged.mockRestore();
   });
 
