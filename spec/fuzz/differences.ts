@@ -218,7 +218,7 @@ const text = (hex: string, fin: boolean): Buffer =>
 
 export const differences: readonly Difference[] = [
   {
-    name: 'text that is no UTF-8 fails at its first wrong byte',
+    name: 'invalid UTF-8 fails at its first invalid byte',
     reason:
       'RFC 6455 section 8.1 does not say when; ws looks at a message when it is complete, and handles pings, and other ' +
       'mistakes, that come before that.',
@@ -235,7 +235,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'a reserved bit or opcode fails by itself',
+    name: 'a reserved bit or opcode fails at once',
     reason:
       'We judge each byte of a header when it is there, ws two at a time: at the end of what was sent that shows.',
     example: Buffer.from([0x83]),
@@ -260,7 +260,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'a length in more bytes than it needs',
+    name: 'a length that is not encoded minimally',
     reason:
       'RFC 6455 section 5.2: "in all cases, the minimal number of bytes MUST be used to encode the length". ws takes it.',
     example: frame({ opcode: 2, payload: 'abc', lengthBits: 16, mask: NO_KEY }),
@@ -292,7 +292,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'a length is judged when its masking key is there',
+    name: 'a length is checked when its masking key has arrived',
     reason: 'ws refuses a message that is too long four bytes earlier. What it says is the same.',
     example: frame({ opcode: 2, length: 101n, mask: NO_KEY }).subarray(0, 2),
     mode: { ...PLAIN, limit: 100 },
@@ -304,7 +304,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'data behind a final block',
+    name: 'data after a final block',
     reason:
       'RFC 7692 section 7.2.1 lets any block have "BFINAL" set, and "The next DEFLATE block follows the padded data". ' +
       'ws drops what follows in the same frame.',
@@ -317,7 +317,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'the limit is for what is inflated',
+    name: 'the limit applies to inflated data',
     reason: 'ws holds maxPayload against the compressed size as well, which may be the larger one.',
     example: frame({ opcode: 2, rsv: 4, payload: Buffer.from('000000ffff'.repeat(30), 'hex'), mask: NO_KEY }),
     mode: { ...PLAIN, compress: 'by message', limit: 100 },
@@ -329,7 +329,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'a compressed frame of which a part has come',
+    name: 'a compressed frame that has arrived in part',
     reason: 'ws waits for the whole frame; we inflate what has come, and refuse it when that is too long.',
     example: frame({ opcode: 2, rsv: 4, payload: deflateRawSync(Buffer.alloc(1000), FLUSHED), mask: NO_KEY }).subarray(
       0,
@@ -344,7 +344,7 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    name: 'a message that is too long, and broken as well',
+    name: 'a message that is both too long and invalid',
     reason: 'We inflate what has come at once, ws frame by frame: what is found first is said.',
     example: Buffer.concat([
       frame({ opcode: 2, rsv: 4, payload: deflateRawSync(Buffer.alloc(200), FLUSHED), fin: false, mask: NO_KEY }),
