@@ -11,16 +11,16 @@ import { Telemetry } from './handlers/telemetry.js';
 import { pizzaLogin } from './pizza-login.js';
 import { pathOfShared } from './shared-files.js';
 
-/** The pages, where they are written: `npm run demo` starts in the package's folder, and the compiler does not copy them. */
+/** The pages in the source folder: the compiler does not copy them. `npm run demo` starts in the package's folder. */
 const PAGES = resolve('demo-app', 'public');
-/** Each page shows the handler that it talks to. */
+/** Each page shows the source of the handler that it talks to. */
 const HANDLERS = resolve('demo-app', 'handlers');
 
 export function createApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(express.static(PAGES));
-  // By its name a .ts file would be a video.
+  // By its extension, a .ts file would be served as a video.
   app.use('/handlers', express.static(HANDLERS, { setHeaders: (response) => response.type('text') }));
 
   app.use(websocketRoute('/ws/:name', EchoSocket));
@@ -33,7 +33,7 @@ export function createApp(): Express {
   app.use('/pizza', pizzaLogin());
   app.use(websocketRoute('/pizza', PizzaSocket));
 
-  // By hand: whatever is not accepted goes on through the app, here to its 404.
+  // By hand: other requests continue through the app, here to its 404.
   app.get('/files/:name', (request, response, next) => {
     const path = pathOfShared(request.params.name);
     if (path === undefined) next();

@@ -8,13 +8,13 @@ declare module 'express-session' {
   }
 }
 
-/** Sessions by way of the cookie `pizza`, and the forms that log in and out. */
+/** Sessions with the cookie `pizza`, and the forms to log in and out. */
 export function pizzaLogin(): Router {
   const router = Router();
   router.use(
     session({
       name: 'pizza',
-      // Sessions are kept in memory, so the key need not outlive the process either.
+      // Sessions live in memory, so the key need not outlive the process either.
       secret: randomBytes(32).toString('hex'),
       cookie: { sameSite: 'strict', secure: 'auto' },
       resave: false,

@@ -1,7 +1,7 @@
 const A = 'A'.charCodeAt(0);
 const a = 'a'.charCodeAt(0);
 
-/** Moves each letter A to Z by half the alphabet, so that doing it twice undoes it. */
+/** Shifts each letter A to Z by half the alphabet, so applying it twice restores the text. */
 export function rot13(text: string): string {
   return text.replace(/[A-Z]/gi, (letter) => {
     const first = letter < 'a' ? A : a;

@@ -1,6 +1,6 @@
 import { WebSocketHandler } from 'websocket-route';
 
-/** Welcomes by name, then sends back whatever comes: text as text, bytes as bytes. */
+/** Greets the client by name, then echoes every message: text as text, bytes as bytes. */
 export class EchoSocket extends WebSocketHandler {
   override onConnect({ name }: { name: string }) {
     this.write(`Hello, ${name}!`);

@@ -2,10 +2,10 @@ import { toInteger, websocketRoute } from 'websocket-route';
 
 const MAX_TIMES = 100;
 
-/** Pings so many times, one after the other, and tells how many milliseconds each took. */
+/** Pings the given number of times, one after another, and reports how many milliseconds each took. */
 export const pingRoute = websocketRoute(
   '/ping/:times',
-  // An object will do where a class has nothing to add. What `times` is follows from the path and its converter.
+  // A plain object is enough here. The type of `times` follows from the path and its converter.
   {
     left: 0,
     onConnect({ times }) {
@@ -22,7 +22,7 @@ export const pingRoute = websocketRoute(
   { convert: { times: toTimes } },
 );
 
-/** Undefined, for a number out of bounds, means that the path is not found. */
+/** Returns undefined for a number out of range, so that the path does not match. */
 function toTimes(text: string): number | undefined {
   const times = toInteger(text);
   return times !== undefined && times >= 1 && times <= MAX_TIMES ? times : undefined;

@@ -3,9 +3,9 @@ import { rot13 } from '../rot13.js';
 
 type Method = (...args: unknown[]) => unknown;
 
-/** Calls by name: `{"method": "rot13", "args": ["test"]}` is answered with `{"ok": true, "result": "grfg"}`. */
+/** Calls methods by name: the answer to `{"method": "rot13", "args": ["test"]}` is `{"ok": true, "result": "grfg"}`. */
 export class RpcSocket extends WebSocketHandler {
-  // A map has no `constructor` or `__proto__` that a peer could call, as an object has.
+  // Unlike an object, a map has no `constructor` or `__proto__` that a client could call.
   static readonly #methods = new Map<string, Method>();
 
   static method(name: string, method: Method) {

@@ -1,9 +1,9 @@
 import { CloseCode, Struct, WebSocketHandler } from 'websocket-route';
 
-/** What a record is, by its first field, in both directions. `telemetry.html` has the same numbers. */
+/** The first field of a record, in both directions. `telemetry.html` has the same numbers. */
 const PacketType = { READING: 1, SUMMARY: 2 } as const;
 
-/** In hundredths of a degree. A negative number, which the format cannot carry, arrives as a very large one. */
+/** In hundredths of a degree. The format is unsigned: a negative number arrives as a very large one. */
 const MAX_VALUE = 100_000;
 
 interface Summary {
@@ -14,8 +14,8 @@ interface Summary {
 }
 
 /**
- * Takes readings of sensors, reports new maxima, and sums up when asked. A unit is one record, whether a message brings
- * several of them or a part of one.
+ * Takes sensor readings, reports new maxima, and sends a summary on request. Each unit is one record, however the
+ * client splits its messages.
  */
 export class Telemetry extends WebSocketHandler {
   /** Packet type, value, sensor. */
@@ -34,7 +34,7 @@ export class Telemetry extends WebSocketHandler {
       return;
     }
     const { count, lowest, highest, sum } = this.#sensors.get(sensor) ?? NOTHING;
-    // In the format of `readDelimiter`: the record goes back as it came.
+    // Uses the format of `readDelimiter`, so the record goes back unchanged.
     if (value > highest) this.writePacked(PacketType.READING, value, sensor);
     this.#sensors.set(sensor, {
       count: count + 1,

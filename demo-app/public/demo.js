@@ -1,8 +1,8 @@
-/** What all the pages share: a log of what was sent and received, and a socket that writes its life into it. */
+/** Shared by all pages: a log of sent and received data, and a socket that logs its events. */
 
 const log = document.querySelector('#log');
 
-/** @param kind 'sent', 'received', ...: the class of the line, which also stands before it */
+/** @param kind 'sent', 'received', ...: the class of the line, and its prefix */
 export function show(kind, text) {
   const line = document.createElement('li');
   line.className = kind;
@@ -10,7 +10,7 @@ export function show(kind, text) {
   log.append(line);
 }
 
-/** A socket to this server. What is received is the page's to show. */
+/** Opens a socket to this server. The page itself shows what it receives. */
 export function connect(path) {
   const url = new URL(path, location.href);
   url.protocol = url.protocol.replace('http', 'ws');
@@ -24,7 +24,7 @@ export function connect(path) {
   return socket;
 }
 
-/** @param text how to show the data, if it is no text itself */
+/** @param text what to show in the log if the data is not text */
 export function send(socket, data, text = data) {
   if (socket.readyState !== WebSocket.OPEN) {
     const remedy = document.querySelector('#connect') ? 'press Connect' : 'reload the page';
@@ -35,7 +35,7 @@ export function send(socket, data, text = data) {
   show('sent', text);
 }
 
-/** Calls back, instead of loading another page, when a form is submitted. */
+/** Calls back when a form is submitted, instead of loading another page. */
 export function onSubmit(selector, callback) {
   document.querySelector(selector).addEventListener('submit', (event) => {
     event.preventDefault();
@@ -43,7 +43,7 @@ export function onSubmit(selector, callback) {
   });
 }
 
-/** Fills the element that names a handler with its source. */
+/** Fills an element that names a handler with the handler's source. */
 async function showSource(element) {
   const response = await fetch(element.dataset.source);
   element.textContent = response.ok ? await response.text() : `${response.status} ${response.statusText}`;

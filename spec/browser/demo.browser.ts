@@ -137,7 +137,7 @@ describe('the demo in a browser', () => {
     ]);
     await page.getByLabel('Sensor').fill('8');
     await page.getByLabel('Readings').fill('7');
-    await press('Send 7 bytes a message');
+    await press('Send 7 bytes per message');
     expect((await log(10)).slice(5)).toEqual([
       ...['sent: 7 bytes', 'sent: 7 bytes', 'sent: 6 bytes'],
       'received: sensor 8: new maximum 7.00°',
