@@ -77,7 +77,7 @@ function install({ name, folder, package: wanted, binary }) {
 /** Compiles `lib/` for runtimes that are not given it by jest. Whether its types are right is for `npm run types` to say. */
 function compile() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const how = ['--outDir', library, '--noCheck', '--declaration', 'false'];
+  const how = ['--outDir', library, '--noCheck', '--declaration', 'false', '--declarationMap', 'false'];
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', ...how], {
     cwd: root,
     stdio: 'inherit',

@@ -1,8 +1,8 @@
 /** The package as others will install it: packed, put into an empty project, used from there. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { program as blockNamed, blocksOf, readPage } from '../docs/blocks.js';
 
@@ -16,6 +16,9 @@ async function output(command: string, args: string[], cwd: string): Promise<str
   const { stdout } = await run(command, args, { cwd, maxBuffer: 16 * 1024 * 1024 });
   return stdout.trim();
 }
+
+/** The package where it was installed. */
+const installed = (): string => join(folder, 'project', 'node_modules', 'websocket-route');
 
 /** A program that serves the echo, connects to it with Node's own client parts, and prints what comes back. */
 const program = `
@@ -53,7 +56,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('the packed package', () => {
-  it('contains the compiled library, its types and the texts, and nothing else', async () => {
+  it('contains the compiled library, its types, its sources and the texts, and nothing else', async () => {
     const listing = await output('tar', ['-tzf', tarball], folder);
     const files = listing.split('\n').map((line) => line.replace(/^package\//, ''));
     expect(files).toEqual(
@@ -63,7 +66,7 @@ describe('the packed package', () => {
     expect(
       files.filter(
         (file) =>
-          !/^(dist\/.*\.(js|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(
+          !/^(dist\/.*\.(js|d\.ts)(\.map)?|lib\/.*\.(ts|wat)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(
             file,
           ),
       ),
@@ -98,6 +101,59 @@ describe('the packed package', () => {
        const { Struct, WebSocketHandler, websocketRoute } = require('websocket-route');${program}`,
     );
     expect(await output(process.execPath, [file], folder)).toBe('Hello, ada! 10');
+  });
+
+  it('says where it comes from, and where its bugs are reported', async () => {
+    const manifest = JSON.parse(await readFile(join(installed(), 'package.json'), 'utf8')) as Record<string, unknown>;
+    const home = 'https://github.com/websocket-route/websocket-route';
+    expect(manifest).toMatchObject({ bugs: `${home}/issues`, homepage: `${home}#readme` });
+    expect(manifest['repository']).toEqual({ type: 'git', url: `git+${home}.git` });
+  });
+
+  it('has for each compiled file a map to a source that it has, too', async () => {
+    const dist = join(installed(), 'dist');
+    const files = await readdir(dist, { recursive: true });
+    const compiled = files.filter((file) => /\.(js|d\.ts)$/.test(file));
+    expect(compiled.length).toBeGreaterThan(200);
+    for (const file of compiled) {
+      const path = join(dist, file);
+      expect(await readFile(path, 'utf8')).toContain(`//# sourceMappingURL=${basename(file)}.map`);
+      const { sources } = JSON.parse(await readFile(`${path}.map`, 'utf8')) as { sources: string[] };
+      for (const source of sources) await access(join(dirname(path), source));
+    }
+  });
+
+  it('shows its own sources in stack traces', async () => {
+    const program = "require('websocket-route').websocketRoute('/ws', 7)";
+    const failed = run(process.execPath, ['--enable-source-maps', '-e', program], { cwd: join(folder, 'project') });
+    const { stderr } = await failed.catch((error: { stderr: string }) => error);
+    const [, file = '', line = ''] = /\((\S+\/lib\/\S+\.ts):(\d+):\d+\)/.exec(stderr) ?? [];
+    expect(file).toContain(join('node_modules', 'websocket-route', 'lib'));
+    expect((await readFile(file, 'utf8')).split('\n')[Number(line) - 1]).toContain('new TypeError');
+  });
+
+  it('leads an editor from a name to its definition in the sources', async () => {
+    const file = join(folder, 'project', 'definition.mts');
+    const text = "import { websocketRoute } from 'websocket-route';";
+    await writeFile(file, text);
+    const requests = [
+      { command: 'open', arguments: { file, fileContent: text } },
+      { command: 'definition', arguments: { file, line: 1, offset: text.indexOf('websocketRoute') + 1 } },
+      { command: 'exit' },
+    ];
+    const child = run(process.execPath, [join(folder, 'compiler', 'node_modules', 'typescript', 'lib', 'tsserver.js')]);
+    child.child.stdin?.end(
+      requests.map((one, seq) => `${JSON.stringify({ seq, type: 'request', ...one })}\n`).join(''),
+    );
+    const { stdout } = await child;
+    const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
+    const found = answers.map((line) => JSON.parse(line)).find(({ command }) => command === 'definition');
+    const overloads = found.body as { file: string; start: { line: number } }[];
+    expect(overloads.length).toBeGreaterThan(0);
+    for (const { file: source, start } of overloads) {
+      expect(source).toContain('/node_modules/websocket-route/lib/');
+      expect((await readFile(source, 'utf8')).split('\n')[start.line - 1]).toContain('function websocketRoute');
+    }
   });
 
   it('has an exports map that publint accepts', async () => {

@@ -25,7 +25,7 @@ export async function build(): Promise<Built> {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const project = join(ROOT, 'tsconfig.build.json');
   // Whether the types are right is for `npm run types` to say.
-  const how = ['--outDir', join(folder, 'dist'), '--noCheck', '--declaration', 'false'];
+  const how = ['--outDir', join(folder, 'dist'), '--noCheck', '--declaration', 'false', '--declarationMap', 'false'];
   await promisify(execFile)(process.execPath, [tsc, '-p', project, ...how]);
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }
