@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket as Undici } from 'undici';
 import { WebSocket as Ws } from 'ws';
 import { WebSocketHandler, websocketRoute } from '../../lib/index.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { type Running, serve } from '../support/server.js';
 
 type Close = [code: number, reason: string, wasClean: boolean];
 
 /** An echo that tells how each of its connections ended. */
-function echo(closes = new Happenings<Close>()): ReturnType<typeof websocketRoute> {
+function echo(closes = new AsyncQueue<Close>()): ReturnType<typeof websocketRoute> {
   class Echo extends WebSocketHandler {
     override onConnect(_params: object, request: IncomingMessage): void {
       const greeting = request.headers['x-greeting'];
@@ -38,7 +38,7 @@ function echo(closes = new Happenings<Close>()): ReturnType<typeof websocketRout
 /** One client, whatever its library: what it receives, and how it ends. */
 interface Client {
   opened: Promise<void>;
-  messages: Happenings<string | Buffer>;
+  messages: AsyncQueue<string | Buffer>;
   closed: Promise<{ code: number; reason: string; wasClean: boolean }>;
   send(data: string | Buffer): void;
   close(code?: number, reason?: string): void;
@@ -49,7 +49,7 @@ function connect(Socket: typeof Ws | typeof Undici, server: Running, protocols: 
   // Both follow the WHATWG's interface, and only that is used.
   const socket = new Socket(`${server.url}/echo`, protocols) as Undici;
   socket.binaryType = 'arraybuffer';
-  const messages = new Happenings<string | Buffer>();
+  const messages = new AsyncQueue<string | Buffer>();
   socket.addEventListener('message', ({ data }: { data: unknown }) =>
     messages.push(typeof data === 'string' ? data : Buffer.from(data as ArrayBuffer)),
   );
@@ -73,10 +73,10 @@ describe.each([
   ['undici', Undici],
 ])('the client of %s', (_name, Socket) => {
   let client: Client;
-  let closes: Happenings<Close>;
+  let closes: AsyncQueue<Close>;
 
   beforeEach(async () => {
-    closes = new Happenings();
+    closes = new AsyncQueue();
     client = connect(Socket, await serve(echo(closes)), ['chat.v1', 'chat.v2']);
     await client.opened;
   });
@@ -124,7 +124,7 @@ describe.each([
   it('sends headers of its own, which the handler sees', async () => {
     const headers = { 'X-Greeting': 'Hello, header!' };
     const { url } = await serve(echo());
-    const messages = new Happenings<unknown>();
+    const messages = new AsyncQueue<unknown>();
     // The options are not the WHATWG's, and each has its own.
     const socket = Socket === Ws ? new Ws(`${url}/echo`, { headers }) : new Undici(`${url}/echo`, { headers });
     (socket as Undici).addEventListener('message', ({ data }: { data: unknown }) => messages.push(data));
@@ -170,7 +170,7 @@ describe('the client of ws', () => {
     const server = await serve(echo());
     const socket = new Ws(`${server.url}/echo`);
     await new Promise((resolve) => socket.once('open', resolve));
-    const pongs = new Happenings<string>();
+    const pongs = new AsyncQueue<string>();
     socket.on('pong', (data) => pongs.push(data.toString()));
     socket.send('one ', { fin: false });
     socket.ping('first');

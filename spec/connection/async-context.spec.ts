@@ -11,10 +11,10 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { certificate } from '../support/certificate.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 import { deferred, roundTrip, turns } from './open.js';
@@ -27,11 +27,11 @@ type Seen = [what: string, store: string | undefined];
 class Watched extends WebSocketHandler<{ params: object }> {
   name = '';
   readonly seen: Seen[] = [];
-  readonly reads = new Happenings<string | Buffer>();
-  readonly writes = new Happenings<void>();
-  readonly overflows = new Happenings<OverflowError>();
-  readonly errors = new Happenings<HookName>();
-  readonly over = new Happenings<number>();
+  readonly reads = new AsyncQueue<string | Buffer>();
+  readonly writes = new AsyncQueue<void>();
+  readonly overflows = new AsyncQueue<OverflowError>();
+  readonly errors = new AsyncQueue<HookName>();
+  readonly over = new AsyncQueue<number>();
 
   override onHandshake(request: IncomingMessage): boolean {
     this.name = request.url ?? '';
@@ -130,7 +130,7 @@ async function join(
   options: ConnectionOptions = {},
   { door = 'request', enters = 'run' }: { door?: Door; enters?: 'run' | 'enterWith' } = {},
 ): Promise<Member[]> {
-  const handlers = new Happenings<Watched>();
+  const handlers = new AsyncQueue<Watched>();
   class Joined extends Handler {
     override onHandshake(request: IncomingMessage): boolean {
       handlers.push(this);
@@ -237,7 +237,7 @@ describe.each(DOORS)('by the door %p', (door) => {
 });
 
 async function joinCompressed(names: readonly string[], options: ConnectionOptions, door: Door): Promise<Member[]> {
-  const handlers = new Happenings<Watched>();
+  const handlers = new AsyncQueue<Watched>();
   class Joined extends Watched {
     override onConnect(): unknown {
       handlers.push(this);
@@ -378,7 +378,7 @@ describe.each(['none', 'handshake'] as const)('with asyncContext %p', (asyncCont
   });
 
   it('what a hook returns that only works when it is waited for works in the same', async () => {
-    const seen = new Happenings<string | undefined>();
+    const seen = new AsyncQueue<string | undefined>();
     /** As query builders do. */
     const lazily = (): PromiseLike<void> => ({
       // biome-ignore lint/suspicious/noThenProperty: that is what it is about
@@ -455,7 +455,7 @@ describe.each(['none', 'handshake'] as const)('with asyncContext %p', (asyncCont
   });
 
   it('hooks see the same where a test connects without a port', async () => {
-    const handlers = new Happenings<Watched>();
+    const handlers = new AsyncQueue<Watched>();
     class Joined extends Watched {
       override onConnect(): unknown {
         handlers.push(this);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Completion } from '../../lib/connection/completion.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { open } from './open.js';
 
 describe('the end of a connection', () => {
@@ -39,7 +39,7 @@ describe('the end of a connection', () => {
 describe('the signal of a handler', () => {
   it('stops what a hook waits for when the client has gone, which is no error of the hook', async () => {
     const errors: unknown[] = [];
-    const begun = new Happenings<AbortSignal>();
+    const begun = new AsyncQueue<AbortSignal>();
     const { client, handler, socket, closes } = await open({
       async onRead() {
         begun.push(this.signal);

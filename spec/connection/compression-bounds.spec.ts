@@ -4,13 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
 import { enterQueue, releaseTurn, zlibJobs } from '../../lib/deflate/zlib-jobs.js';
 import { type ConnectionOptions, drain, Limits, type OverflowError, type WebSocketHandler } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { compressedFrames } from '../conformance/deflate-client.js';
 import { ZlibWatch } from '../deflate/zlib-watch.js';
 import { pinned } from '../security/memory.js';
 import { closeBody, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import {
   type Compressed,
   deflated,
@@ -168,7 +168,7 @@ describe('the limit of a message', () => {
     [65_536, undefined],
     [65_537, 1009],
   ])('is met or exceeded by what it inflates to: %i bytes', async (length, code) => {
-    const reads = new Happenings<string | Buffer>();
+    const reads = new AsyncQueue<string | Buffer>();
     const { client } = await openCompressed({ onRead: (data) => reads.push(data) });
     client.send(packed(Buffer.alloc(length)));
     if (code !== undefined) expect(await client.nextClose()).toMatchObject({ code });
@@ -176,7 +176,7 @@ describe('the limit of a message', () => {
   });
 
   it('may be raised when it is exceeded', async () => {
-    const reads = new Happenings<string | Buffer>();
+    const reads = new AsyncQueue<string | Buffer>();
     const hooks = {
       onRead: (data: string | Buffer) => reads.push(data),
       onOverflowError(this: WebSocketHandler) {
@@ -326,7 +326,7 @@ describe("zlib's turns", () => {
   });
 
   it('are not held by handlers: eight that never settle do not stop the ninth connection', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const hooks = {
       onRead(data: string | Buffer) {
         if (data.length < 100) return void reads.push(data);
@@ -346,7 +346,7 @@ describe("zlib's turns", () => {
 
   it('are not kept from others by messages that become very long', async () => {
     let delivered = 0;
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const hooks = {
       onRead(data: string | Buffer) {
         delivered += data.length;
@@ -719,7 +719,7 @@ describe('time', () => {
   });
 
   it('is not held against a peer whose message waits for its turn', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const opened = await openTimed({ onRead: (data) => reads.push(data) });
     const release = hogTurns();
     await sendAndSettle(opened, packed('patience'));
@@ -740,7 +740,7 @@ describe('time', () => {
   });
 
   it('does not make a connection idle whose message waits for its turn', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const opened = await openTimed({ onRead: (data) => reads.push(data) }, { idleTimeout: 10_000, pingInterval: 0 });
     const release = hogTurns();
     await sendAndSettle(opened, packed('patience'));
@@ -903,7 +903,7 @@ describe('memory', () => {
 
 describe('a continuation', () => {
   it('of a compressed message may come much later', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client } = await openCompressed({ onRead: (data) => reads.push(data) });
     const payload = deflated('first half, second half');
     client.send(frame({ opcode: 1, rsv: 4, fin: false, payload: payload.subarray(0, 10) }));

@@ -16,9 +16,9 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { compressedFrames } from '../conformance/deflate-client.js';
 import { closeBody, frame, more, type ServerFrame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { hogTurns, OFFER, openCompressed, packed, TAKEOVER, zlibIdle } from './compressed.js';
 import { deferred, open, roundTrip, turns } from './open.js';
@@ -101,7 +101,7 @@ describe('a client', () => {
         const compress = { ...takeover, serverMaxWindowBits: bits, clientMaxWindowBits: bits, threshold: 0 };
         const { url } = await serve(websocketRoute(Echo, { ...ECHO, compress }));
         const socket = new Ws(url, { perMessageDeflate: { threshold: 0 } });
-        const messages = new Happenings<string | Buffer>();
+        const messages = new AsyncQueue<string | Buffer>();
         socket.on('message', (data, isBinary) => messages.push(isBinary ? (data as Buffer) : String(data)));
         await new Promise((resolve) => socket.once('open', resolve));
         expect(socket.extensions).toBe('permessage-deflate');
@@ -135,7 +135,7 @@ describe('a client', () => {
     const { url } = await serve(websocketRoute(Echo, { ...ECHO, compress: true }));
     const socket = new Undici(url);
     socket.binaryType = 'arraybuffer';
-    const messages = new Happenings<unknown>();
+    const messages = new AsyncQueue<unknown>();
     socket.addEventListener('message', ({ data }) => messages.push(data));
     await new Promise((resolve) => socket.addEventListener('open', resolve));
     expect(socket.extensions).toBe('permessage-deflate; server_no_context_takeover; client_no_context_takeover');
@@ -163,7 +163,7 @@ describe('with context takeover', () => {
   });
 
   it('the messages of the client do, too', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client, peer } = await openCompressed({ onRead: (data) => reads.push(data) }, { compress: TAKEOVER });
     for (let i = 0; i < 4; i++) {
       const payload = peer.deflater.message(Buffer.from(JSON_TEXT));
@@ -470,7 +470,7 @@ describe('a delimiter', () => {
   });
 
   it('gets the beginning of a message before its end has come', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client } = await openCompressed({ onRead: (line) => reads.push(line) }, { readDelimiter: '\n' });
     const message = packed('first\nsecond\nthird', 15);
     client.send(message.subarray(0, 21));

@@ -2,8 +2,8 @@ import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { InvalidStateError, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { binary, closeBody, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 import { deferred, type Hooks, open, roundTrip, serveHooks, turns, until } from './open.js';
@@ -110,7 +110,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
   });
 
   it('is what a browser-like client expects', async () => {
-    const closed = new Happenings<unknown[]>();
+    const closed = new AsyncQueue<unknown[]>();
     const server = await serve(websocketRoute({ onRead: () => {}, onClose: (...args) => void closed.push(args) }));
     const client = new WebSocket(server.url);
     await new Promise((resolve) => client.once('open', resolve));
@@ -137,7 +137,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
 
   it('begun while an onRead is pending does not wait for it', async () => {
     const gate = deferred();
-    const events = new Happenings<string>();
+    const events = new AsyncQueue<string>();
     const { client, handler } = await open({
       async onRead() {
         events.push('onRead');
@@ -218,7 +218,7 @@ describe('onClose is called exactly once', () => {
 
   it('after the last onRead has settled', async () => {
     const gate = deferred();
-    const events = new Happenings<string>();
+    const events = new AsyncQueue<string>();
     const { client } = await open({
       async onRead() {
         events.push('onRead');
@@ -554,7 +554,7 @@ describe('a hook that throws', () => {
     ['later', later],
   ])('%s', (_when, fail) => {
     it.each(triggers)('%s tells onError, and the other connections live on', async (name, trigger) => {
-      const errors = new Happenings<unknown[]>();
+      const errors = new AsyncQueue<unknown[]>();
       const hooks: Hooks = {
         [name]: fail,
         onError: (error, hook) => void errors.push([hook, (error as Error).message]),
@@ -735,7 +735,7 @@ describe.each([
 
 describe('a client that stopped writing while its handler was at work', () => {
   it('is not waited for when the handler closes', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const work = deferred();
     const { client, socket, closes } = await open(
       {

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { MAX_READ_AHEAD } from '../../lib/framing/halting-parser.js';
 import { metrics, type WebSocketHandler } from '../../lib/index.js';
 import { Limits } from '../../lib/memory/memory-budget.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { deferred, type Hooks, open, turns, until } from './open.js';
 
 const bye = frame({ opcode: 8, payload: closeBody(4000, 'bye') });
@@ -14,7 +14,7 @@ const ping = (payload: string): Buffer => frame({ opcode: 9, payload });
 
 /** A handler that is busy with its first message until it is let go. */
 function busy() {
-  const begun = new Happenings<AbortSignal>();
+  const begun = new AsyncQueue<AbortSignal>();
   const gate = deferred();
   const reads: string[] = [];
   const errors: unknown[] = [];
@@ -137,7 +137,7 @@ it('a reset aborts the signal at once, and what had come before it is delivered'
 
 it('a close frame is heard while onConnect is pending', async () => {
   const gate = deferred();
-  const signals = new Happenings<AbortSignal>();
+  const signals = new AsyncQueue<AbortSignal>();
   const { client, closes } = await open({
     async onConnect(this: WebSocketHandler) {
       signals.push(this.signal);
@@ -152,7 +152,7 @@ it('a close frame is heard while onConnect is pending', async () => {
 });
 
 it('a request that is given the signal is stopped when the client closes', async () => {
-  const asked = new Happenings<() => Promise<unknown>>();
+  const asked = new AsyncQueue<() => Promise<unknown>>();
   const model: Server = createHttpServer((request) => asked.push(() => once(request.socket, 'close')));
   await new Promise<void>((resolve) => model.listen(0, '127.0.0.1', resolve));
   const { port } = model.address() as AddressInfo;

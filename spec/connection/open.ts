@@ -9,7 +9,7 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -32,7 +32,7 @@ export interface Opened {
   /** The server's end. */
   socket: Socket;
   /** Each call of `onClose`. */
-  closes: Happenings<Closed>;
+  closes: AsyncQueue<Closed>;
 }
 
 export interface How {
@@ -104,15 +104,15 @@ export async function openDraft76(
 
 function testedClass(hooks: Hooks): {
   Tested: new () => WebSocketHandler;
-  handlers: Happenings<WebSocketHandler>;
-  closes: WeakMap<WebSocketHandler, Happenings<Closed>>;
+  handlers: AsyncQueue<WebSocketHandler>;
+  closes: WeakMap<WebSocketHandler, AsyncQueue<Closed>>;
 } {
-  const handlers = new Happenings<WebSocketHandler>();
-  const closes = new WeakMap<WebSocketHandler, Happenings<Closed>>();
+  const handlers = new AsyncQueue<WebSocketHandler>();
+  const closes = new WeakMap<WebSocketHandler, AsyncQueue<Closed>>();
   const { onConnect, onClose, ...others } = hooks;
   class Tested extends WebSocketHandler {
     override onConnect(): unknown {
-      closes.set(this, new Happenings());
+      closes.set(this, new AsyncQueue());
       handlers.push(this);
       return onConnect?.call(this);
     }

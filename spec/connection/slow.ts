@@ -13,9 +13,9 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { type ConnectionOptions, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { certificate } from '../support/certificate.js';
 import { parseFrame, type ServerFrame } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Closed, type Hooks, turns } from './open.js';
 
@@ -27,7 +27,7 @@ export interface Slow {
   handler: WebSocketHandler;
   /** The server's end: on TLS, what is written to before it is encrypted. */
   socket: Socket;
-  closes: Happenings<Closed>;
+  closes: AsyncQueue<Closed>;
   log: WriteLog;
 }
 
@@ -51,10 +51,10 @@ export async function serveSlow(
   options: ConnectionOptions = {},
   { tls = false, watchesWrites = true } = {},
 ): Promise<SlowServer> {
-  const handlers = new Happenings<{ handler: WebSocketHandler; closes: Happenings<Closed> }>();
+  const handlers = new AsyncQueue<{ handler: WebSocketHandler; closes: AsyncQueue<Closed> }>();
   const { onClose, ...others } = hooks;
   class Tested extends WebSocketHandler {
-    private readonly closes = new Happenings<Closed>();
+    private readonly closes = new AsyncQueue<Closed>();
 
     override onConnect(): unknown {
       handlers.push({ handler: this, closes: this.closes });
@@ -92,11 +92,11 @@ export async function openSlow(
 async function listenLocally(
   app: RequestListener,
   tls: boolean,
-): Promise<{ path: string; server: Server; sockets: Happenings<Socket> }> {
+): Promise<{ path: string; server: Server; sockets: AsyncQueue<Socket> }> {
   const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
   const path = join(folder, 'socket');
   const server = tls ? createTlsServer(await certificate(), app) : createServer(app);
-  const sockets = new Happenings<Socket>();
+  const sockets = new AsyncQueue<Socket>();
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);

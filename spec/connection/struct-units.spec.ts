@@ -1,7 +1,7 @@
 /** The values of a struct are so many arguments of `onRead`, no fewer and no more, whatever it does; and one array of `messages()`. */
 import { Struct, type WebSocketHandler } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { binary } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { open } from './open.js';
 
 const FORMATS = ['2x', 'Bx', '2B', '3B', '4B', '5B'];
@@ -17,7 +17,7 @@ describe.each(FORMATS)('the values of %s', (format) => {
     ['is asynchronous', () => Promise.resolve()],
     ['returns what it likes', () => 'anything'],
   ])('are arguments of an onRead that %s', async (_name, result) => {
-    const reads = new Happenings<unknown[]>();
+    const reads = new AsyncQueue<unknown[]>();
     const { client } = await open(
       {
         onRead(...values: unknown[]) {
@@ -33,8 +33,8 @@ describe.each(FORMATS)('the values of %s', (format) => {
   });
 
   it.each(['throws', 'rejects'])('come also after an onRead that %s', async (how) => {
-    const reads = new Happenings<unknown[]>();
-    const errors = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown[]>();
+    const errors = new AsyncQueue<unknown>();
     const { client } = await open(
       {
         onRead(...values: unknown[]) {
@@ -53,7 +53,7 @@ describe.each(FORMATS)('the values of %s', (format) => {
   });
 
   it('are an array of messages()', async () => {
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const { client } = await open(
       {
         async onConnect(this: WebSocketHandler) {

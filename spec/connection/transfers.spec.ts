@@ -13,9 +13,9 @@ import {
   type WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { binary, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { OFFER, packed } from './compressed.js';
 import { type Opened, serveHooks } from './open.js';
 
@@ -101,14 +101,14 @@ const WAYS: [string, How][] = [
 ];
 
 interface Served {
-  reads: Happenings<readonly unknown[]>;
+  reads: AsyncQueue<readonly unknown[]>;
   open(): Promise<Opened>;
   send(one: Opened, messages: Buffer[]): void;
 }
 
 /** A server whose handlers do that with the arguments of `onRead`. */
 async function serveReading({ tls = false, compress = false }: How, options: ConnectionOptions): Promise<Served> {
-  const reads = new Happenings<readonly unknown[]>();
+  const reads = new AsyncQueue<readonly unknown[]>();
   const hooks = {
     onRead: (...args: unknown[]) => reads.push(args),
     onError: (error: unknown) => reads.push([error]),
@@ -196,7 +196,7 @@ describe.each(WAYS)('%s', (_way, how) => {
 /** Handlers that transfer in the midst of `onRead`. */
 describe.each(WAYS)('in onRead, %s', (_way, { tls = false, compress = false }) => {
   it.each([[EntireMessage], [null], [100]] as const)('under %s nothing else is lost', async (readDelimiter) => {
-    const got = new Happenings<string>();
+    const got = new AsyncQueue<string>();
     const hooks = {
       onRead: (data: string | Buffer) => got.push(transfer(data as Buffer).toString()),
       onError: (error: unknown) => got.push(String(error)),
@@ -234,7 +234,7 @@ describe('what pull style and streams give', () => {
 });
 
 it('the data of a pong may be transferred, and what a ping was sent with', async () => {
-  const pongs = new Happenings<number | Buffer>();
+  const pongs = new AsyncQueue<number | Buffer>();
   const { open } = await serveHooks({ onPong: (answer) => pongs.push(answer) });
   const { client, handler } = await open();
   const data = Buffer.concat([Buffer.from('hello')]);
@@ -269,7 +269,7 @@ describe('the client of websocket-route/testing', () => {
 describe('a delimiter of bytes', () => {
   it('of a route may be transferred, or changed, once the route is made', async () => {
     const readDelimiter = Buffer.allocUnsafeSlow(1).fill(';');
-    const reads = new Happenings<string>();
+    const reads = new AsyncQueue<string>();
     const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) }, { readDelimiter });
     transfer(readDelimiter);
     for (let i = 0; i < 2; i++) {
@@ -280,7 +280,7 @@ describe('a delimiter of bytes', () => {
   });
 
   it('of a connection, too, whatever is set besides', async () => {
-    const reads = new Happenings<string>();
+    const reads = new AsyncQueue<string>();
     const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) });
     const { client, handler } = await open();
     const readDelimiter = Buffer.allocUnsafeSlow(1).fill(';');

@@ -1,7 +1,7 @@
 import { MAX_JOBS } from '../../lib/deflate/zlib-jobs.js';
 import { deflatersFor, inflaters, ZlibPool } from '../../lib/deflate/zlib-pool.js';
 import { createDeflater, createInflater, type ZlibStream, type ZlibUser } from '../../lib/deflate/zlib-stream.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { ZlibWatch } from './zlib-watch.js';
 
 const SETTINGS = { windowBits: 10, level: 6, memLevel: 3 };
@@ -14,7 +14,7 @@ beforeEach(() => {
 
 async function compress(stream: ZlibStream, text: string): Promise<Buffer> {
   const output: Buffer[] = [];
-  const done = new Happenings<void>();
+  const done = new AsyncQueue<void>();
   const user: ZlibUser = {
     onOutput: (bytes) => void output.push(bytes),
     onDone: () => done.push(),

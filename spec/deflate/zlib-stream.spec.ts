@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { createDeflater, createInflater, type ZlibStream, type ZlibUser } from '../../lib/deflate/zlib-stream.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { turns } from '../connection/open.js';
 import { pinned } from '../security/memory.js';
-import { Happenings } from '../support/happenings.js';
 import { ZlibWatch } from './zlib-watch.js';
 
 const SETTINGS = { windowBits: 15, level: 6, memLevel: 8 };
@@ -16,7 +16,7 @@ const bomb = flushed(Buffer.alloc(1024 * KIB));
 class User implements ZlibUser {
   readonly output: Buffer[] = [];
   /** What came of each write: how many bytes were consumed, or what was wrong. */
-  readonly ends = new Happenings<number | string>();
+  readonly ends = new AsyncQueue<number | string>();
   whenOutput: () => void = () => {};
 
   onOutput(bytes: Buffer): void {

@@ -1,7 +1,7 @@
 /** The clients that every demo must get on with: `ws` on one side, the browsers' own interface, by undici, on the other. */
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { WebSocket as WsWebSocket } from 'ws';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 
 export interface Client {
   send(data: string | Uint8Array): void;
@@ -20,7 +20,7 @@ function openWith(create: (url: string) => UndiciWebSocket | WsWebSocket): Open 
     new Promise((resolve, reject) => {
       const socket = create(url);
       socket.binaryType = 'arraybuffer';
-      const messages = new Happenings<string | Buffer>();
+      const messages = new AsyncQueue<string | Buffer>();
       socket.onmessage = ({ data }: { data: unknown }) => {
         if (typeof data === 'string') messages.push(data);
         else if (data instanceof ArrayBuffer) messages.push(Buffer.from(data));

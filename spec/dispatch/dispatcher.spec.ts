@@ -1,8 +1,8 @@
 import type { Delimiter } from '../../lib/dispatch/delimiter.js';
 import { BinaryPattern, NetStruct, Struct } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { deferred, open, roundTrip, turns } from '../connection/open.js';
 import { frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { CUTS, Dispatching, EntireMessage, type Reactions } from './dispatching.js';
 
 const ping = frame({ opcode: 9, payload: 'sync' });
@@ -243,7 +243,7 @@ describe('the delimiter', () => {
   });
 
   it('takes another regexSearch from a timer as well', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client, handler } = await open(
       { onRead: (data) => reads.push(String(data)) },
       { readDelimiter: /[a-z]+\d/, regexSearch: false },
@@ -424,7 +424,7 @@ describe('bufferSize', () => {
     async (_name, readDelimiter, data, cut) => {
       for (const raises of [false, true]) {
         const reads: unknown[] = [];
-        const overflows = new Happenings<number>();
+        const overflows = new AsyncQueue<number>();
         const { client, handler } = await open(
           {
             onRead: (unit) => reads.push(unit),

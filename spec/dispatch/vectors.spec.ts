@@ -8,9 +8,9 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { binary, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { fromTagged, loadVectors, type Tagged, toTagged } from '../support/vectors.js';
 
 type TaggedDelimiter = [kind: string, value: string | number | null];
@@ -56,7 +56,7 @@ function delimiterOf(kind: string, value: string): Delimiter {
 }
 
 class Recorder extends WebSocketHandler {
-  static readonly opened = new Happenings<Recorder>();
+  static readonly opened = new AsyncQueue<Recorder>();
   events: unknown[][] = [];
   left = 0;
   private draining = false;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import express from 'express';
 import { metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { turns } from '../connection/open.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { ROOT, readPage, recipe } from './blocks.js';
 import { type Client, connect } from './client.js';
@@ -22,7 +22,7 @@ describe('docs/async-handlers.md', () => {
   });
 
   it('tells a busy handler that its client has gone, within two heartbeats', async () => {
-    const told = new Happenings<string>();
+    const told = new AsyncQueue<string>();
     const app = express();
     class Busy extends WebSocketHandler {
       override async onRead(): Promise<void> {

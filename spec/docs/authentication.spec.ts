@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type Express } from 'express';
 import jwt from 'jsonwebtoken';
 import { WebSocket as BrowserWebSocket } from 'undici';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 import { blocksOf, namesTakenForGranted, readPage, recipe as recipeOf, run } from './blocks.js';
@@ -506,9 +506,9 @@ describe('what a page sees of a refusal', () => {
     const script = /<script type="module">\n(.*?)<\/script>/s.exec(readPage(PAGE))?.[1] ?? '';
 
     /** Runs the page's script, and says where it goes, and after how long it tries again. */
-    function visit(url: string): { visited: Happenings<string>; retries: Happenings<number> } {
-      const visited = new Happenings<string>();
-      const retries = new Happenings<number>();
+    function visit(url: string): { visited: AsyncQueue<string>; retries: AsyncQueue<number> } {
+      const visited = new AsyncQueue<string>();
+      const retries = new AsyncQueue<number>();
       const location = { origin: url.replace(/^ws/, 'http'), assign: (to: string) => visited.push(to) };
       const later = (_connect: () => void, ms: number) => retries.push(ms);
       new Function('WebSocket', 'location', 'setTimeout', script)(BrowserWebSocket, location, later);

@@ -2,19 +2,19 @@
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ClientOptions, WebSocket } from 'ws';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 
 export interface Client {
   readonly socket: WebSocket;
   /** Text as strings, binary data as buffers. */
-  readonly messages: Happenings<string | Buffer>;
+  readonly messages: AsyncQueue<string | Buffer>;
   /** The headers of the 101. */
   readonly headers: IncomingHttpHeaders;
 }
 
 export async function connect(url: string, options: ClientOptions = {}): Promise<Client> {
   const socket = new WebSocket(url, options);
-  const messages = new Happenings<string | Buffer>();
+  const messages = new AsyncQueue<string | Buffer>();
   socket.on('message', (data, isBinary) => messages.push(isBinary ? (data as Buffer) : String(data)));
   let headers: IncomingHttpHeaders = {};
   socket.on('upgrade', (response: IncomingMessage) => {

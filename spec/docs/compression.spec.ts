@@ -1,11 +1,11 @@
 import express from 'express';
 import { WebSocket as Undici } from 'undici';
 import { Limits, metrics, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { DeflateClient } from '../conformance/deflate-client.js';
 import { zlibIdle } from '../connection/compressed.js';
 import { turns } from '../connection/open.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { blocksOf, namesTakenForGranted, readPage, recipe, run } from './blocks.js';
 import { connect } from './client.js';
@@ -22,7 +22,7 @@ describe('docs/compression.md', () => {
     socket.close();
 
     const undici = new Undici(`${url}/feed`);
-    const heard = new Happenings<unknown>();
+    const heard = new AsyncQueue<unknown>();
     undici.addEventListener('message', ({ data }) => heard.push(data));
     expect(await heard.next()).toBe(JSON.stringify({ extensions: NO_TAKEOVER }));
     undici.close();

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import express, { type Express } from 'express';
 import { io } from 'socket.io-client';
 import { NetStruct, Struct, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect as connectInMemory } from '../../lib/testing/index.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { blocksOf, namesTakenForGranted, recipe as recipeOf, run } from './blocks.js';
 import { type Client, closed, connect, refused } from './client.js';
@@ -252,7 +252,7 @@ describe('docs/how-to.md', () => {
   });
 
   it('closes as it is asked to', async () => {
-    const ends = new Happenings<unknown[]>();
+    const ends = new AsyncQueue<unknown[]>();
     const print = jest.spyOn(console, 'log').mockImplementation((...end) => ends.push(end));
     const { url } = await serve(recipe('class Closing'));
     const codes = ['now', 'why', 'else'].map(async (wish) => {

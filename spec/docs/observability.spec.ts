@@ -11,9 +11,9 @@ import express from 'express';
 import type { DiagnosticMessages } from '../../lib/index.js';
 import * as library from '../../lib/index.js';
 import { channels } from '../../lib/telemetry/channels.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { turns } from '../connection/open.js';
 import { parseScrape, valuesOf } from '../prometheus/scrape.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { type Block, blocksOf, namesTakenForGranted, type Ran, ROOT, readPage, run } from './blocks.js';
 import { closed, connect, refused } from './client.js';
@@ -98,7 +98,7 @@ describe(PAGE, () => {
   });
 
   it('has the context of whoever has gone', async () => {
-    const contexts = new Happenings<unknown>();
+    const contexts = new AsyncQueue<unknown>();
     const heard = (message: unknown): void => {
       const { route, connection } = message as DiagnosticMessages['websocket-route:close'];
       if (route === 'Known') contexts.push((connection as Known).context);

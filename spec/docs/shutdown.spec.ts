@@ -4,8 +4,8 @@ import type { Server } from 'node:http';
 import express, { type Response } from 'express';
 import { WebSocket } from 'ws';
 import { drain, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { type Built, build, type Program, start } from '../support/built.js';
-import { Happenings } from '../support/happenings.js';
 import { type Running, serve } from '../support/server.js';
 import { type Block, blocksOf, namesTakenForGranted, readPage, recipe, run } from './blocks.js';
 import { connect, refused } from './client.js';
@@ -79,7 +79,7 @@ describe('docs/shutdown.md', () => {
   it('ends a pool after the connections', async () => {
     const { servers, signal } = await running('pool.end');
     const [{ server, url }] = servers as [Running];
-    const lines = new Happenings<string>();
+    const lines = new AsyncQueue<string>();
     const logged = jest.spyOn(console, 'log').mockImplementation((line: string) => lines.push(line));
     const { socket } = await connect(`${url}/ws`);
     const gone = Promise.all([once(socket, 'close'), closed(server)]);

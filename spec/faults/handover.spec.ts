@@ -9,8 +9,8 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { type Built, build, type Program, start } from '../support/built.js';
-import { Happenings } from '../support/happenings.js';
 
 const CLIENTS = 40;
 const MESSAGES = 80;
@@ -31,9 +31,9 @@ class Client {
   private readonly unsent: string[];
   private unacknowledged: string[] = [];
   private socket: WebSocket | undefined;
-  private readonly told: Happenings<string>;
+  private readonly told: AsyncQueue<string>;
 
-  constructor(name: string, told: Happenings<string>) {
+  constructor(name: string, told: AsyncQueue<string>) {
     this.unsent = Array.from({ length: MESSAGES }, (_, i) => `${name}-${i}`);
     this.told = told;
   }
@@ -105,7 +105,7 @@ async function refusal(url: string): Promise<IncomingMessage> {
 describe.each(['onRead', 'messages'])('when a process is told to end under load, its handlers using %s,', (style) => {
   it('no acknowledged message is lost, and everybody goes on with the next process', async () => {
     const [first, second] = await Promise.all([startServer('first', style), startServer('second', style)]);
-    const told = new Happenings<string>();
+    const told = new AsyncQueue<string>();
     const clients = Array.from({ length: CLIENTS }, (_, i) => new Client(`client-${i}`, told));
     await Promise.all(clients.map((client) => client.connect(first, second)));
     // This one takes its time over the goodbye, so that the first process is still there for those who come too late.

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { setTimeout as later, setImmediate as nextTurn } from 'node:timers/promises';
 import { constants, deflateRawSync } from 'node:zlib';
 import { WebSocket } from 'ws';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { type Built, build, type Program, start } from '../support/built.js';
 import { binary, closeBody, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { Seeded } from '../support/seeded.js';
 
@@ -224,7 +224,7 @@ class Witness {
   private sent = 0;
   private isQuiet = true;
   private readonly socket: WebSocket;
-  private readonly answers = new Happenings<void>();
+  private readonly answers = new AsyncQueue<void>();
 
   constructor(port: number, compress: boolean) {
     this.socket = new WebSocket(`ws://127.0.0.1:${port}/witness`, {

@@ -1,7 +1,7 @@
 /** User code that throws, in each hook and in each way: `onError` hears of it, the process and other connections live. */
 import { WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -46,7 +46,7 @@ beforeEach(() => {
 afterEach(() => logged.mockRestore());
 
 /** A handler in which one hook fails, and that reports what it is told. */
-function failing(hook: Hook, fail: () => unknown, errors: Happenings<unknown[]>, closes: Happenings<number>) {
+function failing(hook: Hook, fail: () => unknown, errors: AsyncQueue<unknown[]>, closes: AsyncQueue<number>) {
   class Failing extends WebSocketHandler {
     override onConnect(): unknown {
       this.bufferSize = 100;
@@ -112,8 +112,8 @@ describe.each(HOOKS)('%s', (hook) => {
   describe.each(WAYS)('that %s', (way, fail) => {
     it.each(ERRORS)('%s tells onError, which closes the connection', async (_what, error) => {
       const code = expectedCode(hook, way);
-      const errors = new Happenings<unknown[]>();
-      const closes = new Happenings<number>();
+      const errors = new AsyncQueue<unknown[]>();
+      const closes = new AsyncQueue<number>();
       const Failing = failing(hook, () => fail(error), errors, closes);
       const route = websocketRoute('/failing', Failing);
       const fine = websocketRoute('/healthy', {

@@ -6,17 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { binary, frame, more, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { KEY, RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
 let connected: number;
-let closes: Happenings<number>;
+let closes: AsyncQueue<number>;
 let logged: jest.SpyInstance;
 beforeEach(() => {
   connected = 0;
-  closes = new Happenings();
+  closes = new AsyncQueue();
   logged = jest.spyOn(console, 'error').mockImplementation();
 });
 afterEach(() => {
@@ -142,7 +142,7 @@ describe('a client that vanishes in the middle of a file', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   it.each(ways.slice(0, 2))('by %s, has writeFile rejected and the connection closed', async (vanish) => {
-    const sent = new Happenings<unknown>();
+    const sent = new AsyncQueue<unknown>();
     class Files extends Echo {
       override async onRead(): Promise<void> {
         await this.writeFile(path).then(
@@ -171,7 +171,7 @@ describe('a client that vanishes in the middle of a file', () => {
   });
 
   it('leaves no file open', async () => {
-    const outcomes = new Happenings<void>();
+    const outcomes = new AsyncQueue<void>();
     class Files extends Echo {
       override onConnect(): void {
         void this.writeFile(path).then(

@@ -1,7 +1,7 @@
 import { draft76Close, draft76Text } from '../../lib/framing/draft76-frames.js';
 import { InvalidStateError, NetStruct, Opcode, Struct } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { openDraft76 } from '../connection/open.js';
-import { Happenings } from '../support/happenings.js';
 
 const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([0xff])]);
 
@@ -32,7 +32,7 @@ describe('a draft-76 connection', () => {
   });
 
   it('delivers by delimiter', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client } = await openDraft76({ onRead: (data) => reads.push(data) }, { readDelimiter: '\n' });
     await client.trickle(Buffer.concat([framed('a\nb'), framed('c\n')]));
     expect(await reads.take(2)).toEqual(['a', 'bc']);

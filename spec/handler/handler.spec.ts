@@ -13,9 +13,9 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { deferred, open, roundTrip, turns } from '../connection/open.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 
@@ -173,7 +173,7 @@ describe('write', () => {
       }),
     );
     const client = new WebSocket(server.url);
-    const messages = new Happenings<[Buffer, boolean]>();
+    const messages = new AsyncQueue<[Buffer, boolean]>();
     client.on('message', (data, isBinary) => messages.push([data as Buffer, isBinary]));
     const [first, second, third] = await messages.take(3);
     expect([first![0].toString(), first![1]]).toEqual(['text', false]);
@@ -426,7 +426,7 @@ describe('addresses', () => {
   });
 
   it('may be class fields', async () => {
-    const seen = new Happenings<unknown>();
+    const seen = new AsyncQueue<unknown>();
     class Named extends WebSocketHandler {
       override remoteAddress = 'somewhere';
       override onConnect(): void {
@@ -498,7 +498,7 @@ describe('what is known of the connection', () => {
 
 describe('onConnect', () => {
   it('gets the params and the request from a route, and what acceptWebSocket was given', async () => {
-    const seen = new Happenings<unknown[]>();
+    const seen = new AsyncQueue<unknown[]>();
     const hooks = { onConnect: (...args: unknown[]) => void seen.push(args) };
     const route = websocketRoute('/ws/:name', hooks);
     const server = await serve(

@@ -11,11 +11,11 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { CountingClock } from '../support/counting-clock.js';
 import { closeBody, frame } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient, type RawResponse } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -23,13 +23,13 @@ type Answer = boolean | Refusal;
 
 interface Limited {
   server: Running;
-  closes: Happenings<number>;
+  closes: AsyncQueue<number>;
   /** What `onHandshake` answers; accepts by default. */
   answer: { now: () => Answer | Promise<Answer> };
 }
 
 async function serveLimited(options: ConnectionOptions, mount?: (app: Express) => void): Promise<Limited> {
-  const closes = new Happenings<number>();
+  const closes = new AsyncQueue<number>();
   const answer: Limited['answer'] = { now: () => true };
   class Limiting extends WebSocketHandler {
     override onHandshake(): Answer | Promise<Answer> {
@@ -291,7 +291,7 @@ describe('a place is given back', () => {
     'when the peer goes away during onHandshake, by %s',
     async (vanish) => {
       const { server, answer } = await serveLimited(one);
-      const asked = new Happenings<string>();
+      const asked = new AsyncQueue<string>();
       answer.now = () => {
         asked.push('asked');
         return new Promise(() => {});

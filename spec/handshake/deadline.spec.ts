@@ -2,10 +2,10 @@
 import { Socket } from 'node:net';
 import { Deadline } from '../../lib/handshake/deadline.js';
 import { type ConnectionOptions, metrics, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { CountingClock } from '../support/counting-clock.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -13,14 +13,14 @@ interface Asked {
   server: Running;
   clock: CountingClock;
   /** Each call of `onHandshake`: settles it. */
-  asked: Happenings<ReturnType<typeof deferred<boolean>>>;
-  errors: Happenings<unknown>;
+  asked: AsyncQueue<ReturnType<typeof deferred<boolean>>>;
+  errors: AsyncQueue<unknown>;
 }
 
 /** A server whose `onHandshake` waits for the test, and whose time does, too. */
 async function serveAsking(options: ConnectionOptions = {}): Promise<Asked> {
-  const asked: Asked['asked'] = new Happenings();
-  const errors: Asked['errors'] = new Happenings();
+  const asked: Asked['asked'] = new AsyncQueue();
+  const errors: Asked['errors'] = new AsyncQueue();
   class Asking extends WebSocketHandler {
     override onHandshake(): Promise<boolean> {
       const answer = deferred<boolean>();
@@ -88,7 +88,7 @@ describe('handshakeTimeout', () => {
   });
 
   it('is for the functions of the user in all, not for each of them', async () => {
-    const origins = new Happenings<ReturnType<typeof deferred<boolean>>>();
+    const origins = new AsyncQueue<ReturnType<typeof deferred<boolean>>>();
     const { server, clock, asked } = await serveAsking({
       handshakeTimeout: 1000,
       origins: () => {

@@ -1,7 +1,7 @@
 import { createServer, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beginDraining, drainingOf, endDraining, refuseWhileDraining } from '../../lib/handshake/draining.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 
@@ -9,7 +9,7 @@ const draining = { retryAfter: 5, take: () => {} };
 
 describe('a server that drains', () => {
   it.each([false, true])('is known by its requests, as long as it does (TLS: %p)', async (tls) => {
-    const requests = new Happenings<IncomingMessage>();
+    const requests = new AsyncQueue<IncomingMessage>();
     const server = await serve(
       (request, response) => {
         requests.push(request);

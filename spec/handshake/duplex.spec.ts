@@ -5,8 +5,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import express from 'express';
 import { upgradeListener, type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 
@@ -31,8 +31,8 @@ describe.each([
   ['request', false],
   ['upgrade', true],
 ])('by the %s door', (_name, upgrade) => {
-  async function open(): Promise<{ connect(): Promise<RawClient>; codes: Happenings<number> }> {
-    const codes = new Happenings<number>();
+  async function open(): Promise<{ connect(): Promise<RawClient>; codes: AsyncQueue<number> }> {
+    const codes = new AsyncQueue<number>();
     const app = express().use(
       websocketRoute('/ws', {
         onConnect(this: WebSocketHandler) {

@@ -1,9 +1,9 @@
 /** The order of the handshake, and what a handler knows of its connection at each step. `middleware.spec.ts` has its answers. */
 import type { IncomingMessage } from 'node:http';
 import { acceptWebSocket, type ResponseHeaders, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 
@@ -68,7 +68,7 @@ describe('the handshake', () => {
   });
 
   it('tells the hook all that is known already', async () => {
-    const known = new Happenings<object>();
+    const known = new AsyncQueue<object>();
     class Knowing extends WebSocketHandler {
       override onHandshake(request: IncomingMessage, headers: ResponseHeaders): boolean {
         const { isSecure, version, subprotocol, localAddress, remoteAddress, readDelimiter, bufferSize } = this;
@@ -110,7 +110,7 @@ describe('the handshake', () => {
   });
 
   it('gives each connection a handler of its own, the same in every hook', async () => {
-    const handlers = new Happenings<unknown>();
+    const handlers = new AsyncQueue<unknown>();
     class Same extends WebSocketHandler {
       override onHandshake(): boolean {
         handlers.push(this);

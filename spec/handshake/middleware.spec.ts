@@ -20,8 +20,8 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { KEY, RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -242,7 +242,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
   });
 
   it('leaves Accept-Encoding to the hooks as it was', async () => {
-    const seen = new Happenings<unknown[]>();
+    const seen = new AsyncQueue<unknown[]>();
     class Asking extends WebSocketHandler {
       override onConnect(_params: object, request: Request): void {
         seen.push([request.headers['accept-encoding'], 'accept-encoding' in request.headers]);
@@ -304,7 +304,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
   });
 
   it('may be morgan, which logs a 101 whose response has finished', async () => {
-    const lines = new Happenings<string>();
+    const lines = new AsyncQueue<string>();
     const app = express();
     app.use(morgan(':method :url :status', { stream: { write: (line) => lines.push(line) } }));
     app.use(
@@ -323,7 +323,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
   });
 
   it('sees the response of a 101 finish and close, and the request too', async () => {
-    const seen = new Happenings<string>();
+    const seen = new AsyncQueue<string>();
     const app = express();
     app.use((_req, res, next) => {
       res.once('finish', () => seen.push(`finish ${res.statusCode}`));
@@ -348,7 +348,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
   });
 
   it('may answer while the hook is thinking, and the answer stands', async () => {
-    const thinking = new Happenings<(verdict: boolean) => void>();
+    const thinking = new AsyncQueue<(verdict: boolean) => void>();
     const Handler = handshaking(() => new Promise<boolean>((resolve) => thinking.push(resolve)));
     const app = express();
     app.use((_req, res, next) => {
@@ -817,7 +817,7 @@ describe.each(doors)('origins and subprotocols, by %s', (_door, open) => {
     ['quic', 'false', 403],
   ])('takes X-Forwarded-Proto: %s of a trusted proxy for isSecure: %s', async (proto, isSecure, statusOfPlainPage) => {
     const app = express().set('trust proxy', 'loopback');
-    const told = new Happenings<boolean>();
+    const told = new AsyncQueue<boolean>();
     const Handler = handshaking(function () {
       told.push(this.isSecure);
       return true;
@@ -887,7 +887,7 @@ describe.each(doors)('origins and subprotocols, by %s', (_door, open) => {
 
 describe.each(doors)('a client that does not wait, by %s', (_door, open) => {
   it('may vanish while the hook is thinking: nothing happens', async () => {
-    const thinking = new Happenings<{ settle: (verdict: boolean | Error) => void; socket: Request['socket'] }>();
+    const thinking = new AsyncQueue<{ settle: (verdict: boolean | Error) => void; socket: Request['socket'] }>();
     const Handler = handshaking((request: Request) => {
       const { promise, resolve, reject } = withResolvers<boolean>();
       const settle = (verdict: boolean | Error): void =>
@@ -917,7 +917,7 @@ describe.each(doors)('a client that does not wait, by %s', (_door, open) => {
   });
 });
 
-async function openThen<T>(server: Running, thinking: Happenings<T>): Promise<T> {
+async function openThen<T>(server: Running, thinking: AsyncQueue<T>): Promise<T> {
   const client = await RawClient.connect(server);
   client.sendHandshake('/ws');
   return thinking.next();
@@ -936,9 +936,9 @@ function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void;
 describe('a request behind the handshake request, by the request door', () => {
   const second = 'GET /page HTTP/1.1\r\nHost: x\r\n\r\n';
 
-  function thinkingApp(): { app: Express; thinking: Happenings<(verdict: boolean) => void>; pages: Happenings<void> } {
-    const thinking = new Happenings<(verdict: boolean) => void>();
-    const pages = new Happenings<void>();
+  function thinkingApp(): { app: Express; thinking: AsyncQueue<(verdict: boolean) => void>; pages: AsyncQueue<void> } {
+    const thinking = new AsyncQueue<(verdict: boolean) => void>();
+    const pages = new AsyncQueue<void>();
     const app = express();
     app.get('/page', (_req, res) => {
       res.send('a page');

@@ -2,7 +2,7 @@ import { WebSocketHandler } from '../../lib/handler/handler.js';
 import { type ConnectionOptions, resolveOptions } from '../../lib/handler/options.js';
 import { compilePlan, planFor, settingsFor } from '../../lib/handshake/route-plan.js';
 import { acceptWebSocket, websocketRoute } from '../../lib/index.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
 
@@ -81,7 +81,7 @@ describe('settingsFor', () => {
   });
 
   it('calls an onWrite that is a field of the class', async () => {
-    const written = new Happenings<string>();
+    const written = new AsyncQueue<string>();
     class Field extends WebSocketHandler {
       override onWrite = (): void => written.push('written');
       override onConnect(): void {

@@ -7,11 +7,11 @@ import type { Express } from 'express';
 import type { ClientOptions } from 'ws';
 import { resolveOptions } from '../../lib/handler/options.js';
 import { drain, type RouteOptions, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { deferred, turns } from '../connection/open.js';
 import { readPage, recipe } from '../docs/blocks.js';
 import { type Client, connect, refused } from '../docs/client.js';
 import { certificate } from '../support/certificate.js';
-import { Happenings } from '../support/happenings.js';
 import { KEY } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 import { type Changes, type Nginx, PAGE, startNginx } from './nginx.js';
@@ -234,9 +234,9 @@ describe('silence', () => {
       closes.push(code);
     }
   }
-  let closes: Happenings<number>;
+  let closes: AsyncQueue<number>;
   beforeEach(() => {
-    closes = new Happenings();
+    closes = new AsyncQueue();
   });
   const IMPATIENT: Changes = [['proxy_read_timeout    60s;', 'proxy_read_timeout 1s;']];
 

@@ -6,18 +6,18 @@ import express, { type Express, type Request } from 'express';
 import { Agent, request } from 'undici';
 import { type ClientOptions, WebSocket } from 'ws';
 import { WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { type Client, connect, refused } from '../docs/client.js';
 import { certificate } from '../support/certificate.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { serve } from '../support/server.js';
 import { PROGRAMS } from './programs.js';
 import { type Program, type RunningProxy, startProxy, stopProxies } from './proxy.js';
 
 const clients = new Set<WebSocket>();
-let closes: Happenings<number>;
+let closes: AsyncQueue<number>;
 beforeEach(() => {
-  closes = new Happenings();
+  closes = new AsyncQueue();
 });
 afterEach(async () => {
   // First: Apache takes ten seconds to stop while a client is there.

@@ -4,19 +4,19 @@ import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import express, { type Express } from 'express';
 import { isWebSocketHandshake, upgradeListener, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { certificate } from '../support/certificate.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
 /** Where Node has the option. */
 const HAS_CALLBACK = 'shouldUpgradeCallback' in createServer();
 
-let bodies: Happenings<unknown>;
+let bodies: AsyncQueue<unknown>;
 beforeEach(() => {
-  bodies = new Happenings();
+  bodies = new AsyncQueue();
 });
 
 function makeApp(): Express {
@@ -91,7 +91,7 @@ describe.each([
   it('may be large, and its client gets to read the answer', async () => {
     const { httpUrl } = await serveByUpgrade({ tls });
     const { request } = await import(tls ? 'node:https' : 'node:http');
-    const answer = new Happenings<number>();
+    const answer = new AsyncQueue<number>();
     const posted: ReturnType<typeof httpRequest> = request(`${httpUrl}/api`, {
       method: 'POST',
       agent: false,

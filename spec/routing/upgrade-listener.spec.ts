@@ -4,16 +4,16 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import express, { type Express } from 'express';
 import { type ConnectionOptions, upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { KEY, RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
-let closed: Happenings<[code: number, wasClean: boolean]>;
-let sockets: Happenings<Socket>;
+let closed: AsyncQueue<[code: number, wasClean: boolean]>;
+let sockets: AsyncQueue<Socket>;
 beforeEach(() => {
-  closed = new Happenings();
-  sockets = new Happenings();
+  closed = new AsyncQueue();
+  sockets = new AsyncQueue();
 });
 
 class Echo extends WebSocketHandler {
@@ -132,7 +132,7 @@ describe('upgradeListener', () => {
   });
 
   it('answers a handshake behind another request when that one has been answered', async () => {
-    const answers = new Happenings<() => void>();
+    const answers = new AsyncQueue<() => void>();
     const app = makeApp().get('/slow', (_req, res) => answers.push(() => res.send('at last')));
     const client = await RawClient.connect(await serveByUpgrade(app, { path: '/ws' }));
     client.socket.cork();
@@ -157,7 +157,7 @@ describe('upgradeListener', () => {
   });
 
   it('tells a response of its timeout, and destroys the socket where nobody hears of it', async () => {
-    const timeouts = new Happenings<string>();
+    const timeouts = new AsyncQueue<string>();
     const app = express()
       .get('/heard', (_req, res) => {
         res.setTimeout(10, () => {
@@ -177,7 +177,7 @@ describe('upgradeListener', () => {
 
   it('leaves a path outside of its own to the other listeners', async () => {
     const server = await serveByUpgrade(makeApp(), { path: ['/ws', '/live/'] });
-    const others = new Happenings<string>();
+    const others = new AsyncQueue<string>();
     server.server.on('upgrade', ({ url, socket }) => {
       if (url?.startsWith('/ws/')) return;
       others.push(`${url} ${socket.bytesWritten} ${socket.listenerCount('error')}`);
@@ -192,7 +192,7 @@ describe('upgradeListener', () => {
   });
 
   it('delivers what came in the same segment as the request, and what comes while the hook is thinking', async () => {
-    const thinking = new Happenings<() => void>();
+    const thinking = new AsyncQueue<() => void>();
     class Slow extends Echo {
       override onHandshake(): Promise<boolean> {
         return new Promise((resolve) => thinking.push(() => resolve(true)));
@@ -214,7 +214,7 @@ describe('upgradeListener', () => {
   });
 
   it('survives a client that resets before the answer, whoever answers', async () => {
-    const asked = new Happenings<() => void>();
+    const asked = new AsyncQueue<() => void>();
     const app = express();
     app.get('/late', (_req, res) => asked.push(() => res.send('x'.repeat(1024 * 1024))));
     app.use(websocketRoute('/ws', Echo));

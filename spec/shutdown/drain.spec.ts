@@ -12,11 +12,11 @@ import {
   type WebSocketHandler,
   websocketRoute,
 } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { deferred, type Hooks, type Opened, open, openDraft76, serveHooks, turns } from '../connection/open.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -98,7 +98,7 @@ describe('a server that drains', () => {
   });
 
   it('refuses the handshake whose onHandshake is pending when it begins', async () => {
-    const asked = new Happenings<string>();
+    const asked = new AsyncQueue<string>();
     const answer = deferred<boolean>();
     let connected = 0;
     const server = await serve(
@@ -130,8 +130,8 @@ describe('a server that drains', () => {
 
   it('gives to a connection that opens while it drains what is left of the time, and no more', async () => {
     const clock = new TestClock();
-    const held = new Happenings<() => void>();
-    const opens = new Happenings<void>();
+    const held = new AsyncQueue<() => void>();
+    const opens = new AsyncQueue<void>();
     const hooks = { onConnect: () => opens.push() };
     const route = websocketRoute(hooks, { closeTimeout: 60_000 });
     const server = await serve((request, response) => {
@@ -161,8 +161,8 @@ describe('a server that drains', () => {
   });
 
   it('does not wait for handshakes that are over, however they ended, nor beyond the deadline', async () => {
-    const asked = new Happenings<string>();
-    const vanished = new Happenings<string>();
+    const asked = new AsyncQueue<string>();
+    const vanished = new AsyncQueue<string>();
     const route = websocketRoute({
       async onHandshake({ url, socket }: IncomingMessage) {
         asked.push('asked');
@@ -194,7 +194,7 @@ describe('a server that drains', () => {
 
   it('closes the connection whose 101 is on its way when it begins', async () => {
     const { server, open } = await serveHooks({});
-    const began = new Happenings<ReturnType<typeof drain>>();
+    const began = new AsyncQueue<ReturnType<typeof drain>>();
     const begin = (): void => began.push(drain(server.server, { jitter: 0 }));
     subscribe('websocket-route:accept', begin);
     const { client, closes } = await open().finally(() => unsubscribe('websocket-route:accept', begin));
@@ -206,7 +206,7 @@ describe('a server that drains', () => {
   });
 
   /** In front of the route, a middleware that ends responses only when `held` says so. */
-  function holdingBack(held: Happenings<() => void>, route: RequestListener): RequestListener {
+  function holdingBack(held: AsyncQueue<() => void>, route: RequestListener): RequestListener {
     return (request, response) => {
       const { end } = response;
       Reflect.set(response, 'end', (...args: unknown[]) => {
@@ -218,8 +218,8 @@ describe('a server that drains', () => {
   }
 
   it('waits for the 101 that a middleware holds back, as express-session does until its store has answered', async () => {
-    const held = new Happenings<() => void>();
-    const closes = new Happenings<number>();
+    const held = new AsyncQueue<() => void>();
+    const closes = new AsyncQueue<number>();
     const server = await serve(holdingBack(held, websocketRoute({ onClose: (code) => void closes.push(code) })));
     const client = await RawClient.connect(server);
     client.sendHandshake();
@@ -235,7 +235,7 @@ describe('a server that drains', () => {
   });
 
   it('does not wait any longer for a 101 that is held back when its client has gone', async () => {
-    const held = new Happenings<() => void>();
+    const held = new AsyncQueue<() => void>();
     const server = await serve(holdingBack(held, websocketRoute({})));
     const client = await RawClient.connect(server);
     client.sendHandshake();
@@ -368,7 +368,7 @@ describe('the goodbyes', () => {
 
 describe('a handler that is at work when its server drains', () => {
   it('finishes the message at hand; its answer goes out before the close frame, and nothing more is delivered', async () => {
-    const begun = new Happenings<string | Buffer>();
+    const begun = new AsyncQueue<string | Buffer>();
     const work = deferred();
     const { server, clock, open } = await serveByClock({
       async onRead(data) {
@@ -414,7 +414,7 @@ describe('a handler that is at work when its server drains', () => {
   });
 
   it('finishes with the message that it took from messages(), and its loop ends', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const work = deferred();
     const { server, clock, open } = await serveByClock({
       async onConnect() {
@@ -443,7 +443,7 @@ describe('a handler that is at work when its server drains', () => {
   });
 
   it('is waited for when its client has gone', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const work = deferred();
     const { server, clock, open } = await serveByClock({
       onRead(data) {
@@ -494,7 +494,7 @@ describe('a handler that is at work when its server drains', () => {
 
 describe('at the deadline', () => {
   it('what is still open is terminated, and told so before the promise is fulfilled', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const { server, clock, open } = await serveByClock({
       onRead(data) {
         begun.push(data);
@@ -528,7 +528,7 @@ describe('at the deadline', () => {
   });
 
   it('a handler that settles later gets its onClose then', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const work = deferred();
     const { server, clock, open } = await serveByClock({
       onRead(data) {
@@ -581,7 +581,7 @@ describe('at the deadline', () => {
 
 describe('a handler whose client had gone before its server began to drain', () => {
   it('is waited for in onRead', async () => {
-    const begun = new Happenings<unknown>();
+    const begun = new AsyncQueue<unknown>();
     const work = deferred();
     const { server, client, socket, closes } = await open({
       onRead(data) {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { WebSocketHandler } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { deferred, open, turns } from '../connection/open.js';
 import { binary, closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 
 const goodbye = (code: number): Buffer => frame({ opcode: 8, payload: closeBody(code) });
 
@@ -133,7 +133,7 @@ describe('toDuplex()', () => {
   });
 
   it('hears a goodbye, and pongs, also where it is only written to', async () => {
-    const pongs = new Happenings<number | Buffer>();
+    const pongs = new AsyncQueue<number | Buffer>();
     const { client, handler, closes } = await open({ onPong: (answer) => pongs.push(answer) });
     const duplex = handler.toDuplex();
     duplex.write('a download');
@@ -146,7 +146,7 @@ describe('toDuplex()', () => {
   });
 
   it('hears a goodbye also while a hook that writes to it is pending', async () => {
-    const failed = new Happenings<unknown>();
+    const failed = new AsyncQueue<unknown>();
     const { client, closes } = await open({
       async onConnect(this: WebSocketHandler) {
         await turns(5);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { Happenings } from './happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -56,7 +56,7 @@ export async function start(
   started.add(child);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('its output must be pipes');
-  const lines = new Happenings<string | null>();
+  const lines = new AsyncQueue<string | null>();
   createInterface(stdout).on('line', (line) => lines.push(line));
   let errors = '';
   stderr.setEncoding('utf8').on('data', (chunk: string) => {

@@ -12,12 +12,12 @@ import {
   websocketRoute,
 } from '../../lib/index.js';
 import { channels, publish } from '../../lib/telemetry/channels.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { deferred, turns } from '../connection/open.js';
 import { closed, connect } from '../docs/client.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 import { listen } from './listening.js';
@@ -36,8 +36,8 @@ function thrown(): never {
 }
 
 /** Says back what it is told, and which handlers there are. */
-function echo(): { Echo: new () => WebSocketHandler; handlers: Happenings<WebSocketHandler> } {
-  const handlers = new Happenings<WebSocketHandler>();
+function echo(): { Echo: new () => WebSocketHandler; handlers: AsyncQueue<WebSocketHandler> } {
+  const handlers = new AsyncQueue<WebSocketHandler>();
   class Echo extends WebSocketHandler {
     override onConnect(): unknown {
       handlers.push(this);
@@ -54,7 +54,7 @@ function echo(): { Echo: new () => WebSocketHandler; handlers: Happenings<WebSoc
 
 async function serveEcho(options: ConnectionOptions = {}): Promise<{
   server: Running;
-  handlers: Happenings<WebSocketHandler>;
+  handlers: AsyncQueue<WebSocketHandler>;
 }> {
   const { Echo, handlers } = echo();
   return { server: await serve(websocketRoute('/echo/:name', Echo, options)), handlers };
@@ -179,7 +179,7 @@ describe('a handshake is counted and published once', () => {
 
     it('as accepted, once the 101 has been sent', async () => {
       const { route, app, told } = counted();
-      const ending = new Happenings<() => void>();
+      const ending = new AsyncQueue<() => void>();
       const server = await open((request, response) => {
         const { end } = response;
         // As a session store does that takes its time.
@@ -202,7 +202,7 @@ describe('a handshake is counted and published once', () => {
 
     it('neither as accepted nor as refused, where the client has gone before the 101 was sent', async () => {
       const { route, app, told } = counted();
-      const ending = new Happenings<() => void>();
+      const ending = new AsyncQueue<() => void>();
       const server = await open((request, response) => {
         const { end } = response;
         response.end = () => {
@@ -404,7 +404,7 @@ describe('websocket-route:close', () => {
 
   it('is there before onClose is called', async () => {
     const closes = listen('websocket-route:close');
-    const seen = new Happenings<number>();
+    const seen = new AsyncQueue<number>();
     const server = await serve(websocketRoute('/ordered', { onClose: () => seen.push(closes.left.length) }));
     const client = await RawClient.open(server, '/ordered');
     await client.close();
@@ -480,7 +480,7 @@ describe('websocket-route:error', () => {
     async (hook) => {
       const errors = listen('websocket-route:error');
       const error = new Error('broken');
-      const seen = new Happenings<[WebSocketHandler, number]>();
+      const seen = new AsyncQueue<[WebSocketHandler, number]>();
       class Failing extends WebSocketHandler {
         override onConnect(): void {
           this.ping('hello');

@@ -10,8 +10,8 @@ import express, { type Express, type RequestHandler } from 'express';
 import morgan from 'morgan';
 import { Histogram, Registry } from 'prom-client';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -28,11 +28,11 @@ class Echo extends WebSocketHandler {
 /** Middleware that observes a histogram on one event of the response, as exporters for Express do. */
 function measuring(event: Event): {
   middleware: RequestHandler;
-  seen: Happenings<number>;
+  seen: AsyncQueue<number>;
   register: Registry;
 } {
   const register = new Registry();
-  const seen = new Happenings<number>();
+  const seen = new AsyncQueue<number>();
   const histogram = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'How long requests took.',
@@ -102,7 +102,7 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
   });
 
   it('morgan, and whatever else asks on-finished, has logged it while the socket is open', async () => {
-    const lines = new Happenings<string>();
+    const lines = new AsyncQueue<string>();
     const app = create();
     app.use(
       morgan(':method :url :status :response-time :total-time', { stream: { write: (line) => lines.push(line) } }),
@@ -131,7 +131,7 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
 // What Node itself measures, it measures of what its server answers: by the upgrade door nobody hears of a request at all.
 describe("Node's own measurements", () => {
   it('of http.server.response.finish have come once, with 101, while the socket is open', async () => {
-    const finished = new Happenings<number>();
+    const finished = new AsyncQueue<number>();
     const server = await serve(websocketRoute('/ws', Echo));
     const listener = (message: unknown): void => {
       const { response, server: whose } = message as { response: ServerResponse; server: unknown };
@@ -149,7 +149,7 @@ describe("Node's own measurements", () => {
   });
 
   it('by the entries "http" of perf_hooks have come once, with 101, while the socket is open', async () => {
-    const entries = new Happenings<unknown>();
+    const entries = new AsyncQueue<unknown>();
     const observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) entries.push(entry);
     });
@@ -169,7 +169,7 @@ describe("Node's own measurements", () => {
 
   it('of active requests, as the events request and close count them, go back at once', async () => {
     let active = 0;
-    const over = new Happenings<number>();
+    const over = new AsyncQueue<number>();
     const server = createServer(websocketRoute('/ws', Echo));
     server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
       active++;

@@ -1,8 +1,8 @@
 /** What is published on the channels, as something to await. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type DiagnosticMessages, metrics } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { turns } from '../connection/open.js';
-import { Happenings } from '../support/happenings.js';
 // Before the hook below: it closes the servers.
 import '../support/server.js';
 
@@ -12,8 +12,8 @@ const listeners: [name: string, listener: (message: unknown) => void][] = [];
  * Listens to a channel until the test is over. Channels are of the process: a connection of an earlier spec file may end only
  * now, and is told apart by its route, which this file's library does not have.
  */
-export function listen<const N extends keyof DiagnosticMessages>(name: N): Happenings<DiagnosticMessages[N]> {
-  const heard = new Happenings<DiagnosticMessages[N]>();
+export function listen<const N extends keyof DiagnosticMessages>(name: N): AsyncQueue<DiagnosticMessages[N]> {
+  const heard = new AsyncQueue<DiagnosticMessages[N]>();
   const listener = (message: unknown): void => {
     const known = message as DiagnosticMessages[N];
     if (!('route' in known) || known.route in metrics().routes) heard.push(known);

@@ -9,7 +9,7 @@ import {
   websocketRoute,
 } from '../../lib/index.js';
 import { counterNameOf } from '../../lib/telemetry/route-counters.js';
-import { Happenings } from '../support/happenings.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { serve } from '../support/server.js';
 
 /** Asks for each path in turn, over one connection. */
@@ -63,7 +63,7 @@ describe('more than a thousand routes', () => {
   });
 
   it('are published by their own names nevertheless', async () => {
-    const routes = new Happenings<string>();
+    const routes = new AsyncQueue<string>();
     const listener = (message: unknown): void =>
       routes.push((message as DiagnosticMessages['websocket-route:refuse']).route);
     const { port } = await serve((request, response) => {

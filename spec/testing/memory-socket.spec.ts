@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { MemorySocket } from '../../lib/testing/memory-socket.js';
 import { turns } from '../connection/open.js';
-import { Happenings } from '../support/happenings.js';
 
 /** What is the same for sockets of the system. */
 type Counting = Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten'>;
@@ -162,8 +162,8 @@ describe.each<[kind: string, open: () => Promise<{ client: Counting; server: Cou
 
 describe('a connection in memory', () => {
   it('is given up where the peer takes nothing and says nothing, though it is written to all the time', async () => {
-    const closes = new Happenings<number>();
-    const handlers = new Happenings<WebSocketHandler>();
+    const closes = new AsyncQueue<number>();
+    const handlers = new AsyncQueue<WebSocketHandler>();
     const route = websocketRoute({
       onConnect() {
         handlers.push(this);

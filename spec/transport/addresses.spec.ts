@@ -7,12 +7,12 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { connect } from '../../lib/testing/index.js';
 import { addressOf } from '../../lib/transport/addresses.js';
 import { deferred, turns } from '../connection/open.js';
 import { certificate } from '../support/certificate.js';
 import { closeBody, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -25,8 +25,8 @@ function known(handler: WebSocketHandler): object {
 }
 
 class Asked extends WebSocketHandler {
-  static readonly told = new Happenings<[hook: string, known: object]>();
-  static readonly closed = new Happenings<WebSocketHandler>();
+  static readonly told = new AsyncQueue<[hook: string, known: object]>();
+  static readonly closed = new AsyncQueue<WebSocketHandler>();
 
   override onRead(): never {
     throw new Error('a mistake');
@@ -113,9 +113,9 @@ describe.each(['request', 'upgrade', 'TLS', 'TLS upgrade'])('by the door %p', (d
   );
 
   it('addresses are known in an onHandshake whose peer resets the connection meanwhile', async () => {
-    const sockets = new Happenings<Socket>();
+    const sockets = new AsyncQueue<Socket>();
     const lost = deferred();
-    const told = new Happenings<object>();
+    const told = new AsyncQueue<object>();
     const listener = websocketRoute({
       async onHandshake({ socket }) {
         sockets.push(socket);

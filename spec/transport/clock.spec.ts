@@ -1,6 +1,6 @@
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { type Clock, clockOf, setClock, systemClock } from '../../lib/transport/clock.js';
-import { Happenings } from '../support/happenings.js';
 
 /** The timers that keep the process alive. */
 const referenced = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
@@ -29,7 +29,7 @@ describe('the clock of a socket', () => {
 
 describe('the system’s clock', () => {
   it('calls back once, not before the time, and never goes back', async () => {
-    const rung = new Happenings<number>();
+    const rung = new AsyncQueue<number>();
     const begin = systemClock.now();
     // Node's own timer would drop the fraction, and its milliseconds are cut: hence the one of grace.
     systemClock.after(20.9, () => rung.push(systemClock.now() - begin));
@@ -38,7 +38,7 @@ describe('the system’s clock', () => {
   });
 
   it('forgets what was cancelled', async () => {
-    const rung = new Happenings<string>();
+    const rung = new AsyncQueue<string>();
     const cancel = systemClock.after(1, () => rung.push('cancelled'));
     systemClock.after(2, () => rung.push('kept'));
     cancel();
@@ -54,7 +54,7 @@ describe('the system’s clock', () => {
   });
 
   it('does not call back at once what is longer than a timer of Node', async () => {
-    const rung = new Happenings<string>();
+    const rung = new AsyncQueue<string>();
     const warnings: unknown[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning.name);
     process.on('warning', onWarning);

@@ -11,12 +11,12 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { isLent } from '../../lib/framing/simd-scan.js';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { hasNativeWrite } from '../../lib/transport/node-internals.js';
 import { Transport } from '../../lib/transport/transport.js';
 import { roundTrip, turns } from '../connection/open.js';
 import { certificate } from '../support/certificate.js';
 import { binary, frame, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -73,7 +73,7 @@ describe.each(Object.entries(DOORS))('at %s', (_door, door) => {
   it.each(Object.entries(REPLACED).filter(([what]) => !door.tls || what !== 'write of a subclass'))(
     'a socket with a %s carries its own bytes, whatever others are sent meanwhile',
     async (_what, replace) => {
-      const handlers = new Happenings<WebSocketHandler>();
+      const handlers = new AsyncQueue<WebSocketHandler>();
       let isReplaced = true;
       const route = websocketRoute(
         class extends WebSocketHandler<{ params: object }> {
@@ -140,7 +140,7 @@ it('only what is Node’s own from end to end writes natively', async () => {
 describe('what is read', () => {
   /** Each chunk as the tap got it, and what the handler got. */
   async function tapped(tap: (socket: Socket, seen: (chunk: Buffer) => void) => void): Promise<void> {
-    const reads = new Happenings<string | Buffer>();
+    const reads = new AsyncQueue<string | Buffer>();
     const chunks: Buffer[] = [];
     const copies: Buffer[] = [];
     const seen = (chunk: Buffer): void => {

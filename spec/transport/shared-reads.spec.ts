@@ -5,10 +5,10 @@ import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_FRAMES, MEMORY } from '../../lib/framing/simd-scan.js';
 import type { WebSocketHandler } from '../../lib/index.js';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { shareReads } from '../../lib/transport/shared-reads.js';
 import { open, serveHooks } from '../connection/open.js';
 import { binary, text } from '../support/frames.js';
-import { Happenings } from '../support/happenings.js';
 
 const never = new Promise<void>(() => {});
 
@@ -41,7 +41,7 @@ describe.each([
   ['more than are looked at at once', new Array<number>(MAX_FRAMES + 10).fill(1)],
 ])('what is read: %s', (_what, lengths) => {
   it('is kept by whoever wants, whatever is read by others afterwards', async () => {
-    const kept = new Happenings<[self: object, data: string | Buffer]>();
+    const kept = new AsyncQueue<[self: object, data: string | Buffer]>();
     const hooks = {
       onRead(this: WebSocketHandler, data: string | Buffer) {
         kept.push([this, data]);
@@ -77,7 +77,7 @@ describe('bulk data', () => {
   }
 
   it('is read more at a time, until there is less of it', async () => {
-    const rooms = new Happenings<number>();
+    const rooms = new AsyncQueue<number>();
     const { client, socket } = await open({
       onRead() {
         rooms.push(room(socket));
@@ -93,7 +93,7 @@ describe('bulk data', () => {
   });
 
   it('is read ahead by no more than 64 KiB while a handler is at work', async () => {
-    const begun = new Happenings<void>();
+    const begun = new AsyncQueue<void>();
     const rooms: number[] = [];
     const { client, socket } = await open({
       onRead() {
@@ -111,7 +111,7 @@ describe('bulk data', () => {
 });
 
 it('is read on while a handler is at work, so that a reset is heard', async () => {
-  const begun = new Happenings<AbortSignal>();
+  const begun = new AsyncQueue<AbortSignal>();
   const { client } = await open({
     onRead() {
       begun.push(this.signal);

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
+import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock, systemClock } from '../../lib/transport/clock.js';
 import { type Timed, TimerWheel, wheelOf } from '../../lib/transport/timer-wheel.js';
 import { CountingClock } from '../support/counting-clock.js';
-import { Happenings } from '../support/happenings.js';
 
 /** Notes when it is called, and asks to be called again after each of the delays. */
 function timed(times: number[], ...delays: number[]): Timed {
@@ -114,7 +114,7 @@ describe('the wheel', () => {
   });
 
   it('reads first what has come, when the process was held up', async () => {
-    const happened = new Happenings<string>();
+    const happened = new AsyncQueue<string>();
     const server = createServer((socket) => socket.on('data', () => happened.push('read')));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1');

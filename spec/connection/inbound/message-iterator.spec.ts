@@ -8,22 +8,22 @@ import {
   type WebSocketHandler,
   websocketRoute,
 } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { type Equal, expectType } from '../../support/expect-type.js';
 import { binary, closeBody, frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { RawClient } from '../../support/raw-client.js';
 import { serve } from '../../support/server.js';
 import { deferred, open, roundTrip, sendAndSettle, turns } from '../open.js';
 
 /** Takes all that comes, and says so. */
-async function takeAll(handler: WebSocketHandler, taken: Happenings<unknown>): Promise<void> {
+async function takeAll(handler: WebSocketHandler, taken: AsyncQueue<unknown>): Promise<void> {
   for await (const data of handler.messages()) taken.push(data);
   taken.push('done');
 }
 
 describe('messages()', () => {
   it('gives in onConnect what onRead would get, in order, and ends with the connection', async () => {
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const reads: unknown[] = [];
     const { client, closes } = await open({
       async onConnect(this: WebSocketHandler) {
@@ -42,8 +42,8 @@ describe('messages()', () => {
   });
 
   it('gives what was sent before the close frame first, however slowly it is taken', async () => {
-    const gate = new Happenings<void>();
-    const taken = new Happenings<unknown>();
+    const gate = new AsyncQueue<void>();
+    const taken = new AsyncQueue<unknown>();
     const { client, closes } = await open({
       async onConnect(this: WebSocketHandler) {
         for await (const data of this.messages()) {
@@ -65,7 +65,7 @@ describe('messages()', () => {
   });
 
   it.each(['FIN', 'a reset'])('ends when the peer goes with %s', async (how) => {
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const { client, closes } = await open({
       onConnect: function () {
         return takeAll(this as WebSocketHandler, taken);
@@ -80,7 +80,7 @@ describe('messages()', () => {
   });
 
   it('gives what came before a FIN while it was being waited for', async () => {
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const gate = deferred();
     const { client, closes } = await open({
       async onConnect(this: WebSocketHandler) {
@@ -167,7 +167,7 @@ describe('messages()', () => {
   });
 
   it('gives back to onRead what comes after whoever read it has left', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const { client, handler } = await open({ onRead: (data) => reads.push(data) });
     const messages = handler.messages();
     client.send(text('pulled'), text('pushed'), text('pushed, too'));
@@ -181,7 +181,7 @@ describe('messages()', () => {
 
   it('loses nothing between one loop and the next', async () => {
     const reads: unknown[] = [];
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const { client } = await open({
       async onConnect(this: WebSocketHandler) {
         for await (const first of this.messages()) {
@@ -199,7 +199,7 @@ describe('messages()', () => {
   });
 
   it('may be read inside onRead: what follows a command, and then onRead again', async () => {
-    const log = new Happenings<unknown>();
+    const log = new AsyncQueue<unknown>();
     const { client } = await open({
       async onRead(this: WebSocketHandler, data) {
         log.push(`read ${data}`);
@@ -249,7 +249,7 @@ describe('messages()', () => {
   });
 
   it('reports to onError what its loop throws, by the hook that it is in', async () => {
-    const errors = new Happenings<unknown>();
+    const errors = new AsyncQueue<unknown>();
     const { client, closes } = await open({
       async onConnect(this: WebSocketHandler) {
         for await (const data of this.messages()) throw new Error(`cannot read ${data}`);
@@ -312,7 +312,7 @@ describe('whoever leaves messages()', () => {
   it.each(['onConnect', 'onRead'] as const)(
     'while waiting for more, in %s, has onRead called when that has settled, and not before',
     async (hook) => {
-      const log = new Happenings<string>();
+      const log = new AsyncQueue<string>();
       const work = deferred();
       async function leave(this: WebSocketHandler): Promise<void> {
         const messages = this.messages();
@@ -366,7 +366,7 @@ describe('whoever leaves messages()', () => {
 
   it('for another loop has nothing lost when FIN comes between the two', async () => {
     const reads: unknown[] = [];
-    const taken = new Happenings<unknown>();
+    const taken = new AsyncQueue<unknown>();
     const { client, handler, socket, closes } = await open({ onRead: (data) => void reads.push(data) });
     const first = handler.messages();
     const next = first.next();
@@ -426,7 +426,7 @@ describe('whoever leaves messages()', () => {
 
 describe('messages() of a peer that has sent all it has to say, and FIN, with the handshake', () => {
   it('gives that, by the upgrade door', async () => {
-    const log = new Happenings<unknown>();
+    const log = new AsyncQueue<unknown>();
     const route = websocketRoute({
       onConnect() {
         return takeAll(this, log);

@@ -9,10 +9,10 @@ import {
   WebSocketHandler,
   websocketRoute,
 } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { setClock } from '../../../lib/transport/clock.js';
 import { CountingClock } from '../../support/counting-clock.js';
 import { frame, more, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { proxyOf } from '../../support/proxy.js';
 import { RawClient } from '../../support/raw-client.js';
 import { type Running, serve } from '../../support/server.js';
@@ -264,7 +264,7 @@ describe('the heartbeat', () => {
   });
 
   it('does not ask a draft-76 peer, which has no pings, and does not give it up', async () => {
-    const log = new Happenings<Closed>();
+    const log = new AsyncQueue<Closed>();
     const route = websocketRoute(
       { onClose: (...args) => void log.push(args) },
       { allowOldHandshake: true, origins: '*' },
@@ -289,7 +289,7 @@ describe('the heartbeat', () => {
 
 describe('a half-open peer', () => {
   it('is found: no byte passes the proxy any more, and nobody is told of that', async () => {
-    const closes = new Happenings<Closed>();
+    const closes = new AsyncQueue<Closed>();
     const server = await serve(
       websocketRoute({ onClose: (...args) => void closes.push(args) }, { pingInterval: 50, pongTimeout: 50 }),
     );
@@ -302,12 +302,12 @@ describe('a half-open peer', () => {
   });
 
   it('is found within 45 seconds by default, and its client had no chance to know', async () => {
-    const closes = new Happenings<Closed>();
+    const closes = new AsyncQueue<Closed>();
     const server = await serve(websocketRoute({ onClose: (...args) => void closes.push(args) }));
     const clock = tellTime(server);
     const proxy = await proxyOf(server);
     const client = new WebSocket(proxy.url);
-    const pings = new Happenings<string>();
+    const pings = new AsyncQueue<string>();
     client.on('ping', () => pings.push('ping'));
     await once(client, 'open');
     // While bytes pass, it lives.
@@ -404,7 +404,7 @@ describe('idleTimeout', () => {
       await clock.advance(11_000);
       return true;
     };
-    const handlers = new Happenings<WebSocketHandler>();
+    const handlers = new AsyncQueue<WebSocketHandler>();
     class Slow extends WebSocketHandler {
       override onHandshake(): boolean | Promise<boolean> {
         return slow === 'onHandshake' ? takeTime() : true;

@@ -1,13 +1,13 @@
 import { EntireMessage } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { open, roundTrip, turns } from '../open.js';
 
 const pong = (payload: Uint8Array | string): Buffer => frame({ opcode: 10, payload });
 
 describe('ping', () => {
   it('tells the round-trip time in milliseconds', async () => {
-    const answers = new Happenings<number | Buffer>();
+    const answers = new AsyncQueue<number | Buffer>();
     const { client, handler } = await open({ onPong: (answer) => answers.push(answer) });
     const before = performance.now();
     handler.ping();
@@ -37,7 +37,7 @@ describe('ping', () => {
     ['an ArrayBuffer', Uint8Array.of(9, 8).buffer, '0908'],
     ['125 bytes', Buffer.alloc(125, 7), '07'.repeat(125)],
   ])('carries %s, which comes back', async (_what, data, hex) => {
-    const answers = new Happenings<number | Buffer>();
+    const answers = new AsyncQueue<number | Buffer>();
     const { client, handler } = await open({ onPong: (answer) => answers.push(answer) });
     handler.ping(data);
     const { payload } = await client.next();

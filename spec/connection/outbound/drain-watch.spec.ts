@@ -2,9 +2,9 @@ import { Duplex } from 'node:stream';
 import { DrainWatch } from '../../../lib/connection/outbound/drain-watch.js';
 import { Writer } from '../../../lib/connection/outbound/writer.js';
 import { InvalidStateError } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { Transport } from '../../../lib/transport/transport.js';
 import { closeBody, frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { deferred, open, turns } from '../open.js';
 import { openSlow, stall } from '../slow.js';
 
@@ -215,7 +215,7 @@ describe('bufferedAmount', () => {
 
 describe('onWrite', () => {
   it('is called when all that was written has been taken, once', async () => {
-    const calls = new Happenings<number>();
+    const calls = new AsyncQueue<number>();
     const { client, handler } = await open({
       onWrite() {
         calls.push(this.bufferedAmount);

@@ -17,10 +17,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ConnectionOptions, ErrorCode, FileError, InvalidStateError, ReadyState } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { setClock } from '../../../lib/transport/clock.js';
 import { closeBody, frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { begun, deferred, type Opened, open, sendAndSettle, serveHooks, turns } from '../open.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'websocket-route-'));
@@ -457,7 +457,7 @@ describe('a file that comes slowly, in the middle of which nothing else can be s
   async function openSlow(options: ConnectionOptions): Promise<Slow> {
     const handle = await openFile(sparse('slow', FIRST + REST));
     handles.add(handle);
-    const pieces = new Happenings<string>();
+    const pieces = new AsyncQueue<string>();
     const read = handle.read.bind(handle) as (...args: unknown[]) => Promise<unknown>;
     handle.read = (async (buffer: Buffer, offset: number, length: number, position: number) => {
       if (position < FIRST) return read(buffer, offset, length, position);

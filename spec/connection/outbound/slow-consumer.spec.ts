@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { metrics, type WebSocketHandler } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { binary, frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { deferred, type Opened, open, serveHooks, turns } from '../open.js';
 import { openSlow, stall } from '../slow.js';
 
@@ -21,7 +21,7 @@ async function broadcastUntilFull({ handler }: Opened, limit: number): Promise<n
 
 describe('more than half of maxBufferedAmount', () => {
   it('holds what the peer asks, and no longer than that, also where it is written to all the time', async () => {
-    const reads = new Happenings<unknown>();
+    const reads = new AsyncQueue<unknown>();
     const opened = await open({ onRead: (data) => void reads.push(data) }, { maxBufferedAmount: 32 * MIB });
     const { client, handler } = opened;
     client.socket.pause();

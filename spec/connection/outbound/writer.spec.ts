@@ -6,12 +6,12 @@ import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { type Job, Writer, withoutMore } from '../../../lib/connection/outbound/writer.js';
 import { Opcode, WebSocketHandler, websocketRoute } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { memorySocket } from '../../../lib/testing/connect.js';
 import { MemorySocket } from '../../../lib/testing/memory-socket.js';
 import { Transport } from '../../../lib/transport/transport.js';
 import { pinned } from '../../security/memory.js';
 import { closeBody, frame } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { countWrites, deferred, open, roundTrip, serveHooks, turns } from '../open.js';
 import { allFrames, framesOf, LARGE, openSlow, stall, WriteLog } from '../slow.js';
 
@@ -387,7 +387,7 @@ describe('what is written to a socket in memory', () => {
   });
 
   it('waits in few pieces while the peer does not read, and arrives in order', async () => {
-    const handlers = new Happenings<WebSocketHandler>();
+    const handlers = new AsyncQueue<WebSocketHandler>();
     class Tested extends WebSocketHandler {
       override onConnect(): void {
         handlers.push(this);

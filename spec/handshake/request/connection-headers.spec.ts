@@ -11,9 +11,9 @@ import {
 import type { AddressInfo } from 'node:net';
 import connect from 'connect';
 import { acceptWebSocket, drain, type Middleware, upgradeListener, websocketRoute } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { certificate } from '../../support/certificate.js';
 import { text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { RawClient } from '../../support/raw-client.js';
 import { serve } from '../../support/server.js';
 
@@ -113,7 +113,7 @@ describe('a request over HTTP/2', () => {
   });
 
   it('is refused when the client has gone meanwhile, without a word', async () => {
-    const waiting = new Happenings<() => void>();
+    const waiting = new AsyncQueue<() => void>();
     const server = asHttp2((request, response) => waiting.push(() => route(request, response)));
     const session = connectTo(`http://127.0.0.1:${await listen(server)}`);
     const request = session.request({ ':path': '/ws' });

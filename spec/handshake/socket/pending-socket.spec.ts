@@ -6,9 +6,9 @@ import { text as textOf } from 'node:stream/consumers';
 import express, { type Request, type Response } from 'express';
 import session from 'express-session';
 import { drain, type RouteOptions, type WebSocketHandler, websocketRoute } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { DOORS, serveAt } from '../../support/doors.js';
 import { frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { RawClient } from '../../support/raw-client.js';
 import type { Running } from '../../support/server.js';
 
@@ -79,7 +79,7 @@ describe.each(DOORS)('at $name', (door) => {
     });
 
     it('with more behind it than is kept, and FIN', async () => {
-      const read = new Happenings<number>();
+      const read = new AsyncQueue<number>();
       // The end of the response is a turn later than its bytes, as if the system were slow to take them.
       const app = express().use(
         (_req, res, next) => {
@@ -92,7 +92,7 @@ describe.each(DOORS)('at $name', (door) => {
         },
         websocketRoute('/ws', { onRead: (data) => read.push(data.length), onClose: (code) => read.push(code) }),
       );
-      const fragments = new Happenings<void>();
+      const fragments = new AsyncQueue<void>();
       const running = await serveAt(door, app);
       const client = await RawClient.open(running, '/ws');
       for (let i = 0; i < 8; i++) client.send(frame({ opcode: 2, payload: Buffer.alloc(30_000 + i) }));
@@ -168,7 +168,7 @@ describe.each(DOORS)('at $name', (door) => {
       it.each(['end', 'destroy'] as const)(
         'by %s gives its place back, and is not waited for by drain',
         async (leave) => {
-          const here = new Happenings<void>();
+          const here = new AsyncQueue<void>();
           const app = make(() => here.push(), { maxConnections: 3, handshakeTimeout: 0, origins: '*' });
           const running = await serveAt(door, app);
           for (let i = 0; i < 3; i++) {
@@ -189,7 +189,7 @@ describe.each(DOORS)('at $name', (door) => {
     });
 
     it('while a middleware is pending is not asked about', async () => {
-      const here = new Happenings<() => void>();
+      const here = new AsyncQueue<() => void>();
       const onHandshake = jest.fn(() => true);
       const app = express().use(
         (_req, _res, next) => here.push(next),
@@ -207,7 +207,7 @@ describe.each(DOORS)('at $name', (door) => {
     });
 
     it('has sent something before, which is not unbounded', async () => {
-      const here = new Happenings<void>();
+      const here = new AsyncQueue<void>();
       const onHandshake = (): Promise<never> => {
         here.push();
         return never();
@@ -230,8 +230,8 @@ describe.each(DOORS)('at $name', (door) => {
 
 describe.each(DOORS)('the request emits close at $name', (door) => {
   it.each(['end', 'destroy'] as const)('when its client leaves by %s before it was answered', async (leave) => {
-    const events = new Happenings<string>();
-    const here = new Happenings<void>();
+    const events = new AsyncQueue<string>();
+    const here = new AsyncQueue<void>();
     const app = express().use((req, _res) => {
       for (const name of ['aborted', 'close']) req.on(name, () => events.push(name));
       req.on('error', (error: Error & { code?: string }) => events.push(`error ${error.code}`));
@@ -245,7 +245,7 @@ describe.each(DOORS)('the request emits close at $name', (door) => {
   });
 
   it('when it was answered, with 101 or otherwise', async () => {
-    const closed = new Happenings<string>();
+    const closed = new AsyncQueue<string>();
     const app = express().use(
       (req, _res, next) => {
         req.on('close', () => closed.push(req.url));
@@ -264,8 +264,8 @@ describe.each(DOORS)('the request emits close at $name', (door) => {
 
 describe('a handshake behind a request that takes its time', () => {
   it.each(DOORS)('leaves with its client, and that with it, at $name', async (door) => {
-    const closed = new Happenings<string>();
-    const asked = new Happenings<void>();
+    const closed = new AsyncQueue<string>();
+    const asked = new AsyncQueue<void>();
     const app = express();
     app.get('/events', (_req: Request, res: Response) => {
       res.on('close', () => closed.push('events'));
@@ -294,7 +294,7 @@ describe('a handshake behind a request that takes its time', () => {
 
 describe('handshakes that are pipelined', () => {
   it('are looked at one at a time, and all but the last without a hook', async () => {
-    const begun = new Happenings<(answer: boolean) => void>();
+    const begun = new AsyncQueue<(answer: boolean) => void>();
     let hooks = 0;
     const onHandshake = (): Promise<boolean> => {
       hooks++;

@@ -7,9 +7,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import express, { type Request } from 'express';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
 import { certificate } from '../../support/certificate.js';
 import { binary, frame, text } from '../../support/frames.js';
-import { Happenings } from '../../support/happenings.js';
 import { RawClient } from '../../support/raw-client.js';
 import { type Running, serve } from '../../support/server.js';
 
@@ -26,11 +26,11 @@ const IMPATIENT = {
 };
 const PATIENCE = 3 * (20 + 60 + 80 + 60 + 100);
 
-let opened: Happenings<Socket>;
-let closed: Happenings<number>;
+let opened: AsyncQueue<Socket>;
+let closed: AsyncQueue<number>;
 beforeEach(() => {
-  opened = new Happenings();
-  closed = new Happenings();
+  opened = new AsyncQueue();
+  closed = new AsyncQueue();
 });
 
 class Echo extends WebSocketHandler {
@@ -265,7 +265,7 @@ describe('a connection by the request door', () => {
 
   it('may be asked for before the request ahead of it is answered', async () => {
     const app = express();
-    const asked = new Happenings<() => void>();
+    const asked = new AsyncQueue<() => void>();
     app.get('/slow', (_req, res) => asked.push(() => res.send('at last')));
     app.use(route);
     const server = await serveImpatiently(app, false);
@@ -295,7 +295,7 @@ describe('a connection by the request door', () => {
   });
 
   it('opens on a server that is closing', async () => {
-    const thinking = new Happenings<() => void>();
+    const thinking = new AsyncQueue<() => void>();
     class Slow extends Echo {
       override onHandshake(): Promise<boolean> {
         return new Promise((resolve) => thinking.push(() => resolve(true)));
