@@ -51,7 +51,7 @@ describe('the read buffer', () => {
         for (let at = 0; at < size; at += piece) {
           const more = Math.min(piece, size - at);
           buffer.append(2, chunk, 0, more, size - at - more);
-          expect(buffer.bytes.length).toBeLessThanOrEqual(2 * (at + more));
+          if (buffer.bytes.length > 2 * (at + more)) throw new Error(`${buffer.bytes.length} bytes for ${at + more}`);
         }
         expect(content(buffer)).toBe('x'.repeat(size));
       }

@@ -2,10 +2,12 @@ import { decodeHalf, encodeHalf } from '../../../lib/struct/fields/half-float.js
 
 describe('half precision', () => {
   it('gives every one of its numbers back', () => {
+    const wrong: number[] = [];
     for (let bits = 0; bits < 0x10000; bits++) {
       const number = decodeHalf(bits);
-      if (!Number.isNaN(number)) expect(encodeHalf(number)).toBe(bits);
+      if (!Number.isNaN(number) && encodeHalf(number) !== bits) wrong.push(bits);
     }
+    expect(wrong).toEqual([]);
     expect(decodeHalf(0x7e00)).toBeNaN();
     expect(decodeHalf(0xfc01)).toBeNaN();
     expect(encodeHalf(Number.NaN)).toBe(0x7e00);
