@@ -1,3 +1,7 @@
+/**
+ * Every spec that needs nothing but `npm install`: `npx jest <part of a path>` runs any of them. `npm test` leaves out the slow ones,
+ * whose names end in `.slow.spec.ts`: see spec/jest.quick.config.js and spec/jest.slow.config.js.
+ */
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',

@@ -1,5 +1,5 @@
 /**
- * A server for `spec/faults/handover.spec.ts`: writes every message into a file, then acknowledges it. Arguments: the file, and
+ * A server for `spec/faults/handover.slow.spec.ts`: writes every message into a file, then acknowledges it. Arguments: the file, and
  * the style, `onRead` or `messages`. It says where it listens, and when it begins to drain.
  */
 import { subscribe } from 'node:diagnostics_channel';

@@ -1,5 +1,5 @@
 /**
- * A server for `spec/faults/storm.spec.ts`, in a process of its own so that what is left in it is left by the library. Argument:
+ * A server for `spec/faults/storm.slow.spec.ts`, in a process of its own so that what is left in it is left by the library. Argument:
  * a file to send. It says on which ports it listens: one for each door. Told so by SIGUSR2, it waits until nobody but witnesses is
  * connected, and says what it holds then.
  */
