@@ -19,6 +19,7 @@ export default {
     '^websocket-route$': '<rootDir>/lib/index.ts',
     '^websocket-route/(.*)$': '<rootDir>/lib/$1/index.ts',
   },
+  setupFilesAfterEnv: ['<rootDir>/spec/support/matchers.ts'],
   testTimeout: 20_000,
   // Most specs wait more than they work: by default one processor would be left out.
   maxWorkers: '100%',

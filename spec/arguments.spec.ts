@@ -122,7 +122,7 @@ describe('a method of the handler refuses', () => {
     for (let i = 1; i <= 5; i++) expect(await client.nextText()).toBe(String(i));
     await handler.drained();
     handler.close(1000, '', { flush: undefined });
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await expect(client).toCloseWith(1000, '');
   });
 
   it('nothing for what somebody has put on Object.prototype', async () => {

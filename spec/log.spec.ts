@@ -175,7 +175,7 @@ describe('a flood', () => {
     for (let i = 0; i < 50; i++) {
       const client = await RawClient.open(server, '/small');
       client.send(text('x'.repeat(100)));
-      expect((await client.nextClose()).code).toBe(1009);
+      await expect(client).toCloseWith(1009);
       client.socket.destroy();
     }
     expect(lines()).toEqual([

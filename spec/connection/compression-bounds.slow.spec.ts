@@ -58,7 +58,7 @@ describe('a message that inflates to 64 MiB', () => {
   it('is refused at the limit with 1009, and no more of it is inflated', async () => {
     const { client, closes } = await openCompressed();
     client.send(BOMB);
-    expect(await client.nextClose()).toEqual({ code: 1009, reason: 'at most 65536 bytes' });
+    await expect(client).toCloseWith(1009, 'at most 65536 bytes');
     client.send(close(1009));
     expect(await closes.next()).toEqual([1009, '', true]);
     await expectNothingLeft();
@@ -76,7 +76,7 @@ describe('a message that inflates to 64 MiB', () => {
     };
     const { client } = await openCompressed(hooks, { bufferSize: 10_000 });
     client.send(packed(Buffer.alloc(64 * MIB), 10));
-    expect(await client.nextClose()).toMatchObject({ code: 4009 });
+    await expect(client).toCloseWith(4009);
     const [[size = 0, limit] = []] = sizes;
     expect(limit).toBe(10_000);
     expect(size).toBeGreaterThan(10_000);
@@ -137,7 +137,7 @@ describe('a message that inflates to 64 MiB', () => {
   it('is refused by a string that does not come, at the limit', async () => {
     const { client } = await openCompressed({}, { readDelimiter: '\n' });
     client.send(packed('x'.repeat(8 * MIB)));
-    expect(await client.nextClose()).toMatchObject({ code: 1009 });
+    await expect(client).toCloseWith(1009);
     await expectNothingLeft();
     expect(watch.pieces).toBeLessThanOrEqual(6);
   });
@@ -171,7 +171,7 @@ describe('the limit of a message', () => {
     const reads = new AsyncQueue<string | Buffer>();
     const { client } = await openCompressed({ onRead: (data) => reads.push(data) });
     client.send(packed(Buffer.alloc(length)));
-    if (code !== undefined) expect(await client.nextClose()).toMatchObject({ code });
+    if (code !== undefined) await expect(client).toCloseWith(code);
     else expect(await reads.next()).toHaveLength(length);
   });
 
@@ -193,7 +193,7 @@ describe('what is wrong with a compressed message', () => {
   it('that is no deflate stream ends the connection with 1007', async () => {
     const { client, closes } = await openCompressed();
     client.send(frame({ opcode: 1, rsv: 4, payload: 'hello' }));
-    expect(await client.nextClose()).toEqual({ code: 1007, reason: 'a compressed message cannot be inflated' });
+    await expect(client).toCloseWith(1007, 'a compressed message cannot be inflated');
     client.socket.end();
     expect(await closes.next()).toMatchObject([1007, 'a compressed message cannot be inflated', false]);
     await expectNothingLeft();
@@ -204,7 +204,7 @@ describe('what is wrong with a compressed message', () => {
     const { client } = await openCompressed({ onRead: (data) => void reads.push(data) }, { readDelimiter: null });
     const good = deflateRawSync(randomBytes(40_000), { finishFlush: constants.Z_SYNC_FLUSH });
     client.send(compressedFrames(2, Buffer.concat([good, Buffer.of(0xff)])), text('never'));
-    expect(await client.nextClose()).toMatchObject({ code: 1007 });
+    await expect(client).toCloseWith(1007);
     const length = reads.reduce((sum, data) => sum + data.length, 0);
     expect(length).toBeLessThanOrEqual(40_000);
     expect(length).toBeGreaterThanOrEqual(32 * KIB);
@@ -215,14 +215,14 @@ describe('what is wrong with a compressed message', () => {
     const { client } = await openCompressed({ onRead: (data) => void reads.push(data) }, { readDelimiter: null });
     const part = deflateRawSync(Buffer.from('cebae1bdb9eda080', 'hex'), { finishFlush: constants.Z_SYNC_FLUSH });
     client.send(frame({ opcode: 1, rsv: 4, fin: false, payload: part }));
-    expect(await client.nextClose()).toEqual({ code: 1007, reason: 'text is not valid UTF-8' });
+    await expect(client).toCloseWith(1007, 'text is not valid UTF-8');
     expect(reads).toEqual(['\u03ba\u1f79']);
   });
 
   it('that has too many final blocks ends it with 1008', async () => {
     const { client } = await openCompressed();
     client.send(compressedFrames(1, Buffer.concat(Array.from({ length: 20 }, () => deflateRawSync('x')))));
-    expect(await client.nextClose()).toEqual({ code: 1008, reason: 'too many final blocks in one message' });
+    await expect(client).toCloseWith(1008, 'too many final blocks in one message');
     await expectNothingLeft();
   });
 
@@ -241,7 +241,7 @@ describe('what is wrong with a compressed message', () => {
     await turns(20);
     expect(reads).toEqual(['one']);
     first.resolve();
-    expect(await opened.client.nextClose()).toMatchObject({ code: 1002 });
+    await expect(opened.client).toCloseWith(1002);
     expect(reads).toEqual(['one', 'two']);
   });
 
@@ -264,14 +264,14 @@ describe('what is wrong with a compressed message', () => {
       expect(reads).toEqual(['good', 'more'].slice(0, i + 1));
       one.resolve();
     }
-    expect(await client.nextClose()).toMatchObject({ code: 1007 });
+    await expect(client).toCloseWith(1007);
     expect(reads).toEqual(['good', 'more']);
   });
 
   it('is the mistake that counts, where another stands behind it', async () => {
     const { client } = await openCompressed();
     client.send(compressedFrames(1, deflated(Buffer.of(0xff))), frame({ opcode: 3 }));
-    expect(await client.nextClose()).toMatchObject({ code: 1007 });
+    await expect(client).toCloseWith(1007);
   });
 
   it.each([
@@ -575,7 +575,7 @@ describe('close() in the midst of what is inflated', () => {
     };
     const { client, closes } = await openCompressed(hooks, { readDelimiter: null });
     client.send(packed(Buffer.alloc(MIB)), packed('never'), ping('never'), close(4001));
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'enough' });
+    await expect(client).toCloseWith(4000, 'enough');
     await client.ended;
     client.socket.end();
     expect(await closes.next()).toEqual([4001, '', true]);
@@ -590,7 +590,7 @@ describe('close() in the midst of what is inflated', () => {
     const release = hogTurns();
     await sendAndSettle(opened, packed('never'), packed('neither'));
     handler.close(4000);
-    expect(await client.nextClose()).toMatchObject({ code: 4000 });
+    await expect(client).toCloseWith(4000);
     client.send(packed('nor this'), close(4000));
     client.socket.end();
     expect(await closes.next()).toEqual([4000, '', true]);
@@ -612,7 +612,7 @@ describe('while messages of ours are being compressed', () => {
     release();
     for (let i = 0; i < 4; i++) expect((await peer.next()).payload.toString()).toBe(`${i}`.repeat(5000));
     expect(peer.compressed).toBe(4);
-    expect(await client.nextClose()).toMatchObject({ code: 1002 });
+    await expect(client).toCloseWith(1002);
     expect(await client.rest()).toHaveLength(0);
     client.socket.end();
     expect(await closes.next()).toMatchObject([1002, 'reserved opcode 3', false]);
@@ -626,7 +626,7 @@ describe('while messages of ours are being compressed', () => {
     while (handler.readyState === 1) await turns();
     release();
     for (let i = 0; i < 4; i++) expect((await peer.next()).payload.toString()).toBe(JSON_TEXT);
-    expect(await client.nextClose()).toMatchObject({ code: 4444 });
+    await expect(client).toCloseWith(4444);
     expect(await client.rest()).toHaveLength(0);
     client.socket.end();
     expect(await closes.next()).toEqual([4444, '', true]);
@@ -666,7 +666,7 @@ describe('while messages of ours are being compressed', () => {
     release();
     for (const { client, peer } of all) {
       for (let i = 0; i < 3; i++) expect((await peer.next()).payload.toString()).toBe(`${i}`.repeat(5000));
-      expect(await client.nextClose()).toMatchObject({ code: 1001 });
+      await expect(client).toCloseWith(1001);
       client.send(close(1001));
       client.socket.end();
     }
@@ -692,7 +692,7 @@ describe('while messages of ours are being compressed', () => {
     await clock.advance(1);
     work.resolve();
     expect((await one.peer.next()).payload.toString()).toBe(JSON_TEXT);
-    expect(await one.client.nextClose()).toMatchObject({ code: 1001 });
+    await expect(one.client).toCloseWith(1001);
     await one.client.close(1001);
     expect(await drained).toEqual({ closed: 1, terminated: 0 });
   });
@@ -758,7 +758,7 @@ describe('time', () => {
     for (let i = 0; i < 10; i++) await clock.advance(2000);
     release();
     for (let i = 0; i < 3; i++) expect((await peer.next()).payload.toString()).toBe(JSON_TEXT);
-    expect(await client.nextClose()).toMatchObject({ code: 1000 });
+    await expect(client).toCloseWith(1000);
     // From then on the peer has to do something.
     for (let i = 0; i < 10; i++) await clock.advance(2000);
     expect(await closes.next()).toEqual([1006, '', false]);
@@ -795,7 +795,7 @@ describe('time', () => {
       await clock.advance(6000);
     }
     await clock.advance(10_000);
-    expect(await client.nextClose()).toMatchObject({ code: 1001 });
+    await expect(client).toCloseWith(1001);
     client.socket.destroy();
     await closes.next();
   });

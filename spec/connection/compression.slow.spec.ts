@@ -71,7 +71,7 @@ describe('what is agreed on', () => {
     handler.write(JSON_TEXT);
     expect((await client.next()).rsv).toBe(0);
     client.send(packed('hello'));
-    expect(await client.nextClose()).toMatchObject({ code: 1002 });
+    await expect(client).toCloseWith(1002);
   });
 });
 
@@ -180,7 +180,7 @@ describe('with context takeover', () => {
     ];
     one.peer.deflater.message(Buffer.from(JSON_TEXT));
     other.client.send(compressedFrames(1, one.peer.deflater.message(Buffer.from(JSON_TEXT))));
-    expect(await other.client.nextClose()).toMatchObject({ code: 1007 });
+    await expect(other.client).toCloseWith(1007);
   });
 });
 
@@ -306,7 +306,7 @@ describe('order', () => {
     expect(await received(peer)).toEqual(['text 5000', true]);
     expect(await received(peer)).toEqual(['text small too', false]);
     await file;
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'bye' });
+    await expect(client).toCloseWith(4000, 'bye');
     client.send(frame({ opcode: 8, payload: closeBody(4000) }));
     expect(await client.rest()).toHaveLength(0);
   });
@@ -581,7 +581,7 @@ describe('what is written and waits to be compressed', () => {
     expect(handler.write('too much')).toBe(false);
     release();
     for (let i = 0; i < 5; i++) expect((await peer.next()).payload.toString()).toBe(`${i}`.repeat(5000));
-    expect(await client.nextClose()).toMatchObject({ code: 1013 });
+    await expect(client).toCloseWith(1013);
     client.socket.end();
     expect(await closes.next()).toMatchObject([1013, 'the peer reads too slowly', false]);
   });

@@ -57,7 +57,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     async (code, reason, sentCode, sentReason) => {
       const { client, handler, closes } = await open();
       handler.close(code, reason);
-      expect(await client.nextClose()).toEqual({ code: sentCode, reason: sentReason });
+      await expect(client).toCloseWith(sentCode, sentReason);
       client.send(close(sentCode, 'heard'));
       await client.ended;
       client.socket.end();
@@ -78,7 +78,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     handler.close(4000, 'again');
     expect(await client.nextText()).toBe('first');
     expect((await client.next()).payload).toHaveLength(100_000);
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: 'done' });
+    await expect(client).toCloseWith(1000, 'done');
     client.send(close(1000));
     expect(await client.rest()).toHaveLength(0);
   });
@@ -92,7 +92,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
       },
     });
     client.send(text('a'), text('b'), text('c', false), more('d', true), close(1000));
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await expect(client).toCloseWith(1000, '');
     await client.ended;
     client.socket.end();
     expect(await closes.next()).toEqual([1000, '', true]);
@@ -103,7 +103,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     const { client, handler, closes } = await open();
     client.send(close(4001, 'peer'));
     handler.close(4002, 'server');
-    expect(await client.nextClose()).toEqual({ code: 4002, reason: 'server' });
+    await expect(client).toCloseWith(4002, 'server');
     expect(await client.rest()).toHaveLength(0);
     client.socket.end();
     expect(await closes.next()).toEqual([4001, 'peer', true]);
@@ -128,7 +128,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
         this.close(4001, 'not you');
       },
     });
-    expect(await client.nextClose()).toEqual({ code: 4001, reason: 'not you' });
+    await expect(client).toCloseWith(4001, 'not you');
     client.send(close(4001));
     await client.ended;
     client.socket.end();
@@ -149,7 +149,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     client.send(text('a'), text('b'));
     expect(await events.next()).toBe('onRead');
     handler.close(1001);
-    expect((await client.nextClose()).code).toBe(1001);
+    await expect(client).toCloseWith(1001);
     client.send(close(1001));
     await client.ended;
     client.socket.end();
@@ -283,7 +283,7 @@ describe('_Fail the WebSocket Connection_, RFC 6455 section 7.1.7', () => {
     });
     client.send(text('before'), ping, bytes, text('after'), ping, frame({ opcode: 10, payload: 'x' }));
     expect((await client.next()).opcode).toBe(10);
-    expect((await client.nextClose()).code).toBe(code);
+    await expect(client).toCloseWith(code);
     expect(await client.rest()).toHaveLength(0);
     client.socket.end();
     expect(await closes.next()).toEqual([code, expect.any(String), false]);
@@ -315,7 +315,7 @@ describe('_Fail the WebSocket Connection_, RFC 6455 section 7.1.7', () => {
     client.send(text('a'), text('b'), frame({ opcode: 3 }));
     expect(await client.nextText()).toBe('heard a');
     expect(await client.nextText()).toBe('heard b');
-    expect((await client.nextClose()).code).toBe(1002);
+    await expect(client).toCloseWith(1002);
     client.socket.end();
     await closes.next();
     expect(reads).toEqual(['a', 'b']);
@@ -349,7 +349,7 @@ describe('an asynchronous onConnect', () => {
 
   it('that is rejected reaches onError, and by default closes with 1011', async () => {
     const { client } = await open({ onConnect: () => Promise.reject(new Error('no database')) });
-    expect(await client.nextClose()).toEqual({ code: 1011, reason: '' });
+    await expect(client).toCloseWith(1011, '');
     expect(log).toHaveBeenCalledTimes(1);
     expect(log).toHaveBeenCalledWith(
       expect.stringContaining('onConnect of Tested'),
@@ -594,7 +594,7 @@ describe('a hook that throws', () => {
   ])('so that onError throws %s, too, is logged, and the connection closes with 1011', async (_when, onError) => {
     const { client } = await open({ onRead: boom, onError });
     client.send(text('x'));
-    expect(await client.nextClose()).toEqual({ code: 1011, reason: '' });
+    await expect(client).toCloseWith(1011, '');
     expect(log).toHaveBeenCalledTimes(1);
     expect(log.mock.calls[0]?.[0]).toMatch(/onError of Tested failed/);
   });
@@ -754,7 +754,7 @@ describe('a client that stopped writing while its handler was at work', () => {
     while (!socket.readableEnded) await Promise.race([once(socket, 'end'), turns(20)]).then(() => socket.resume());
     work.resolve();
     expect(await client.nextText()).toBe('done');
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await expect(client).toCloseWith(1000, '');
     await client.ended;
     expect(await closes.next()).toEqual([1006, '', false]);
   });

@@ -30,7 +30,7 @@ describe('the names of downloads', () => {
     'refuses %s with 404',
     async (name) => {
       const client = await RawClient.connect(await serve(createApp()));
-      expect((await client.handshake(`/files/${name}`)).status).toBe(404);
+      await expect(client.handshake(`/files/${name}`)).toBeRefusedWith(404);
     },
   );
 });

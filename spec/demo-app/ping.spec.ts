@@ -19,11 +19,11 @@ describe.each(clients)('the ping, with %s', (_name, open) => {
 describe('the number of pings', () => {
   it.each(['0', '-1', '101', '2.5', 'many'])('refuses %s with 404', async (times) => {
     const client = await RawClient.connect(await serve(createApp()));
-    expect((await client.handshake(`/ping/${times}`)).status).toBe(404);
+    await expect(client.handshake(`/ping/${times}`)).toBeRefusedWith(404);
   });
 
   it.each(['1', '100'])('takes %s', async (times) => {
     const client = await RawClient.connect(await serve(createApp()));
-    expect((await client.handshake(`/ping/${times}`)).status).toBe(101);
+    await expect(client.handshake(`/ping/${times}`)).toBeAccepted();
   });
 });

@@ -10,23 +10,23 @@ const ping = frame({ opcode: 9, payload: 'sync' });
 describe('text and bytes never mix: the three conditions of the seed close with 1002', () => {
   it('the delimiter and the data are of different types', () => {
     for (const cut of CUTS) {
-      expect(new Dispatching('\n').message(Buffer.from('a\n'), cut).events).toEqual([['fail', 1002]]);
-      expect(new Dispatching(Buffer.from('\n')).message('a\n', cut).events).toEqual([['fail', 1002]]);
-      expect(new Dispatching(/\n/).message(Buffer.from('a\n'), cut).events).toEqual([['fail', 1002]]);
-      expect(new Dispatching(new BinaryPattern(/\n/)).message('a\n', cut).events).toEqual([['fail', 1002]]);
+      expect(new Dispatching('\n').message(Buffer.from('a\n'), cut)).toFailWith(1002);
+      expect(new Dispatching(Buffer.from('\n')).message('a\n', cut)).toFailWith(1002);
+      expect(new Dispatching(/\n/).message(Buffer.from('a\n'), cut)).toFailWith(1002);
+      expect(new Dispatching(new BinaryPattern(/\n/)).message('a\n', cut)).toFailWith(1002);
     }
   });
 
   it('data of the other type is still buffered', () => {
     for (const cut of CUTS) {
       const one = new Dispatching(3).message('ab', cut).message(Buffer.from('c'), cut);
-      expect(one.events).toEqual([['fail', 1002]]);
+      expect(one).toFailWith(1002);
     }
   });
 
   it('a struct is to be read, and text comes', () => {
     for (const struct of [new Struct('B'), new NetStruct('B$')]) {
-      for (const cut of CUTS) expect(new Dispatching(struct).message('a', cut).events).toEqual([['fail', 1002]]);
+      for (const cut of CUTS) expect(new Dispatching(struct).message('a', cut)).toFailWith(1002);
     }
   });
 
@@ -157,10 +157,10 @@ describe('onOverflow', () => {
       { bufferSize: 10 },
     );
     closing.client.send(over);
-    expect(await closing.client.nextClose()).toEqual({ code: 4000, reason: 'mine' });
+    await expect(closing.client).toCloseWith(4000, 'mine');
     const nothing = await open({ onOverflowError() {} }, { bufferSize: 10 });
     nothing.client.send(over);
-    expect((await nothing.client.nextClose()).code).toBe(1009);
+    await expect(nothing.client).toCloseWith(1009);
     const reads: unknown[] = [];
     const streaming = await open(
       {
@@ -261,7 +261,7 @@ describe('the delimiter', () => {
     client.send(text('held'));
     await roundTrip(client, ping);
     handler.readDelimiter = new Struct('B');
-    expect((await client.nextClose()).code).toBe(1002);
+    await expect(client).toCloseWith(1002);
   });
 
   it('set while a read is pending waits for it', async () => {
@@ -446,7 +446,7 @@ describe('bufferSize', () => {
           client.send(...(cut === 0 ? [text('\n')] : [more('\n', true)]));
           await roundTrip(client, ping);
           expect([reads, handler.readyState]).toEqual([[readDelimiter === EntireMessage ? '12345\n' : '12345'], 1]);
-        } else expect((await client.nextClose()).code).toBe(1009);
+        } else await expect(client).toCloseWith(1009);
       }
     },
   );
@@ -478,7 +478,7 @@ describe('bufferSize', () => {
     await turns(3);
     expect(overflows).toEqual([]);
     gate.resolve();
-    expect((await client.nextClose()).code).toBe(1009);
+    await expect(client).toCloseWith(1009);
     expect(overflows).toEqual([3]);
   });
 

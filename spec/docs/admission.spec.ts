@@ -28,13 +28,13 @@ describe('docs/admission.md', () => {
       const { headers } = await fetch(`${httpUrl}/login/${user}`, { method: 'POST' });
       return { Cookie: headers.getSetCookie().join('; ') };
     };
-    expect((await refused(`${url}/inbox`)).status).toBe(401);
+    await expect(refused(`${url}/inbox`)).toBeRefusedWith(401);
     const clients: Client[] = [];
     // Each from another browser.
     for (let i = 0; i < 5; i++) clients.push(await connect(`${url}/inbox`, { headers: await login('ada') }));
-    expect((await refused(`${url}/inbox`, { headers: await login('ada') })).status).toBe(429);
+    await expect(refused(`${url}/inbox`, { headers: await login('ada') })).toBeRefusedWith(429);
     clients.push(await connect(`${url}/inbox`, { headers: await login('bob') }));
-    expect((await refused(`${url}/inbox`)).status).toBe(401);
+    await expect(refused(`${url}/inbox`)).toBeRefusedWith(401);
     for (const { socket } of clients) socket.close();
   });
 
@@ -46,9 +46,9 @@ describe('docs/admission.md', () => {
     });
     const clients: Client[] = [];
     for (let i = 0; i < 2; i++) clients.push(await connect(`${url}/feed`, { headers: bearer('ada') }));
-    expect((await refused(`${url}/feed`, { headers: bearer('ada') })).status).toBe(429);
-    expect((await refused(`${url}/feed`, { headers: bearer('ada', 'forged') })).status).toBe(401);
-    expect((await refused(`${url}/feed`)).status).toBe(401);
+    await expect(refused(`${url}/feed`, { headers: bearer('ada') })).toBeRefusedWith(429);
+    await expect(refused(`${url}/feed`, { headers: bearer('ada', 'forged') })).toBeRefusedWith(401);
+    await expect(refused(`${url}/feed`)).toBeRefusedWith(401);
     clients.push(await connect(`${url}/feed`, { headers: bearer('bob') }));
     for (const { socket } of clients) socket.close();
   });

@@ -62,7 +62,7 @@ describe('express-session', () => {
     const { messages } = await connect(`${server.url}/private`, withCookie(cookie));
     expect(await messages.next()).toBe('Hello, ada!');
     const forged = cookie.replace(/.{4}$/, 'AAAA');
-    expect((await refused(`${server.url}/private`, withCookie(forged))).status).toBe(401);
+    await expect(refused(`${server.url}/private`, withCookie(forged))).toBeRefusedWith(401);
   });
 
   it('gives a new session id to who logs in', async () => {
@@ -70,7 +70,7 @@ describe('express-session', () => {
     const planted = await logIn(server);
     const again = await post(`${server.httpUrl}/login`, { name: 'ada', password: 'lovelace' }, planted);
     expect(cookiesOf(again)).not.toBe(planted);
-    expect((await refused(`${server.url}/private`, withCookie(planted))).status).toBe(401);
+    await expect(refused(`${server.url}/private`, withCookie(planted))).toBeRefusedWith(401);
   });
 
   it('closes the sockets of a session when it is logged out, and no others', async () => {
@@ -88,7 +88,7 @@ describe('express-session', () => {
       [4401, 'logged out'],
       [4401, 'logged out'],
     ]);
-    expect((await refused(`${server.url}/private`, withCookie(phone))).status).toBe(401);
+    await expect(refused(`${server.url}/private`, withCookie(phone))).toBeRefusedWith(401);
     // A round trip: nothing has closed it meanwhile.
     onLaptop.socket.ping();
     await once(onLaptop.socket, 'pong');
@@ -141,7 +141,7 @@ describe('Passport', () => {
     expect(await messages.next()).toBe('Hello, ada!');
     const out = await post(`${server.httpUrl}/logout`, {}, cookie);
     expect(out.status).toBe(204);
-    expect((await refused(`${server.url}/account`, withCookie(cookie))).status).toBe(401);
+    await expect(refused(`${server.url}/account`, withCookie(cookie))).toBeRefusedWith(401);
   });
 });
 
@@ -181,7 +181,7 @@ describe('JSON Web Tokens', () => {
     for (const one of bad) {
       expect(await refused(`${url}${path}`, send(one))).toEqual({ status: 401, body: '401 Unauthorized\n' });
     }
-    expect((await refused(`${url}${path}`)).status).toBe(401);
+    await expect(refused(`${url}${path}`)).toBeRefusedWith(401);
   });
 
   it('let in by way of a subprotocol, and the token is not echoed', async () => {
@@ -207,8 +207,8 @@ describe('JSON Web Tokens', () => {
     await once(page, 'close');
 
     const forged = { headers: { 'Sec-WebSocket-Protocol': `chat.v1, bearer.${token({}, 'another')}` } };
-    expect((await refused(path, forged)).status).toBe(401);
-    expect((await refused(path, { headers: { 'Sec-WebSocket-Protocol': 'chat.v1' } })).status).toBe(401);
+    await expect(refused(path, forged)).toBeRefusedWith(401);
+    await expect(refused(path, { headers: { 'Sec-WebSocket-Protocol': 'chat.v1' } })).toBeRefusedWith(401);
   });
 
   it('say how to authenticate when they refuse', async () => {
@@ -299,7 +299,7 @@ describe('tickets', () => {
     const forget = set.mock.calls.find(([, ms]) => ms === 30_000)?.[0] as () => void;
     set.mockRestore();
     forget();
-    expect((await refused(`${server.url}/ticketed?ticket=${ticket}`)).status).toBe(401);
+    await expect(refused(`${server.url}/ticketed?ticket=${ticket}`)).toBeRefusedWith(401);
   });
 });
 
@@ -353,7 +353,7 @@ describe('origins', () => {
       socket.terminate();
     }
     for (const origin of ['null', 'ionic://localhost', 'https://evil.example']) {
-      expect((await refused(`${url}/app`, { origin })).status).toBe(403);
+      await expect(refused(`${url}/app`, { origin })).toBeRefusedWith(403);
     }
   });
 
@@ -364,7 +364,7 @@ describe('origins', () => {
     }
     const foreign = ['https://evilexample.com', 'http://example.com', 'https://example.com.evil.example'];
     for (const origin of [...foreign, 'https://example.com:8443', 'null']) {
-      expect((await refused(`${url}/for-us`, { origin })).status).toBe(403);
+      await expect(refused(`${url}/for-us`, { origin })).toBeRefusedWith(403);
     }
   });
 
@@ -372,9 +372,9 @@ describe('origins', () => {
     const { url } = await serve(recipe('const OURS'));
     const ask = (host: string) => ({ headers: { Host: host }, origin: 'https://www.ada.example' });
     (await connect(`${url}/for-tenants`, ask('ada.example.com'))).socket.terminate();
-    expect((await refused(`${url}/for-tenants`, ask('eve.example.com'))).status).toBe(403);
+    await expect(refused(`${url}/for-tenants`, ask('eve.example.com'))).toBeRefusedWith(403);
     const eve = { headers: { Host: 'ada.example.com' }, origin: 'https://eve.example' };
-    expect((await refused(`${url}/for-tenants`, eve)).status).toBe(403);
+    await expect(refused(`${url}/for-tenants`, eve)).toBeRefusedWith(403);
   });
 
   it('are not asked of apps, unless the handler wants pages only', async () => {
@@ -431,12 +431,12 @@ describe('Basic authentication', () => {
       `ada:${password}`,
     ];
     for (const credentials of [...wrong, `feed:${password}:`, `:feed:${password}`]) {
-      expect((await refused(`${url}/basic`, basic(credentials))).status).toBe(401);
+      await expect(refused(`${url}/basic`, basic(credentials))).toBeRefusedWith(401);
     }
     for (const header of ['Basic', 'Basic \u00ff', `Bearer ${password}`, `feed:${password}`]) {
-      expect((await refused(`${url}/basic`, { headers: { Authorization: header } })).status).toBe(401);
+      await expect(refused(`${url}/basic`, { headers: { Authorization: header } })).toBeRefusedWith(401);
     }
-    expect((await refused(`${url}/basic`)).status).toBe(401);
+    await expect(refused(`${url}/basic`)).toBeRefusedWith(401);
   });
 });
 
@@ -449,10 +449,10 @@ describe('secrets', () => {
     const { messages } = await connect(`${url}/device`, ask(`Bearer ${key}`));
     expect(await messages.next()).toBe('Hello, device!');
     for (const wrong of [key.slice(1), `${key}x`, key.toUpperCase(), '']) {
-      expect((await refused(`${url}/device`, ask(`Bearer ${wrong}`))).status).toBe(401);
+      await expect(refused(`${url}/device`, ask(`Bearer ${wrong}`))).toBeRefusedWith(401);
     }
-    expect((await refused(`${url}/device`, ask(`Basic ${key}`))).status).toBe(401);
-    expect((await refused(`${url}/device`)).status).toBe(401);
+    await expect(refused(`${url}/device`, ask(`Basic ${key}`))).toBeRefusedWith(401);
+    await expect(refused(`${url}/device`)).toBeRefusedWith(401);
   });
 
   it('that are passwords are kept as a salted hash', async () => {
@@ -489,7 +489,7 @@ describe('what a page sees of a refusal', () => {
     client.sendHandshake('/telling');
     await client.response();
     client.send(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]));
-    expect(await client.nextClose()).toEqual({ code: 4401, reason: 'log in first' });
+    await expect(client).toCloseWith(4401, 'log in first');
 
     const { socket, messages } = await connect(`${server.url}/telling`, withCookie('user=ada'));
     expect(await messages.next()).toBe('Hello, ada!');
@@ -499,7 +499,7 @@ describe('what a page sees of a refusal', () => {
 
   it('still depends on the origin', async () => {
     const { url } = await serve(recipe('class Telling'));
-    expect((await refused(`${url}/telling`, { origin: 'https://evil.example' })).status).toBe(403);
+    await expect(refused(`${url}/telling`, { origin: 'https://evil.example' })).toBeRefusedWith(403);
   });
 
   describe('in the page of the example', () => {

@@ -42,7 +42,7 @@ describe('docs/how-to.md', () => {
 
   it('refuses with a status, headers and a body', async () => {
     const { url } = await serve(recipe('class Paid'));
-    expect((await refused(`${url}/paid`)).status).toBe(402);
+    await expect(refused(`${url}/paid`)).toBeRefusedWith(402);
     const { headers } = await connect(`${url}/paid`, { headers: { 'X-Pizza': 'margherita' } });
     expect(headers['x-served-by']).toBe('node-7');
   });
@@ -55,7 +55,7 @@ describe('docs/how-to.md', () => {
     await connect(`${url}/b`, { origin: 'https://x.example.com' });
     await connect(`${url}/c`, { origin: 'https://anything.test' });
     expect((await refused(`${url}/a`, { origin: 'https://x.example.com' })).body).toContain('origins: [');
-    expect((await refused(`${url}/b`, { origin: 'https://anything.test' })).status).toBe(403);
+    await expect(refused(`${url}/b`, { origin: 'https://anything.test' })).toBeRefusedWith(403);
   });
 
   it('knows the client behind a proxy', async () => {
@@ -113,7 +113,7 @@ describe('docs/how-to.md', () => {
     const other = io(httpUrl, { transports: ['websocket'] });
     await new Promise<void>((resolve) => other.on('connect', resolve));
     await connect(`${url}/ws`);
-    expect((await refused(`${url}/nobody`)).status).toBe(404);
+    await expect(refused(`${url}/nobody`)).toBeRefusedWith(404);
     expect(other.connected).toBe(true);
     other.disconnect();
   });
@@ -160,8 +160,8 @@ describe('docs/how-to.md', () => {
     const { url } = await serve(recipe('toColor'));
     const { messages } = await connect(`${url}/games/41/red`);
     expect(await messages.next()).toBe('player 42 is red');
-    expect((await refused(`${url}/games/41/green`)).status).toBe(404);
-    expect((await refused(`${url}/games/x/red`)).status).toBe(404);
+    await expect(refused(`${url}/games/41/green`)).toBeRefusedWith(404);
+    await expect(refused(`${url}/games/x/red`)).toBeRefusedWith(404);
   });
 
   it('takes an object literal as handler', async () => {

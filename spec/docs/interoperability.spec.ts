@@ -32,7 +32,7 @@ describe('docs/interoperability.md', () => {
     const { socket, messages } = await connect(`${url}/ws`, { origin: httpUrl });
     socket.send('hi');
     expect(await messages.next()).toBe('hi');
-    for (const origin of ['null', 'file://']) expect((await refused(`${url}/ws`, { origin })).status).toBe(403);
+    for (const origin of ['null', 'file://']) await expect(refused(`${url}/ws`, { origin })).toBeRefusedWith(403);
   });
 
   it('delivers frames before the 101 at the upgrade door', async () => {
@@ -53,7 +53,7 @@ describe('docs/interoperability.md', () => {
     const client = await RawClient.connect(await serve(server));
     client.sendHandshake('/ws');
     client.send(text('early'));
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect(await client.nextText()).toBe('early');
   });
 

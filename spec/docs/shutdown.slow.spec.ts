@@ -47,7 +47,7 @@ describe('docs/shutdown.md', () => {
     const gone = Promise.all([once(socket, 'close'), closed(server)]);
     signal();
     random.mockRestore();
-    expect((await refused(`${url}/ws`)).status).toBe(503);
+    await expect(refused(`${url}/ws`)).toBeRefusedWith(503);
     expect((await gone)[0][0]).toBe(1001);
   });
 

@@ -12,7 +12,7 @@ describe('docs/tutorial.md', () => {
     const { socket, messages } = await connect(`${url}/notes`);
     socket.send('hello\n');
     expect(await messages.next()).toBe('you sent "hello\\n"');
-    expect((await refused(`${url}/other`)).status).toBe(404);
+    await expect(refused(`${url}/other`)).toBeRefusedWith(404);
   });
 
   it('step 3 reads lines, takes the param from the path, and closes on binary data', async () => {

@@ -88,7 +88,7 @@ describe('ten thousand connections', () => {
           const client = await RawClient.connect(i % 2 === 0 ? server : refusing);
           const gone = new Promise((resolve) => client.socket.once('close', resolve));
           if (i % 2 === 0) client.sendHandshake();
-          else expect((await client.handshake()).status).toBe(403);
+          else await expect(client.handshake()).toBeRefusedWith(403);
           client.socket.destroy();
           await gone;
         }),

@@ -166,7 +166,7 @@ describe('onError', () => {
     const server = await serve(websocketRoute(Hopeless));
     const client = await RawClient.open(server);
     client.send(text('x'));
-    expect((await client.nextClose()).code).toBe(1011);
+    await expect(client).toCloseWith(1011);
     expect(logged.mock.calls).toEqual([[expect.stringContaining('onError'), new Error('second')]]);
   });
 });
@@ -180,7 +180,7 @@ describe('the constructor of a handler', () => {
       }
     }
     const server = await serve(websocketRoute(Stillborn));
-    expect((await (await RawClient.connect(server)).handshake()).status).toBe(500);
+    await expect((await RawClient.connect(server)).handshake()).toBeRefusedWith(500);
     expect(logged.mock.calls).toEqual([[expect.stringContaining('Stillborn'), new Error('not today')]]);
   });
 
@@ -189,7 +189,7 @@ describe('the constructor of a handler', () => {
       override readDelimiter = true as never;
     }
     const server = await serve(websocketRoute(Undelimited));
-    expect((await (await RawClient.connect(server)).handshake()).status).toBe(500);
+    await expect((await RawClient.connect(server)).handshake()).toBeRefusedWith(500);
     expect(logged.mock.calls).toHaveLength(1);
   });
 });

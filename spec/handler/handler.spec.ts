@@ -386,7 +386,7 @@ describe('settings', () => {
       override readDelimiter = 0;
     }
     const client = await RawClient.connect(await serve(websocketRoute(Wrong)));
-    expect((await client.handshake()).status).toBe(500);
+    await expect(client.handshake()).toBeRefusedWith(500);
     expect(log).toHaveBeenCalledWith(
       expect.any(String),
       expect.objectContaining({ message: expect.stringMatching(/readDelimiter is 0/) }),

@@ -62,7 +62,7 @@ describe('maxConnections', () => {
   it('refuses the next one with 503, and says when to come again', async () => {
     const { server } = await serveLimited({ maxConnections: 2 });
     const before = metrics().routes['/ws']?.refused['full'] ?? 0;
-    for (let i = 0; i < 2; i++) expect((await ask(server)).status).toBe(101);
+    for (let i = 0; i < 2; i++) await expect(ask(server)).toBeAccepted();
     const { status, headers, body } = await ask(server);
     expect([status, headers['retry-after']]).toEqual([503, '5']);
     expect(body).toBe('503 Service Unavailable\nAs many connections as this route takes are open: try again later.\n');
@@ -71,16 +71,16 @@ describe('maxConnections', () => {
 
   it('is any number by default, and so is the number per key', async () => {
     const { server } = await serveLimited({});
-    for (let i = 0; i < 50; i++) expect((await ask(server)).status).toBe(101);
+    for (let i = 0; i < 50; i++) await expect(ask(server)).toBeAccepted();
   });
 
   it('counts each route for itself', async () => {
     const route = (path: string): ReturnType<typeof websocketRoute> =>
       websocketRoute(path, { onRead() {} }, { maxConnections: 1 });
     const server = await serve(express().use(route('/a'), route('/b')));
-    expect((await ask(server, {}, '/a')).status).toBe(101);
-    expect((await ask(server, {}, '/b')).status).toBe(101);
-    expect((await ask(server, {}, '/a')).status).toBe(503);
+    await expect(ask(server, {}, '/a')).toBeAccepted();
+    await expect(ask(server, {}, '/b')).toBeAccepted();
+    await expect(ask(server, {}, '/a')).toBeRefusedWith(503);
   });
 
   it('counts handshakes that are going on: however many come at once, there are never more', async () => {
@@ -115,7 +115,7 @@ describe('maxConnectionsPerKey', () => {
   it('counts by the address, and refuses the next one with 429', async () => {
     const { server } = await serveLimited({ maxConnectionsPerKey: 2 });
     const before = metrics().routes['/ws']?.refused['full-for-key'] ?? 0;
-    for (let i = 0; i < 2; i++) expect((await ask(server)).status).toBe(101);
+    for (let i = 0; i < 2; i++) await expect(ask(server)).toBeAccepted();
     const { status, headers, body } = await ask(server);
     expect([status, headers['retry-after']]).toEqual([429, '5']);
     expect(body).toBe('429 Too Many Requests\nAs many connections as one client may have are open: close one.\n');
@@ -124,16 +124,16 @@ describe('maxConnectionsPerKey', () => {
 
   it('believes no forged X-Forwarded-For', async () => {
     const { server } = await serveLimited({ maxConnectionsPerKey: 1 });
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.2'))).status).toBe(429);
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.2'))).toBeRefusedWith(429);
   });
 
   it('believes a proxy that Express trusts, and of what that says only what it has added', async () => {
     const { server } = await serveLimited({ maxConnectionsPerKey: 1 }, (app) => app.set('trust proxy', 1));
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.2'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.2'))).status).toBe(429);
-    expect((await ask(server, forwarded('10.0.0.3, 10.0.0.2'))).status).toBe(429);
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.2'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.2'))).toBeRefusedWith(429);
+    await expect(ask(server, forwarded('10.0.0.3, 10.0.0.2'))).toBeRefusedWith(429);
   });
 
   it('takes the first 64 bits of an IPv6 address for one client, and IPv4 in IPv6 for IPv4', async () => {
@@ -149,18 +149,18 @@ describe('maxConnectionsPerKey', () => {
 
   it('works without Express, by the address of the socket', async () => {
     const server = await serve(websocketRoute({ onRead() {} }, { maxConnectionsPerKey: 1 }));
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.2'))).status).toBe(429);
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.2'))).toBeRefusedWith(429);
   });
 
   it('holds beside maxConnections, which is looked at first', async () => {
     const { server } = await serveLimited({ maxConnections: 2, maxConnectionsPerKey: 1 }, (app) =>
       app.set('trust proxy', 1),
     );
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(429);
-    expect((await ask(server, forwarded('10.0.0.2'))).status).toBe(101);
-    expect((await ask(server, forwarded('10.0.0.1'))).status).toBe(503);
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeRefusedWith(429);
+    await expect(ask(server, forwarded('10.0.0.2'))).toBeAccepted();
+    await expect(ask(server, forwarded('10.0.0.1'))).toBeRefusedWith(503);
   });
 });
 
@@ -183,8 +183,8 @@ describe('keyOf', () => {
       keyOf: (request) => String(request.headers['x-user']),
     });
     for (const user of ['__proto__', 'constructor', 'undefined']) {
-      expect((await ask(server, { 'X-User': user })).status).toBe(101);
-      expect((await ask(server, { 'X-User': user })).status).toBe(429);
+      await expect(ask(server, { 'X-User': user })).toBeAccepted();
+      await expect(ask(server, { 'X-User': user })).toBeRefusedWith(429);
     }
   });
 
@@ -214,10 +214,10 @@ describe('keyOf', () => {
       maxConnectionsPerKey: 1,
       keyOf: () => (isBroken ? (keyOf() as string) : 'ada'),
     });
-    for (let i = 0; i < 3; i++) expect((await ask(server)).status).toBe(500);
+    for (let i = 0; i < 3; i++) await expect(ask(server)).toBeRefusedWith(500);
     expect(log.mock.calls[0]).toEqual(['websocket-route: handshake of Limiting at /ws:', complaint]);
     isBroken = false;
-    expect((await ask(server)).status).toBe(101);
+    await expect(ask(server)).toBeAccepted();
     await turns(5);
     process.off('unhandledRejection', onRejection);
     expect(rejections).toEqual([]);
@@ -233,7 +233,7 @@ describe('keyOf', () => {
         return 'ada';
       },
     });
-    expect((await ask(server)).status).toBe(101);
+    await expect(ask(server)).toBeAccepted();
     expect(asked).toBe(0);
   });
 });
@@ -242,8 +242,8 @@ describe('a place is given back', () => {
   const one = { maxConnections: 1, maxConnectionsPerKey: 1 };
 
   async function expectFree(server: Running): Promise<void> {
-    expect((await ask(server)).status).toBe(101);
-    expect((await ask(server)).status).toBe(503);
+    await expect(ask(server)).toBeAccepted();
+    await expect(ask(server)).toBeRefusedWith(503);
   }
 
   it.each<[string, () => Answer | Promise<Answer>, number]>([
@@ -263,8 +263,8 @@ describe('a place is given back', () => {
   it('when the origin or the request is refused', async () => {
     const { server } = await serveLimited(one);
     for (let i = 0; i < 3; i++) {
-      expect((await ask(server, { Origin: 'http://evil.example' })).status).toBe(403);
-      expect((await ask(server, { 'Sec-WebSocket-Key': 'x' })).status).toBe(400);
+      await expect(ask(server, { Origin: 'http://evil.example' })).toBeRefusedWith(403);
+      await expect(ask(server, { 'Sec-WebSocket-Key': 'x' })).toBeRefusedWith(400);
     }
     await expectFree(server);
   });
@@ -279,12 +279,12 @@ describe('a place is given back', () => {
     client.sendHandshake('/ws');
     while (clock.armed === 0) await turns();
     await clock.advance(1000);
-    expect((await client.response()).status).toBe(503);
+    await expect(client.response()).toBeRefusedWith(503);
     answer.now = () => true;
     await expectFree(server);
     late.resolve(true);
     await turns(5);
-    expect((await ask(server)).status).toBe(503);
+    await expect(ask(server)).toBeRefusedWith(503);
   });
 
   it.each(['destroy', 'resetAndDestroy', 'end'] as const)(
@@ -321,7 +321,7 @@ describe('a place is given back', () => {
     };
     const client = await RawClient.connect(server);
     for (let i = 0; i < 3; i++) {
-      expect((await client.handshake('/ws', { 'X-Impatient': '1' })).status).toBe(504);
+      await expect(client.handshake('/ws', { 'X-Impatient': '1' })).toBeRefusedWith(504);
       late.at(-1)?.resolve(true);
       await turns(2);
     }
@@ -339,7 +339,7 @@ describe('a place is given back', () => {
     const { server, closes } = await serveLimited(one);
     for (let i = 0; i < 3; i++) {
       const client = await RawClient.open(server, '/ws');
-      expect((await ask(server)).status).toBe(503);
+      await expect(ask(server)).toBeRefusedWith(503);
       end(client);
       await client.ended;
       client.socket.end();
@@ -355,7 +355,7 @@ describe('a place is given back', () => {
     const server = await serve(http);
     for (let i = 0; i < 3; i++) {
       const client = await RawClient.open(server);
-      expect((await ask(server)).status).toBe(503);
+      await expect(ask(server)).toBeRefusedWith(503);
       await client.close();
       while (server.sockets.size > 0) await turns();
     }

@@ -57,7 +57,7 @@ describe('handshakeTimeout', () => {
     // Too late: nobody waits for it.
     answer.resolve(true);
     await turns(5);
-    expect((await client.handshake('/', { Upgrade: 'h2c' })).status).toBe(426);
+    await expect(client.handshake('/', { Upgrade: 'h2c' })).toBeRefusedWith(426);
   });
 
   it('goes by its option, and is over when the answer is there', async () => {
@@ -65,7 +65,7 @@ describe('handshakeTimeout', () => {
     const client = await RawClient.connect(server);
     client.sendHandshake();
     (await asked.next()).resolve(true);
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await clock.advance(1000);
     expect(client.socket.closed).toBe(false);
 
@@ -73,7 +73,7 @@ describe('handshakeTimeout', () => {
     late.sendHandshake();
     await asked.next();
     await clock.advance(200);
-    expect((await late.response()).status).toBe(503);
+    await expect(late.response()).toBeRefusedWith(503);
   });
 
   it('is any time with 0, and sets no timer', async () => {
@@ -84,7 +84,7 @@ describe('handshakeTimeout', () => {
     expect(clock.armed).toBe(0);
     await clock.advance(1e9);
     answer.resolve(true);
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
   });
 
   it('is for the functions of the user in all, not for each of them', async () => {
@@ -104,7 +104,7 @@ describe('handshakeTimeout', () => {
     origin.resolve(true);
     await asked.next();
     await clock.advance(400);
-    expect((await client.response()).status).toBe(503);
+    await expect(client.response()).toBeRefusedWith(503);
   });
 
   it('holds for an onError that never settles, too', async () => {
@@ -124,7 +124,7 @@ describe('handshakeTimeout', () => {
     client.sendHandshake();
     while (clock.armed === 0) await turns();
     await clock.advance(300);
-    expect((await client.response()).status).toBe(503);
+    await expect(client.response()).toBeRefusedWith(503);
   });
 
   it('gives to onError what fails when nobody waits any more, and answers nothing for it', async () => {
@@ -133,7 +133,7 @@ describe('handshakeTimeout', () => {
     client.sendHandshake();
     const answer = await asked.next();
     await clock.advance(10_000);
-    expect((await client.response()).status).toBe(503);
+    await expect(client.response()).toBeRefusedWith(503);
     const error = new Error('the database is back, and says no');
     answer.reject(error);
     expect(await errors.next()).toBe(error);
@@ -160,7 +160,7 @@ describe('handshakeTimeout', () => {
     const [socket] = slow.server.sockets;
     const listeners = socket?.listenerCount('close') ?? 0;
     answer.resolve(false);
-    expect((await waiting.response()).status).toBe(403);
+    await expect(waiting.response()).toBeRefusedWith(403);
     expect(slow.clock.armed).toBe(0);
     expect(socket?.listenerCount('close')).toBeLessThan(listeners);
   });

@@ -64,7 +64,7 @@ describe.each([
   it('messages pass both ways, and both ends say goodbye', async () => {
     const { connect, codes } = await open();
     const client = await connect();
-    expect((await client.handshake('/ws')).status).toBe(101);
+    await expect(client.handshake('/ws')).toBeAccepted();
     expect(await client.nextText()).toBe('undefined');
     client.send(text('over a stream'));
     expect(await client.nextText()).toBe('over a stream');
@@ -74,7 +74,7 @@ describe.each([
 
   it('a handshake is refused with a response', async () => {
     const client = await (await open()).connect();
-    expect((await client.handshake('/ws', { 'Sec-WebSocket-Version': '7' })).status).toBe(426);
+    await expect(client.handshake('/ws', { 'Sec-WebSocket-Version': '7' })).toBeRefusedWith(426);
     client.socket.destroy();
   });
 

@@ -442,7 +442,7 @@ describe('a server that forgives no body where there can be none', () => {
   it.each(['request', 'upgrade'])('gets none with a 101 that is compressed, by the %s door', async (door) => {
     const app = express().use(compressing(), websocketRoute('/ws', Echo));
     const client = await RawClient.connect(await strict(app, door));
-    expect((await client.handshake('/ws', { 'Accept-Encoding': 'gzip' })).status).toBe(101);
+    await expect(client.handshake('/ws', { 'Accept-Encoding': 'gzip' })).toBeAccepted();
     await expectEcho(client);
   });
 
@@ -501,7 +501,7 @@ describe('a plain HTTP request', () => {
     const server = await serve(app);
     const client = await RawClient.connect(server);
     client.send(`POST /ws HTTP/1.1\r\nHost: x\r\n${lines(UPGRADE)}Content-Length: 5\r\n\r\nhello`);
-    expect((await client.response()).status).toBe(405);
+    await expect(client.response()).toBeRefusedWith(405);
     client.send('GET /page HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await client.response()).toMatchObject({ status: 200, body: 'a page' });
   });
@@ -544,7 +544,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
   it('of a request in HTTP/1.0 is 400', async () => {
     const client = await RawClient.connect(await open(express().use(websocketRoute('/ws', Echo))));
     client.sendHandshake('/ws', {}, 'GET', '1.0');
-    expect((await client.response()).status).toBe(400);
+    await expect(client.response()).toBeRefusedWith(400);
   });
 
   it('has the status, headers and body that the hook says', async () => {
@@ -660,7 +660,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
       }
     }
     const server = await open(express().use(websocketRoute('/ws', Broken)));
-    expect((await (await RawClient.connect(server)).handshake('/ws')).status).toBe(500);
+    await expect((await RawClient.connect(server)).handshake('/ws')).toBeRefusedWith(500);
     expect(logged).toEqual([new Error('second')]);
   });
 
@@ -674,7 +674,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     for (const options of failing) {
       const server = await open(express().use(websocketRoute('/ws', Echo, options)));
       const client = await RawClient.connect(server);
-      expect((await client.handshake('/ws', { Origin: 'http://a.example' })).status).toBe(500);
+      await expect(client.handshake('/ws', { Origin: 'http://a.example' })).toBeRefusedWith(500);
     }
     expect(logged).toHaveLength(failing.length);
   });
@@ -686,7 +686,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
       }
     }
     const server = await open(express().use(websocketRoute('/ws', Broken)));
-    expect((await (await RawClient.connect(server)).handshake('/ws')).status).toBe(500);
+    await expect((await RawClient.connect(server)).handshake('/ws')).toBeRefusedWith(500);
     expect(jest.mocked(console.error).mock.calls).toEqual([
       [expect.stringContaining('onHandshake of Broken at /ws'), new Error('broken')],
     ]);
@@ -961,7 +961,7 @@ describe('a request behind the handshake request, by the request door', () => {
     client.send(second);
     await pages.next();
     decide(false);
-    expect((await client.response()).status).toBe(403);
+    await expect(client.response()).toBeRefusedWith(403);
     expect(await client.response()).toMatchObject({ status: 200, body: 'a page' });
   });
 
@@ -984,7 +984,7 @@ describe('a request behind the handshake request, by the request door', () => {
     const client = await RawClient.connect(await serve(app));
     client.send(`GET /ws HTTP/1.1\r\nHost: x\r\n${lines(UPGRADE)}\r\n${second}`);
     (await thinking.next())(true);
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await expectEcho(client);
     expect(pages.left).toEqual([]);
   });

@@ -181,7 +181,7 @@ describe.each(DOORS)('at $name', (door) => {
           const client = await RawClient.open(running, '/ws', { Origin: `${running.httpUrl}` });
           expect(await client.nextText()).toBe('hello');
           const drained = drain(running.server, { jitter: 0 });
-          expect((await client.nextClose()).code).toBe(1001);
+          await expect(client).toCloseWith(1001);
           await client.close();
           await drained;
         },
@@ -313,9 +313,9 @@ describe('handshakes that are pipelined', () => {
     }
     expect(hooks).toBe(1);
     (await begun.next())(true);
-    for (let i = 1; i < 50; i++) expect((await client.response()).status).toBe(400);
+    for (let i = 1; i < 50; i++) await expect(client.response()).toBeRefusedWith(400);
     (await begun.next())(true);
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect(await client.nextText()).toBe('hello');
     expect(hooks).toBe(2);
   });

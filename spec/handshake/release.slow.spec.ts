@@ -257,8 +257,8 @@ describe('a connection by the request door', () => {
     expect((await client.response()).body).toBe('a page');
     client.send('POST /form HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nform');
     expect((await client.response()).body).toBe('form');
-    expect((await client.handshake('/ws', { 'Sec-WebSocket-Key': 'short' })).status).toBe(400);
-    expect((await client.handshake('/ws')).status).toBe(101);
+    await expect(client.handshake('/ws', { 'Sec-WebSocket-Key': 'short' })).toBeRefusedWith(400);
+    await expect(client.handshake('/ws')).toBeAccepted();
     await sleep(PATIENCE / 2);
     await expectEcho(client);
   });
@@ -275,7 +275,7 @@ describe('a connection by the request door', () => {
     client.sendHandshake('/ws');
     answer();
     expect((await client.response()).body).toBe('at last');
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await expectEcho(client);
   });
 
@@ -307,7 +307,7 @@ describe('a connection by the request door', () => {
     const accept = await thinking.next();
     const shut = new Promise((resolve) => server.server.close(resolve));
     accept();
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await sleep(PATIENCE / 3);
     await expectEcho(client);
     client.send(frame({ opcode: 8 }));
@@ -327,7 +327,7 @@ describe('a connection by the request door', () => {
     client.sendHandshake();
     await sleep(PATIENCE);
     client.socket.resume();
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect((await client.next()).payload.length).toBe(16 * 1024 * 1024);
     expect(await client.nextText()).toBe('after');
   });

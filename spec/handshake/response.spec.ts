@@ -126,7 +126,7 @@ describe.each(DOORS)('at $name', (door) => {
     const client = await RawClient.connect(running);
     client.sendHandshake('/ws');
     if (door.upgrade) client.send(text('at once'));
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     if (door.upgrade) expect(await client.nextText()).toBe('at once');
     await expectEcho(client);
   });

@@ -80,7 +80,7 @@ describe(`${ATTACKERS} connections`, () => {
     expect(survivors.length).toBe(ATTACKERS - after.evicted);
     expect(survivors.slice(-180)).toEqual(strangers.slice(20));
     for (const client of strangers) {
-      if (client.socket.readableEnded) expect((await client.nextClose()).code).toBe(1013);
+      if (client.socket.readableEnded) await expect(client).toCloseWith(1013);
       else await settle(client, more('', true));
     }
     expect((await server.figures()).units).toBe(survivors.length);

@@ -88,7 +88,7 @@ describe('the client', () => {
     const { messages } = await connect(`${nginx.url}/ws/live`, await from('127.0.0.2', { headers }));
     expect(await messages.next()).toBe('You are 127.0.0.2, and this is secure.');
     const page = await from('127.0.0.2', { headers, origin: 'https://evil.example' });
-    expect((await refused(`${nginx.url}/ws/live`, page)).status).toBe(403);
+    await expect(refused(`${nginx.url}/ws/live`, page)).toBeRefusedWith(403);
   });
 
   it('that is a page of the same host may connect, and one of another host, or without TLS, may not', async () => {
@@ -135,7 +135,7 @@ describe('each line of the configuration is needed', () => {
   it('and in the place where it stands: a location with a header of its own undoes those of the server', async () => {
     const own: Changes = [['proxy_connect_timeout 2s;', 'proxy_connect_timeout 2s; proxy_set_header X-Mine 1;']];
     const { nginx } = await behind(app(), own);
-    expect((await refused(`${nginx.url}/ws/live`, await from())).status).toBe(426);
+    await expect(refused(`${nginx.url}/ws/live`, await from())).toBeRefusedWith(426);
   });
 
   it('without Host and X-Forwarded-Host a page of the same host is refused, and the answer names both', async () => {
@@ -395,8 +395,8 @@ describe('a server that goes away', () => {
     const careless = ports.map((port) => [`:${port} max_fails=0;`, `:${port};`] as const);
     const nginx = await startNginx(ports, careless, { workers: 1 });
     for (const { server } of servers) await drain(server);
-    expect((await refused(`${nginx.url}/ws/live`, await from())).status).toBe(503);
-    expect((await refused(`${nginx.url}/ws/live`, await from())).status).toBe(502);
+    await expect(refused(`${nginx.url}/ws/live`, await from())).toBeRefusedWith(503);
+    await expect(refused(`${nginx.url}/ws/live`, await from())).toBeRefusedWith(502);
     // It would be the app's 404.
     expect((await fetchFrom(`${nginx.httpUrl}/`)).status).toBe(502);
   });

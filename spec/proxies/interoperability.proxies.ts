@@ -116,7 +116,7 @@ describe.each(Object.entries(PROGRAMS))('%s, as the page sets it up', (_name, pr
     await once(chatting, 'open');
     expect(chatting.protocol).toBe('chat');
     expect(await refused(`${url}/ws/full`, await options())).toEqual({ status: 429, body: 'Come back tomorrow.' });
-    expect((await refused(`${url}/ws/none`, await options())).status).toBe(404);
+    await expect(refused(`${url}/ws/none`, await options())).toBeRefusedWith(404);
     const { cert: ca } = await certificate();
     const page = await request(`${httpUrl}/page`, { dispatcher: new Agent({ connect: { ca } }) });
     expect(await page.body.text()).toBe('a page');

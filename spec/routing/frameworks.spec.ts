@@ -270,7 +270,7 @@ describe('an object literal as the handler', () => {
     client.send(text('a;b'), text('c;'));
     expect([await client.nextText(), await client.nextText()]).toEqual(['<a>', '<bc>']);
     client.send(text('123456'));
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'too long' });
+    await expect(client).toCloseWith(4000, 'too long');
   });
 
   it('can be accepted by hand, made anew for each request', async () => {

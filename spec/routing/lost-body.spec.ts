@@ -137,7 +137,7 @@ describe('at the upgrade door', () => {
   it('a body behind another request is refused when that one was answered', async () => {
     const client = await RawClient.connect(await serveByUpgrade());
     client.send('GET /api HTTP/1.1\r\nHost: a\r\n\r\n', head(), JSON_BODY);
-    expect((await client.response()).status).toBe(200);
+    await expect(client.response()).toBeRefusedWith(200);
     await bodies.next();
     await expectRefusal(client);
   });
@@ -149,7 +149,7 @@ describe('at the upgrade door', () => {
     );
     const client = await RawClient.connect(server);
     client.send(head(), JSON_BODY);
-    expect((await client.response()).status).toBe(418);
+    await expect(client.response()).toBeRefusedWith(418);
   });
 
   it('a handshake with a body is for its route to refuse', async () => {
@@ -195,6 +195,6 @@ describe('isWebSocketHandshake', () => {
       expect(JSON.parse((await client.response()).body)).toEqual({ method: 'POST', body: { sold: 7 } });
       await bodies.next();
     }
-    expect((await client.handshake('/ws')).status).toBe(101);
+    await expect(client.handshake('/ws')).toBeAccepted();
   });
 });

@@ -58,7 +58,7 @@ describe('websocketRoute', () => {
     options.subprotocols.push('other');
     options.origins.push('http://b.example');
     const client = await RawClient.connect(server);
-    expect((await client.handshake('/', { Origin: 'http://b.example' })).status).toBe(403);
+    await expect(client.handshake('/', { Origin: 'http://b.example' })).toBeRefusedWith(403);
     const offer = { 'Sec-WebSocket-Protocol': 'other' };
     expect((await client.handshake('/', offer)).headers['sec-websocket-protocol']).toBeUndefined();
   });

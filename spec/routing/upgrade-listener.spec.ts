@@ -66,7 +66,7 @@ describe('upgradeListener', () => {
     const route = websocketRoute('/ws/:name', Echo);
     const server = await serveByUpgrade((request, response) => route(request, response));
     await expectEcho(await RawClient.open(server, '/ws/Ada'));
-    expect((await (await RawClient.connect(server)).handshake('/other')).status).toBe(404);
+    await expect((await RawClient.connect(server)).handshake('/other')).toBeRefusedWith(404);
   });
 
   it('answers what nobody claims with the app’s own 404, and ends the socket', async () => {
@@ -86,7 +86,7 @@ describe('upgradeListener', () => {
 
   it('answers with the refusal of the route, and ends the socket', async () => {
     const client = await RawClient.connect(await serveByUpgrade(makeApp()));
-    expect((await client.handshake('/ws/Ada', { 'Sec-WebSocket-Version': '7' })).status).toBe(426);
+    await expect(client.handshake('/ws/Ada', { 'Sec-WebSocket-Version': '7' })).toBeRefusedWith(426);
     await client.ended;
   });
 
@@ -103,7 +103,7 @@ describe('upgradeListener', () => {
     server.on('upgrade', upgradeListener(makeApp(), { path: '/live' }));
     const running = await serve(server);
     const client = await RawClient.connect(running);
-    expect((await client.handshake('/other')).status).toBe(404);
+    await expect(client.handshake('/other')).toBeRefusedWith(404);
     expect((await client.rest()).length).toBe(0);
     await expectEcho(await RawClient.open(running, '/ws/Ada'));
   });
@@ -142,7 +142,7 @@ describe('upgradeListener', () => {
     await sockets.next();
     (await answers.next())();
     expect((await client.response()).body).toBe('at last');
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await expectEcho(client);
   });
 
@@ -168,7 +168,7 @@ describe('upgradeListener', () => {
       .get('/unheard', (req) => void req.socket.setTimeout(10));
     const running = await serveByUpgrade(app);
     const client = await RawClient.connect(running);
-    expect((await client.handshake('/heard')).status).toBe(504);
+    await expect(client.handshake('/heard')).toBeRefusedWith(504);
     expect(await timeouts.next()).toBe('heard');
     const unheard = await RawClient.connect(running);
     unheard.sendHandshake('/unheard');
@@ -184,7 +184,7 @@ describe('upgradeListener', () => {
       socket.end('HTTP/1.1 418 I am a teapot\r\n\r\n');
     });
     for (const path of ['/other', '/wsx', '/', '/live%2Fx', '//ws/x']) {
-      expect((await (await RawClient.connect(server)).handshake(path)).status).toBe(418);
+      await expect((await RawClient.connect(server)).handshake(path)).toBeRefusedWith(418);
       // All that is there of ours is a listener that keeps a reset from ending the process.
       expect(await others.next()).toBe(`${path} 0 1`);
     }
@@ -205,7 +205,7 @@ describe('upgradeListener', () => {
     const accept = await thinking.next();
     client.send(big.subarray(30_000), text('two'));
     accept();
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect([await client.nextText(), (await client.nextText()).length, await client.nextText()]).toEqual([
       'one',
       60_000,
@@ -291,7 +291,7 @@ describe('draft-76', () => {
   async function open(server: Running): Promise<RawClient> {
     const client = await RawClient.connect(server);
     client.send(head(server), KEY3);
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect((await client.bytes(16)).toString('latin1')).toBe(ANSWER);
     expect(await client.bytes(11)).toEqual(frameOf('version 0'));
     return client;
@@ -340,7 +340,7 @@ describe('draft-76', () => {
     const server = await serveByUpgrade(oldRoute());
     const client = await RawClient.connect(server);
     client.send(head(server), KEY3.slice(0, 3));
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     client.send(KEY3.slice(3), frameOf('x'));
     expect((await client.bytes(16)).toString('latin1')).toBe(ANSWER);
     expect(await client.bytes(16)).toEqual(Buffer.concat([frameOf('version 0'), frameOf('<x>')]));
@@ -350,7 +350,7 @@ describe('draft-76', () => {
     const server = await serveByUpgrade(oldRoute({ closeTimeout: 20 }));
     const client = await RawClient.connect(server);
     client.send(head(server), 'seven b');
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect((await client.rest()).length).toBe(0);
     expect(closed.left).toEqual([]);
   });
@@ -361,7 +361,7 @@ describe('draft-76', () => {
       const server = await serveByUpgrade(oldRoute());
       const client = await RawClient.connect(server);
       client.send(head(server), 'some');
-      expect((await client.response()).status).toBe(101);
+      await expect(client.response()).toBeAccepted();
       const socket = await sockets.next();
       const gone = new Promise((resolve) => socket.once('close', resolve));
       client.socket[vanish]();
@@ -411,6 +411,6 @@ describe('draft-76', () => {
     const server = await serveByUpgrade(oldRoute());
     const client = await RawClient.connect(server);
     client.send(head(server).replace(/Origin: .*/, 'Origin: http://evil.example'), KEY3);
-    expect((await client.response()).status).toBe(403);
+    await expect(client.response()).toBeRefusedWith(403);
   });
 });

@@ -55,7 +55,7 @@ describe('facil.io#169: what broke the protocol was delivered all the same', () 
       more('later', true),
       frame({ opcode: 8 }),
     );
-    expect((await client.nextClose()).code).toBe(code);
+    await expect(client).toCloseWith(code);
     await client.ended;
     client.socket.destroy();
     expect((await closes.next())[0]).toBe(code);
@@ -75,7 +75,7 @@ describe('facil.io#169: what broke the protocol was delivered all the same', () 
     for (const [, bytes, code] of ILLEGAL) {
       const { client } = await open();
       client.send(text('one'), text('two'), bytes, text('three'));
-      expect((await client.nextClose()).code).toBe(code);
+      await expect(client).toCloseWith(code);
       client.socket.destroy();
       // All that stood before the mistake, in order.
       expect(read.splice(0)).toEqual(['one', 'two']);
@@ -185,7 +185,7 @@ describe.each(doors)('uWebSockets: empty and repeated headers were taken, by %s'
     const client = await RawClient.connect(server);
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
     client.send(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`);
-    expect((await client.response()).status).toBe(400);
+    await expect(client.response()).toBeRefusedWith(400);
     client.send(text('smuggled'));
     client.socket.end();
     await client.ended;

@@ -48,7 +48,7 @@ describe('Issue 2331 (ws): fragments were counted, and not what they pin', () =>
     client.send(text('', false), EMPTY, repeated(more('a'), LIMIT), frame({ opcode: 9, payload: 'still open' }));
     expect((await client.next()).payload.toString()).toBe('still open');
     client.send(more('a'));
-    expect((await client.nextClose()).code).toBe(1009);
+    await expect(client).toCloseWith(1009);
     expect(overflows.mock.calls).toEqual([[LIMIT + 1, LIMIT]]);
   });
 });

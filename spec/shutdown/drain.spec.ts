@@ -80,7 +80,7 @@ describe('a server that drains', () => {
       expect(await leave(open)).toBe(1001);
       expect(await result).toEqual({ closed: 1, terminated: 0 });
       // And so it remains.
-      expect((await (await RawClient.connect(server)).handshake('/ws')).status).toBe(503);
+      await expect((await RawClient.connect(server)).handshake('/ws')).toBeRefusedWith(503);
     },
   );
 
@@ -153,7 +153,7 @@ describe('a server that drains', () => {
     await opens.next();
     await clock.advance(1);
     // It does not answer.
-    expect((await client.nextClose()).code).toBe(1001);
+    await expect(client).toCloseWith(1001);
     await clock.advance(998);
     expect(await isSettled(drained)).toBe(false);
     await clock.advance(1);
@@ -228,7 +228,7 @@ describe('a server that drains', () => {
     await turns(20);
     expect(await isSettled(drained)).toBe(false);
     release();
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     expect(await leave(client)).toBe(1001);
     expect(await closes.next()).toBe(1001);
     expect(await drained).toEqual({ closed: 1, terminated: 0 });
@@ -351,7 +351,7 @@ describe('the goodbyes', () => {
     const { client, closes } = await open();
     void drain(server.server, { jitter: 0, code: 1012, reason: 'a new version' });
     await clock.advance(0);
-    expect(await client.nextClose()).toEqual({ code: 1012, reason: 'a new version' });
+    await expect(client).toCloseWith(1012, 'a new version');
     await client.close(1012);
     expect(await closes.next()).toEqual([1012, '', true]);
   });
@@ -507,7 +507,7 @@ describe('at the deadline', () => {
     const result = drain(server.server, { timeout: 3000, jitter: 0 });
     await clock.advance(0);
     await leave(polite.client);
-    expect(await silent.client.nextClose()).toEqual({ code: 1001, reason: '' });
+    await expect(silent.client).toCloseWith(1001, '');
     await clock.advance(2999);
     expect(await isSettled(result)).toBe(false);
     await clock.advance(1);
@@ -563,7 +563,7 @@ describe('at the deadline', () => {
     const { client, closes } = await open();
     const result = drain(server.server, { timeout: 10_000, jitter: 0 });
     await clock.advance(0);
-    expect(await client.nextClose()).toEqual({ code: 1001, reason: '' });
+    await expect(client).toCloseWith(1001, '');
     await clock.advance(2000);
     expect(await closes.next()).toEqual([1006, '', false]);
     expect(await result).toEqual({ closed: 1, terminated: 0 });

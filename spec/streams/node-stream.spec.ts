@@ -44,7 +44,7 @@ describe('toDuplex()', () => {
       if (++count === 100) break;
     }
     // Whoever leaves the loop destroys the stream, and so closes the connection.
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await expect(client).toCloseWith(1000, '');
   });
 
   it('makes whoever writes wait for a peer that reads slowly', async () => {
@@ -75,7 +75,7 @@ describe('toDuplex()', () => {
     duplex.on('error', () => {});
     if (how === 'ended') duplex.end();
     else duplex.destroy(error);
-    expect(await client.nextClose()).toEqual({ code, reason: '' });
+    await expect(client).toCloseWith(code, '');
     client.send(goodbye(code));
     expect(await closes.next()).toEqual([code, '', true]);
   });
@@ -127,7 +127,7 @@ describe('toDuplex()', () => {
     const other = await open();
     const duplex = other.handler.toDuplex();
     duplex.write({ not: 'a message' });
-    expect(await other.client.nextClose()).toEqual({ code: 1011, reason: '' });
+    await expect(other.client).toCloseWith(1011, '');
     expect(log).toHaveBeenCalledWith('websocket-route: a stream of Tested:', expect.any(TypeError));
     log.mockRestore();
   });

@@ -65,7 +65,7 @@ describe('toWebStreams()', () => {
     for (const [code, how] of ways) {
       const { client, handler, closes } = await open();
       await how(handler);
-      expect(await client.nextClose()).toEqual({ code, reason: '' });
+      await expect(client).toCloseWith(code, '');
       client.send(goodbye(code));
       expect(await closes.next()).toEqual([code, '', true]);
     }

@@ -194,7 +194,7 @@ describe('a handshake is counted and published once', () => {
       const end = await ending.next();
       expect(told()).toEqual({ accepted: 0, refused: {}, published: [] });
       end();
-      expect((await client.response()).status).toBe(101);
+      await expect(client.response()).toBeAccepted();
       client.send(text('open'));
       expect(await client.nextText()).toBe('open');
       expect(told()).toEqual({ accepted: 1, refused: {}, published: ['accept'] });
@@ -223,7 +223,7 @@ describe('a handshake is counted and published once', () => {
       const { app, told } = counted();
       const server = await open(app);
       const client = await RawClient.connect(server);
-      expect((await client.handshake('/elsewhere')).status).toBe(404);
+      await expect(client.handshake('/elsewhere')).toBeRefusedWith(404);
       expect(told()).toEqual({ accepted: 0, refused: { path: 1 }, published: ['path'] });
     });
   });
@@ -290,7 +290,7 @@ describe('websocket-route:refuse', () => {
     const refuses = listen('websocket-route:refuse');
     const { server } = await serveEcho();
     const client = await RawClient.connect(server);
-    expect((await client.handshake('/echo/%ff')).status).toBe(400);
+    await expect(client.handshake('/echo/%ff')).toBeRefusedWith(400);
     expect(await refuses.next()).toMatchObject({ route: '/echo/:name', status: 400, reason: 'path' });
   });
 
@@ -298,7 +298,7 @@ describe('websocket-route:refuse', () => {
     const refuses = listen('websocket-route:refuse');
     const server = await serve(websocketRoute('/converted/:id', {}, { convert: { id: thrown } }));
     const client = await RawClient.connect(server);
-    expect((await client.handshake('/converted/1')).status).toBe(500);
+    await expect(client.handshake('/converted/1')).toBeRefusedWith(500);
     expect(await refuses.next()).toMatchObject({ route: '/converted/:id', status: 500, reason: 'error' });
   });
 
@@ -318,7 +318,7 @@ describe('websocket-route:refuse', () => {
     client.sendHandshake('/slow');
     await asked.promise;
     await clock.advance(500);
-    expect((await client.response()).status).toBe(503);
+    await expect(client.response()).toBeRefusedWith(503);
     expect(await refuses.next()).toMatchObject({ route: '/slow', status: 503, reason: 'timeout' });
   });
 });
@@ -509,7 +509,7 @@ describe('websocket-route:error', () => {
     };
     const server = await serve(websocketRoute('/failing', { onHandshake, onError() {} }));
     const client = await RawClient.connect(server);
-    expect((await client.handshake('/failing')).status).toBe(500);
+    await expect(client.handshake('/failing')).toBeRefusedWith(500);
     const { connection, ...rest } = await errors.next();
     expect(connection).toBeInstanceOf(WebSocketHandler);
     expect(rest).toStrictEqual({ route: '/failing', error: 'broken', hook: 'onHandshake' });
@@ -522,7 +522,7 @@ describe('websocket-route:overflow', () => {
     const { server, handlers } = await serveEcho({ bufferSize: 10 });
     const client = await RawClient.open(server, '/echo/ada');
     client.send(text('more than ten'));
-    expect((await client.nextClose()).code).toBe(1009);
+    await expect(client).toCloseWith(1009);
     const { connection, error, ...rest } = await overflows.next();
     expect(rest).toStrictEqual({ route: '/echo/:name' });
     expect(connection).toBe(await handlers.next());
@@ -588,7 +588,7 @@ describe('websocket-route:drain', () => {
     expect(start).toStrictEqual({ phase: 'start', connections: 2 });
 
     const late = await RawClient.connect(server);
-    expect((await late.handshake('/echo/carl')).status).toBe(503);
+    await expect(late.handshake('/echo/carl')).toBeRefusedWith(503);
     expect(await refuses.next()).toMatchObject({ route: '/echo/:name', status: 503, reason: 'draining' });
 
     const left = closed(polite);

@@ -120,7 +120,7 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
     app.use(middleware);
     app.use(websocketRoute('/ws', { onHandshake: () => ({ status: 401 }) }));
     const client = await RawClient.connect(await start(app));
-    expect((await client.handshake('/ws')).status).toBe(401);
+    await expect(client.handshake('/ws')).toBeRefusedWith(401);
     expect(await seen.next()).toBe(401);
     client.socket.end();
     await client.ended;

@@ -86,7 +86,7 @@ describe.each(['request', 'upgrade', 'TLS', 'TLS upgrade'])('by the door %p', (d
       subscribe('websocket-route:close', listen);
       try {
         const client = await connectTo(await serveAt(door));
-        expect((await client.handshake('/', HEADERS)).status).toBe(101);
+        await expect(client.handshake('/', HEADERS)).toBeAccepted();
         const expected = {
           localAddress: HERE,
           remoteAddress: HERE,

@@ -6,7 +6,7 @@ describe('the close timer', () => {
   it('ends a connection whose peer never answers our close frame: 1006', async () => {
     const { client, handler, closes } = await open({}, { closeTimeout: 50 });
     handler.close(1001, 'going');
-    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'going' });
+    await expect(client).toCloseWith(1001, 'going');
     expect(await closes.next()).toEqual([1006, '', false]);
     await client.ended;
   });
@@ -23,7 +23,7 @@ describe('the close timer', () => {
     const { client, closes, socket } = await open({}, { closeTimeout: 50 });
     client.socket.allowHalfOpen = true;
     client.send(frame({ opcode: 8 }));
-    expect(await client.nextClose()).toEqual({ code: 1005, reason: '' });
+    await expect(client).toCloseWith(1005, '');
     expect(await closes.next()).toEqual([1005, '', true]);
     expect(socket.destroyed).toBe(true);
   });
@@ -73,7 +73,7 @@ describe('the close timer', () => {
     );
     await sendAndSettle(opened, text('work'), text('close'));
     work.resolve();
-    expect(await opened.client.nextClose()).toEqual({ code: 4000, reason: '' });
+    await expect(opened.client).toCloseWith(4000, '');
     await opened.client.close(4000);
     expect(await opened.closes.next()).toEqual([4000, '', true]);
   });

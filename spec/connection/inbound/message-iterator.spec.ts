@@ -229,7 +229,7 @@ describe('messages()', () => {
     handler.close(4000);
     expect(await next).toEqual({ done: true, value: undefined });
     expect(await handler.messages().next()).toEqual({ done: true, value: undefined });
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: '' });
+    await expect(client).toCloseWith(4000, '');
     client.send(frame({ opcode: 8, payload: closeBody(4000) }));
     expect(await closes.next()).toEqual([4000, '', true]);
     expect(await handler.messages().next()).toEqual({ done: true, value: undefined });
@@ -261,7 +261,7 @@ describe('messages()', () => {
     });
     client.send(text('this'));
     expect(await errors.next()).toEqual([new Error('cannot read this'), 'onConnect']);
-    expect(await client.nextClose()).toEqual({ code: 1011, reason: '' });
+    await expect(client).toCloseWith(1011, '');
     await client.close(1011);
     expect(await closes.next()).toEqual([1011, '', true]);
   });

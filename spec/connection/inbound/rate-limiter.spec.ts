@@ -203,7 +203,7 @@ describe('a peer that keeps exceeding its rate', () => {
     const opened = await openMetered({ messages: 10, patience: 500 });
     await sendAndSettle(opened, numbered(100));
     await opened.clock.advance(600);
-    expect((await opened.client.nextClose()).code).toBe(1008);
+    await expect(opened.client).toCloseWith(1008);
 
     const patient = await openMetered({ messages: 10, patience: Infinity });
     await sendAndSettle(patient, numbered(1000));
@@ -230,7 +230,7 @@ describe('a peer that keeps exceeding its rate', () => {
     expect(opened.handler.readyState).toBe(1);
     work.resolve();
     for (let i = 0; i < 20; i++) await opened.clock.advance(100);
-    expect((await opened.client.nextClose()).code).toBe(1008);
+    await expect(opened.client).toCloseWith(1008);
   });
 
   it('ends its connection and not the process when a pong that was held back leaves meanwhile', async () => {
@@ -261,7 +261,7 @@ describe('a connection that ends while its peer is slowed down', () => {
     handler.close(1000, 'enough');
     await clock.advance(1000);
     await sendAndSettle(opened, numbered(500));
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: 'enough' });
+    await expect(client).toCloseWith(1000, 'enough');
     client.send(frame({ opcode: 8, payload: closeBody(1000) }));
     expect(await closes.next()).toEqual([1000, '', true]);
     expect(read).toHaveLength(before);

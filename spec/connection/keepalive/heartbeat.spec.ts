@@ -276,7 +276,7 @@ describe('the heartbeat', () => {
     const client = await RawClient.connect(server);
     client.sendHandshake('/demo', DRAFT76_HEADERS);
     client.send('^n:ds[4U');
-    expect((await client.response()).status).toBe(101);
+    await expect(client.response()).toBeAccepted();
     await client.bytes(16);
     const [socket] = server.sockets;
     const before = socket?.bytesWritten;
@@ -428,7 +428,7 @@ describe('idleTimeout', () => {
     await clock.advance(9999);
     expect(handler.readyState).toBe(1);
     await clock.advance(1);
-    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'idle for 10000 ms' });
+    await expect(client).toCloseWith(1001, 'idle for 10000 ms');
   });
 
   it('closes with 1001 what has had no message for so long, in either direction', async () => {
@@ -444,7 +444,7 @@ describe('idleTimeout', () => {
     await clock.advance(9999);
     expect(handler.readyState).toBe(1);
     await clock.advance(1);
-    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'idle for 10000 ms' });
+    await expect(client).toCloseWith(1001, 'idle for 10000 ms');
     await client.close(1001);
     expect(await opened.closes.next()).toEqual([1001, '', true]);
   });
@@ -511,7 +511,7 @@ describe('closeTimeout', () => {
   it('is 5 seconds, for a peer that does not answer our close frame', async () => {
     const { clock, client, handler, closes } = await openTimed();
     handler.close(1000, 'bye');
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: 'bye' });
+    await expect(client).toCloseWith(1000, 'bye');
     await clock.advance(4999);
     expect(closes.left).toEqual([]);
     await clock.advance(1);

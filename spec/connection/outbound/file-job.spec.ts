@@ -138,7 +138,7 @@ describe('writeFile', () => {
     expect(await client.next()).toMatchObject({ opcode: 9, payload: Buffer.from('ping') });
     expect(await nextBinary(opened)).toHaveLength(0);
     expect(await nextBinary(opened)).toHaveLength(100_000);
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: 'last' });
+    await expect(client).toCloseWith(1000, 'last');
     await client.close();
     expect(await opened.closes.next()).toEqual([1000, '', true]);
     await handle.close();
@@ -177,7 +177,7 @@ describe('writeFile', () => {
     client.socket.resume();
     await sent;
     expect(await nextBinary(opened)).toHaveLength(12_000_000);
-    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'leaving' });
+    await expect(client).toCloseWith(1001, 'leaving');
     expect(await closes.next()).toEqual([1001, 'leaving', true]);
   });
 
@@ -410,7 +410,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     const failures: unknown[] = [];
     client.send(text('go'), frame({ opcode: 3 }));
     expect(await client.nextText()).toBe('before');
-    expect(await client.nextClose()).toEqual({ code: 1002, reason: 'reserved opcode 3' });
+    await expect(client).toCloseWith(1002, 'reserved opcode 3');
     client.socket.end();
     await closes.next();
     expect(failures).toEqual([expect.any(InvalidStateError)]);
@@ -501,7 +501,7 @@ describe('a file that comes slowly, in the middle of which nothing else can be s
       await give('ab');
     }
     await sent;
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'that was it' });
+    await expect(client).toCloseWith(4000, 'that was it');
     await client.close(4000);
     expect(await closes.next()).toEqual([4000, '', true]);
   });

@@ -43,7 +43,7 @@ describe('pings of the peer', () => {
   it('are not answered after a close frame of ours', async () => {
     const { client, handler } = await open();
     handler.close();
-    expect(await client.nextClose()).toEqual({ code: 1000, reason: '' });
+    await expect(client).toCloseWith(1000, '');
     client.send(ping('late'));
     client.send(frame({ opcode: 8, payload: Buffer.from([3, 232]) }));
     expect(await client.rest()).toHaveLength(0);

@@ -50,7 +50,7 @@ describe('more than maxBufferedAmount', () => {
     expect([handler.write('another'), handler.dropped]).toEqual([false, 1]);
     client.socket.resume();
     for (let i = 0; i < sent; i++) expect((await client.next()).payload[0]).toBe(i & 0xff);
-    expect(await client.nextClose()).toEqual({ code: 1013, reason: 'the peer reads too slowly' });
+    await expect(client).toCloseWith(1013, 'the peer reads too slowly');
     client.socket.end();
     expect(await closes.next()).toEqual([1013, 'the peer reads too slowly', false]);
   });

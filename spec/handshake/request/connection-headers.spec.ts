@@ -149,7 +149,7 @@ describe.each([
     expect((await ask(session, '/ws')).headers).toMatchObject({ ':status': 426 });
 
     const draining = drain(server, { jitter: 0 });
-    expect((await client.nextClose()).code).toBe(1001);
+    await expect(client).toCloseWith(1001);
     expect((await ask(session, '/ws')).headers[':status']).toBe(426);
     const late = await RawClient.connect({ ...running, url: 'wss:' });
     expect(await late.handshake('/ws')).toMatchObject({ status: 503, headers: { connection: 'close' } });
@@ -172,7 +172,7 @@ describe('a refusal by HTTP/1', () => {
     if (connection.endsWith('close')) await client.ended;
     else {
       client.send(head);
-      expect((await client.response()).status).toBe(426);
+      await expect(client.response()).toBeRefusedWith(426);
     }
   });
 

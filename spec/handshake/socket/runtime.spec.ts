@@ -42,7 +42,7 @@ describe('a server that does not let go of its sockets', () => {
       expect(response).toMatchObject({ status: 501, body: expect.stringContaining('upgradeListener(app)') });
       // It is HTTP still.
       client.send('GET /ws HTTP/1.1\r\nHost: a\r\n\r\n');
-      expect((await client.response()).status).toBe(426);
+      await expect(client.response()).toBeRefusedWith(426);
     }
     const lines = logged.mock.calls.map((words) => words.join(' '));
     expect(lines).toEqual([expect.stringContaining("server.on('upgrade', upgradeListener(app))")]);
