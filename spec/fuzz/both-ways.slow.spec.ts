@@ -7,9 +7,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type ClientOptions, WebSocket } from 'ws';
 import { acceptWebSocket, type ConnectionOptions, WebSocketHandler } from '../../lib/index.js';
+import { expectSame } from '../support/expect-same.js';
 import { Seeded } from '../support/seeded.js';
 import { serve } from '../support/server.js';
-import { expectSame, timesOverSockets } from './settings.js';
+import { timesOverSockets } from './settings.js';
 import { cut, fragments } from './streams.js';
 
 interface Message {

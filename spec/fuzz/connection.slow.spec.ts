@@ -4,9 +4,10 @@
  */
 import fc from 'fast-check';
 import { BinaryPattern, type ConnectionOptions, EntireMessage, NetStruct, Struct } from '../../lib/index.js';
+import { expectSame } from '../support/expect-same.js';
 import { compressedStream } from './compressed.js';
 import { isBeginning, type Played, play, type Setup } from './play.js';
-import { expectSame, timesOverSockets } from './settings.js';
+import { timesOverSockets } from './settings.js';
 import { cut, mutated, sizes, stream, validStream } from './streams.js';
 
 /** What a connection may be failed with because of what came: docs/conformance.md. */

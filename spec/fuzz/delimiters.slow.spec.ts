@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { binaryScenario, play, textScenario } from '../dispatch/scenarios.js';
-import { expectSame, times } from './settings.js';
+import { expectSame } from '../support/expect-same.js';
+import { times } from './settings.js';
 import { cut, fragments, framesOf, mutated, sizes } from './streams.js';
 
 /** What a dispatcher, or the parser before it, may fail with: docs/conformance.md. */

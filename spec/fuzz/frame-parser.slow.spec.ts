@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { Draft76Parser } from '../../lib/framing/draft76-parser.js';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import { failure, type Happened, type MakeParser, parse, RecordingSink } from '../framing/recording-sink.js';
-import { expectSame, times } from './settings.js';
+import { expectSame } from '../support/expect-same.js';
+import { times } from './settings.js';
 import { type ByteMutation, byteMutation, cut, few, mutateBytes, sizes, stream, textPayload } from './streams.js';
 
 const rfc6455: MakeParser = (messages, controls) => new FrameParser(messages, controls);

@@ -3,9 +3,10 @@
  * too many final blocks); however it is cut, and whatever else is being inflated.
  */
 import fc from 'fast-check';
+import { expectSame } from '../support/expect-same.js';
 import { compressedPayload, inflate } from './compressed.js';
 import { play } from './play.js';
-import { expectSame, timesOverSockets } from './settings.js';
+import { timesOverSockets } from './settings.js';
 import { byteMutation, bytesOf, cut, few, fragments, framesOf, mutateBytes, sizes } from './streams.js';
 
 const NO_KEY = [new Uint8Array(4)];

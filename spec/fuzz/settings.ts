@@ -2,7 +2,6 @@
  * How long the properties of this directory are tried, and from which seed. In the tests: shortly, and each time the same; by
  * `npm run fuzz` again and again, with another seed each time (`run.mjs`).
  */
-import { isDeepStrictEqual } from 'node:util';
 import type fc from 'fast-check';
 
 /** Any 32 bits; what `npm run fuzz` prints, to have its round again. */
@@ -22,11 +21,6 @@ export function times(runs: number): { seed: number; numRuns: number } {
 /** The same for a property that waits for sockets: what hangs is a failure, and smaller cases of it are looked for only for so long. */
 export function timesOverSockets(runs: number): ReturnType<typeof times> & fc.Parameters<unknown> {
   return { ...times(runs), timeout: 20_000, interruptAfterTimeLimit: PATIENCE, markInterruptAsFailure: true };
-}
-
-/** As `toEqual`, many times quicker as long as it holds. */
-export function expectSame(actual: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
 }
 
 function numberOf(name: string, otherwise: number): number {
