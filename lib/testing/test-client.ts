@@ -7,9 +7,9 @@ import { checkCloseArguments, closePayload, parseClosePayload } from '../framing
 import { Opcode } from '../framing/opcode.js';
 import { ownCopy } from '../memory/bulk-allocation.js';
 import { asBytes, checkBytes } from '../memory/bytes.js';
+import { AsyncQueue } from './async-queue.js';
 import { clientFrame, FrameReader, type ServerFrame } from './frames.js';
 import type { MemorySocket } from './memory-socket.js';
-import { Queue } from './queue.js';
 import type { TestClock } from './test-clock.js';
 import { CallSite, timeoutOf, Wait, type WaitOptions } from './wait.js';
 
@@ -62,8 +62,8 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   readonly clock: TestClock;
   /** Fulfilled when the connection has gone, or at once where the handshake was refused. Never rejected. */
   readonly closed: Promise<Closed>;
-  private readonly messages = new Queue<string | Buffer>();
-  private readonly frames = new Queue<ServerFrame>();
+  private readonly messages = new AsyncQueue<string | Buffer>();
+  private readonly frames = new AsyncQueue<ServerFrame>();
   private readonly reader = new FrameReader();
   private readonly autoReplies: AutoReplies;
   private readonly socket: MemorySocket | undefined;
@@ -141,14 +141,14 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
    * expect(await client.next({ timeout: 200 })).toBe('hi');
    */
   next(options: WaitOptions = {}): Promise<string | Buffer> {
-    return this.wait('message', options, this.next, (wait) => this.messages.take(wait));
+    return this.wait('message', options, this.next, (wait) => this.messages.give(wait));
   }
 
   /** Messages one by one, until the connection is gone. Each is waited for as by `next`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer, void, undefined> {
     while (!this.messages.isOver) {
       const taken = this.wait<string | Buffer>('message', {}, this[Symbol.asyncIterator], (wait) =>
-        this.messages.take(wait),
+        this.messages.give(wait),
       );
       const message = await taken.catch((error: unknown) => {
         if (!this.messages.isOver) throw error;
@@ -164,7 +164,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
    * @returns as `next`
    */
   nextFrame(options: WaitOptions = {}): Promise<ServerFrame> {
-    return this.wait('frame', options, this.nextFrame, (wait) => this.frames.take(wait));
+    return this.wait('frame', options, this.nextFrame, (wait) => this.frames.give(wait));
   }
 
   /**
@@ -268,7 +268,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
 
   private received(frame: ServerFrame): void {
     const { opcode, fin, payload } = frame;
-    this.frames.put(frame);
+    this.frames.push(frame);
     if (opcode === Opcode.Ping) {
       const { answerPings = true } = this.autoReplies;
       if (answerPings && this.socket?.writable && !this.hasSaidClose) this.sendFrame(Opcode.Pong, payload);
@@ -283,7 +283,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     if (!fin) return;
     const joined = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
     this.parts = [];
-    this.messages.put(this.partsOpcode === Opcode.Text ? joined.toString() : ownCopy(joined, 0, joined.length));
+    this.messages.push(this.partsOpcode === Opcode.Text ? joined.toString() : ownCopy(joined, 0, joined.length));
   }
 
   private receivedClose(payload: Buffer): void {

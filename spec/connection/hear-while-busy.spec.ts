@@ -69,7 +69,7 @@ describe.each([
     expect(await closes.next()).toEqual([4000, 'bye', true]);
     expect(reads).toEqual(['work', 'second', 'third']);
     expect(errors).toEqual([]);
-    expect(await client.nextClose()).toEqual({ code: 4000, reason: 'bye' });
+    await expect(client).toCloseWith(4000, 'bye');
   });
 
   it('FIN aborts the signal at once; what was sent before it is delivered', async () => {

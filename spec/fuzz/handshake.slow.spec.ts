@@ -10,8 +10,9 @@ import { type HandshakeRequest, negotiate } from '../../lib/handshake/negotiate.
 import { parseExtensions } from '../../lib/handshake/request/extensions.js';
 import { compileOrigins, originRefusalText } from '../../lib/handshake/request/origins.js';
 import { parseSubprotocols } from '../../lib/handshake/request/subprotocols.js';
+import { expectSame } from '../support/expect-same.js';
 import { GOOD, latin1 } from './headers.js';
-import { expectSame, times } from './settings.js';
+import { times } from './settings.js';
 import { byteMutation, few, mutateBytes } from './streams.js';
 
 /** A text, mutated as bytes are. */

@@ -1,10 +1,10 @@
 /** Units of text that a string delimits, cut from blocks that are decoded at once: see `sequence-reader.ts`. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { EntireMessage } from '../../lib/index.js';
+import { EntireMessage } from '../../../lib/index.js';
+import { expectSame } from '../../support/expect-same.js';
+import { type Dispatched, Dispatching, type Reactions } from '../dispatching.js';
 import { randomFrom } from '../framing/recording-sink.js';
-import { expectSame } from '../support/expect-same.js';
-import { type Dispatched, Dispatching, type Reactions } from './dispatching.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
