@@ -2,9 +2,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { EntireMessage } from '../../../lib/index.js';
+import { randomFrom } from '../../framing/recording-sink.js';
 import { expectSame } from '../../support/expect-same.js';
 import { type Dispatched, Dispatching, type Reactions } from '../dispatching.js';
-import { randomFrom } from '../../framing/recording-sink.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
