@@ -33,6 +33,10 @@ export class InvalidStateError extends Error {
   readonly code = ErrorCode.INVALID_STATE;
 }
 
+export function beforeOpen(method: string): InvalidStateError {
+  return new InvalidStateError(`${method}() before the handshake is done: call it from onConnect on`);
+}
+
 /** A struct format is malformed, or values or bytes do not fit it. The counterpart of Python's `struct.error`. */
 export class StructError extends Error {
   override readonly name = 'StructError';

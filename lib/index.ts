@@ -2,9 +2,9 @@
 /** The public names, and nothing else. */
 
 export type { AsyncContextChoice } from './connection/async-context.js';
-export type { Version } from './connection/connection.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';
 export { ReadyState } from './connection/lifecycle.js';
+export type { Version } from './connection/negotiated.js';
 export type { FileOptions, FileSource } from './connection/outbound/file-job.js';
 export type { PreparedMessage } from './connection/outbound/prepared-message.js';
 export {

@@ -9,9 +9,8 @@
  * through is decided by a table (`lifecycle.ts`): events are told to it here, and what it asks for is done here.
  */
 import type { Duplex } from 'node:stream';
-import type { CompressSettings, DeflateAgreement } from '../deflate/agreement.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
-import { InvalidStateError, isA, ProtocolError } from '../errors.js';
+import { beforeOpen, InvalidStateError, isA, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
 import { draft76Close } from '../framing/draft76-frames.js';
@@ -21,7 +20,6 @@ import { account, type MemoryHolder } from '../memory/memory-budget.js';
 import { MAX_COPIED } from '../memory/slab.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/route-counters.js';
-import { addressOf } from '../transport/addresses.js';
 import { type Clock, clockOf } from '../transport/clock.js';
 import { type CloseTimer, destroyWithoutProgress } from '../transport/close-timer.js';
 import { Transport, type TransportListener } from '../transport/transport.js';
@@ -43,23 +41,11 @@ import {
   State,
   step,
 } from './lifecycle.js';
+import type { Negotiated, Version } from './negotiated.js';
 import type { FileOptions, FileSource } from './outbound/file-job.js';
 import type { Loans } from './outbound/loans.js';
 import { framedOf, type PreparedMessage } from './outbound/prepared-message.js';
 import { Sender, type SenderOwner } from './outbound/sender.js';
-
-/** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
-export type Version = 13 | 8 | 0;
-
-/** What the handshake has settled. Nearly all connections of a server have the same. */
-export interface Negotiated {
-  readonly version: Version;
-  readonly isSecure: boolean;
-  /** '' for none. */
-  readonly subprotocol: string;
-  /** The value of `Sec-WebSocket-Extensions`; '' for none. */
-  readonly extensions: string;
-}
 
 /** What is known of the end of a connection, from when it begins to close. */
 class Ending {
@@ -90,10 +76,7 @@ export class Connection
   readonly runner: HookRunner;
   readonly settings: ConnectionSettings;
   readonly transport: Transport;
-  negotiated: Negotiated;
-  /** As of when the handshake began. */
-  readonly localAddress: string | undefined;
-  readonly remoteAddress: string | undefined;
+  readonly negotiated: Negotiated;
   accountedBytes = 0;
   private state: State = State.CONNECTING;
   private readonly receiver: Receiver;
@@ -105,7 +88,6 @@ export class Connection
   /** Made when it begins. */
   private ending: Ending | undefined = undefined;
   private completion: Completion | undefined = undefined;
-  private agreement: DeflateAgreement | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings, negotiated: Negotiated) {
     this.settings = settings;
@@ -114,14 +96,6 @@ export class Connection
     this.runner = new HookRunner(hooks, settings, this);
     this.sender = new Sender(this.transport, this);
     this.receiver = new Receiver(this);
-    this.localAddress = addressOf(socket, 'localAddress');
-    this.remoteAddress = addressOf(socket, 'remoteAddress');
-  }
-
-  /** Messages may be compressed, in either direction. To be called before `open`. */
-  speakDeflate(agreement: DeflateAgreement, settings: CompressSettings): void {
-    this.agreement = agreement;
-    this.sender.enableDeflate(agreement, settings);
   }
 
   /**
@@ -135,7 +109,6 @@ export class Connection
     this.advance('open');
     this.openedAt = Math.round(this.clock.now());
     settings.counters.opened(this);
-    this.receiver.open(this.version, this.agreement);
     this.keepalive = watch(this, settings);
     transport.listen(this);
     runner.inContext(() => publish('open', () => ({ route: settings.route, connection: runner.hooks })));
@@ -647,9 +620,7 @@ export class Connection
   }
 
   private invalidState(method: string): InvalidStateError {
-    if (this.state === State.CONNECTING) {
-      return new InvalidStateError(`${method}() before the handshake is done: call it from onConnect on`);
-    }
+    if (this.state === State.CONNECTING) return beforeOpen(method);
     if (this.state >= State.TOLD) {
       return new InvalidStateError(
         `${method}() on a connection that is closed, after onClose: stop there what writes to it (timers, the members of a room)`,

@@ -5,9 +5,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { checkBoolean, checkNothing, checkOptions, nameOnly } from '../argument-checks.js';
-import type { Connection, Version } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
 import type { HookName } from '../connection/hooks.js';
 import { ReadyState } from '../connection/lifecycle.js';
+import type { Version } from '../connection/negotiated.js';
 import type { FileOptions, FileSource } from '../connection/outbound/file-job.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
 import {
@@ -17,7 +18,7 @@ import {
   type MessageOf,
   type UnitOf,
 } from '../dispatch/delimiter.js';
-import { InvalidStateError, invalidArgument, isA, type OverflowError } from '../errors.js';
+import { beforeOpen, InvalidStateError, invalidArgument, isA, type OverflowError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
@@ -31,6 +32,7 @@ import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
 import type { NetStructInputs, StructInputs } from '../struct/types.js';
 import type { Refusal, ResponseHeaders } from './options.js';
+import type { PendingConnection } from './pending-connection.js';
 
 /** What `write` sends: a string as text, anything else as binary data. */
 export type Data = string | ArrayBufferView | ArrayBuffer;
@@ -107,10 +109,13 @@ type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extend
 /** A delimiter as an argument: to be left out only where the handler declares it. */
 type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [readDelimiter: D];
 
+/** Gives a handler what it has until there is a connection. Only the handshake calls it. */
+export let bindPending: (handler: WebSocketHandler, pending: PendingConnection) => void;
+
 /** Gives a handler its connection. Only the handshake calls it. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 
-/** The connection of a handler; undefined in its constructor. Throws a TypeError for what is no handler. */
+/** The connection of a handler; undefined before the handshake is done. Throws a TypeError for what is no handler. */
 export let connectionOf: (handler: unknown) => Connection | undefined;
 
 /** The settings a handler may assign before it has a connection: as class fields, or in its constructor. */
@@ -137,6 +142,8 @@ const IN_PANTS = { read_delimiter: 'readDelimiter', regex_search: 'regexSearch',
  */
 export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   #connection: Connection | undefined = undefined;
+  /** What it has before. */
+  #pending: PendingConnection | undefined = undefined;
 
   /**
    * Yours: what `onHandshake` found out (who it is, what they may do), for the hooks that come after it. Assign it in
@@ -189,8 +196,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   declare remoteAddress?: string | undefined;
 
   static {
-    bind = (handler, connection) => {
-      handler.#connection = connection;
+    bindPending = (handler, pending) => {
+      handler.#pending = pending;
       for (const name of READ_SETTINGS) {
         if (!Object.hasOwn(handler, name)) continue;
         // A class field, or assigned in the constructor: it stands on the instance and hides the accessor.
@@ -198,6 +205,11 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
         Reflect.deleteProperty(handler, name);
         Reflect.set(handler, name, value);
       }
+    };
+    bind = (handler, connection) => {
+      handler.#pending?.handOver(connection);
+      handler.#pending = undefined;
+      handler.#connection = connection;
     };
     connectionOf = (handler) => {
       if (typeof handler === 'object' && handler !== null && #connection in handler) return handler.#connection;
@@ -211,11 +223,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       Object.defineProperty(WebSocketHandler.prototype, name, {
         configurable: true,
         get(this: WebSocketHandler) {
-          return this.#bound.dispatcher[name];
+          return (this.#connection?.dispatcher ?? this.#pending ?? inConstructor())[name];
         },
         set(this: WebSocketHandler, value: unknown) {
-          if (this.#connection === undefined) define(this, name, value);
-          else Reflect.set(this.#connection.dispatcher, name, value);
+          const holder = this.#connection?.dispatcher ?? this.#pending;
+          if (holder === undefined) define(this, name, value);
+          else Reflect.set(holder, name, value);
         },
       });
     }
@@ -229,7 +242,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       Object.defineProperty(WebSocketHandler.prototype, name, {
         configurable: true,
         get(this: WebSocketHandler) {
-          return this.#connection?.[name];
+          return (this.#connection ?? this.#pending)?.negotiated[name];
         },
         set(this: WebSocketHandler, value: unknown) {
           define(this, name, value);
@@ -347,9 +360,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     if (misplaced !== undefined) throw invalidArgument('the third argument of write()', misplaced, WRITE_RULE);
     const { frame, flush = false, compress = true } = options;
     if (frame === undefined) {
-      if (typeof data === 'string') return this.#bound.writeText(data, flush, compress);
-      if (data instanceof PreparedMessage) return this.#bound.writePrepared(data, flush, compress);
-      return this.#bound.writeBytes(Opcode.Binary, bytesOf(data), flush, compress);
+      if (typeof data === 'string') return this.#open('write').writeText(data, flush, compress);
+      if (data instanceof PreparedMessage) return this.#open('write').writePrepared(data, flush, compress);
+      const bytes = bytesOf(data);
+      return this.#open('write').writeBytes(Opcode.Binary, bytes, flush, compress);
     }
     if (data instanceof PreparedMessage) {
       throw invalidArgument('write frame', frame, 'a prepared message has one already: pass it to prepare()');
@@ -357,7 +371,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     const bytes = bytesOf(data);
     const opcode = frame ?? Opcode.Binary;
     checkFrame(opcode, bytes);
-    return this.#bound.writeBytes(opcode, bytes, flush, compress);
+    return this.#open('write').writeBytes(opcode, bytes, flush, compress);
   }
 
   /**
@@ -432,7 +446,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
     if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, dataRule(data));
     if (bytes !== undefined) checkControlData('ping data', data, bytes);
-    return this.#bound.sendPing(bytes && Buffer.from(bytes));
+    return this.#open('ping').sendPing(bytes && Buffer.from(bytes));
   }
 
   /**
@@ -444,7 +458,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   flush(): boolean;
   flush(misplaced?: unknown): boolean {
     checkNothing('flush', misplaced, 'to send data at once, write(data, { flush: true })');
-    return this.#bound.flush();
+    return this.#open('flush').flush();
   }
 
   /**
@@ -455,7 +469,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   drained(): Promise<void>;
   drained(misplaced?: unknown): Promise<void> {
     checkNothing('drained', misplaced, 'to wait no longer than that, use Promise.race()');
-    return uncaught(this.#bound.drained());
+    if (this.#pending !== undefined) return uncaught(Promise.reject(beforeOpen('drained')));
+    return uncaught(this.#open('drained').drained());
   }
 
   /**
@@ -477,7 +492,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     ...[readDelimiter]: BackedBy<DelimiterOf<T>, D>
   ): MessageIterator<MessageOf<D>> {
     if (readDelimiter !== undefined) checkDelimiter(readDelimiter);
-    const messages = this.#bound.messages();
+    const messages = this.#open('messages').messages();
     if (readDelimiter !== undefined) this.readDelimiter = readDelimiter;
     // Each delimiter has a reader that makes what `MessageOf` says.
     return messages as MessageIterator<MessageOf<D>>;
@@ -527,15 +542,15 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     checkOptions('close', options, CLOSE_OPTIONS, '{ flush: false }');
     const { flush = true } = options;
     checkBoolean('close flush', flush);
-    if (flush) this.#bound.close(code, reason);
-    else this.#bound.terminate();
+    if (flush) this.#open('close').close(code, reason);
+    else this.#open('terminate').terminate();
   }
 
   /** Ends the connection at once. What was not sent is lost; the peer sees 1006. */
   terminate(): void;
   terminate(misplaced?: unknown): void {
     checkNothing('terminate', misplaced, 'it sends no close frame; close(code, reason) does');
-    this.#bound.terminate();
+    this.#open('terminate').terminate();
   }
 
   // What is known of the connection.
@@ -553,12 +568,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
 
   /** Bytes that were written and that the operating system has not taken yet. */
   get bufferedAmount(): number {
-    return this.#bound.bufferedAmount;
+    return this.#known.bufferedAmount;
   }
 
   /** Messages that were dropped because more than `maxBufferedAmount` bytes were waiting; see the option `slowConsumer`. */
   get dropped(): number {
-    return this.#bound.dropped;
+    return this.#known.dropped;
   }
 
   /**
@@ -569,22 +584,22 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * const answer = await fetch(url, { signal: AbortSignal.any([this.signal, AbortSignal.timeout(5_000)]) });
    */
   get signal(): AbortSignal {
-    return this.#bound.signal;
+    return this.#known.signal;
   }
 
   /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
   get isSecure(): boolean {
-    return this.#bound.negotiated.isSecure;
+    return this.#known.negotiated.isSecure;
   }
 
   /** The protocol version of the handshake: 13 (RFC 6455), 8 (a draft of the same), or 0 (draft-76). */
   get version(): Version {
-    return this.#bound.version;
+    return this.#known.negotiated.version;
   }
 
   /** The subprotocol that was agreed on, or an empty string. */
   get subprotocol(): string {
-    return this.#bound.negotiated.subprotocol;
+    return this.#known.negotiated.subprotocol;
   }
 
   /**
@@ -594,18 +609,23 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * this.extensions; // 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
    */
   get extensions(): string {
-    return this.#bound.negotiated.extensions;
+    return this.#known.negotiated.extensions;
   }
 
-  get #bound(): Connection {
-    if (this.#connection === undefined) {
-      throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
-    }
-    return this.#connection;
+  /** @param method for the error that is thrown before the handshake is done */
+  #open(method: string): Connection {
+    if (this.#connection !== undefined) return this.#connection;
+    if (this.#pending === undefined) inConstructor();
+    throw beforeOpen(method);
+  }
+
+  /** The connection, or what it has until there is one. */
+  get #known(): Connection | PendingConnection {
+    return this.#connection ?? this.#pending ?? inConstructor();
   }
 
   #endpoint<const D extends Delimiter>(...readDelimiter: BackedBy<DelimiterOf<T>, D>): Endpoint<MessageOf<D>, Data> {
-    const connection = this.#bound;
+    const connection = this.#known;
     return {
       messages: () => this.messages<D>(...readDelimiter),
       get dropped() {
@@ -630,11 +650,11 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     }
     const { flush = false } = options;
     checkBoolean('writeFile flush', flush);
-    await this.#bound.writeFile(source, options, flush);
+    await this.#open('writeFile').writeFile(source, options, flush);
   }
 
   #log(hook: string, error: unknown): void {
-    logError(`${hook} of ${this.#connection?.settings.name ?? 'a handler'}`, error);
+    logError(`${hook} of ${(this.#connection ?? this.#pending)?.settings.name ?? 'a handler'}`, error);
   }
 }
 
@@ -741,6 +761,11 @@ function structFor(format: string): Struct {
     structs.set(format, struct);
   }
   return struct;
+}
+
+/** @throws InvalidStateError */
+function inConstructor(): never {
+  throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
 }
 
 /** The promise as it is; but a peer that goes away must not end the process of a user who does not catch its rejection. */

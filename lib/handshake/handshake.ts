@@ -7,14 +7,17 @@
  * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Connection, type Negotiated } from '../connection/connection.js';
+import { Connection } from '../connection/connection.js';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
+import type { Negotiated } from '../connection/negotiated.js';
 import { isA } from '../errors.js';
-import { bind, WebSocketHandler } from '../handler/handler.js';
+import { bind, bindPending, WebSocketHandler } from '../handler/handler.js';
 import type { ResponseHeaders } from '../handler/options.js';
+import { PendingConnection } from '../handler/pending-connection.js';
 import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import { isThenable, whenSettled } from '../thenables.js';
+import { addressOf } from '../transport/addresses.js';
 import { Deadline, HandshakeAborted } from './deadline.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
@@ -140,14 +143,16 @@ class Handshake {
     const handler = new plan.Handler();
     const settings = settingsFor(plan, handler);
     const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
-    const terms = shared({
+    const offered: Negotiated = Object.freeze({
       version: asked.version,
       isSecure: secure === true,
       subprotocol: plan.chooseSubprotocol(asked.subprotocols, request) ?? '',
       extensions: deflate?.header ?? '',
+      deflate: plan.compress && deflate && { agreement: deflate.agreement, settings: plan.compress },
+      localAddress: addressOf(request.socket, 'localAddress'),
+      remoteAddress: addressOf(request.socket, 'remoteAddress'),
     });
-    const connection = new Connection(request.socket, handler, settings, terms);
-    bind(handler, connection);
+    bindPending(handler, new PendingConnection(settings, offered));
 
     const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
     if (!Array.isArray(own)) return own;
@@ -156,8 +161,11 @@ class Handshake {
     const draining = drainingOf(request);
     if (draining !== undefined) return refuseWhileDraining(draining);
     const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-    if (typeof chosen === 'string') connection.negotiated = shared({ ...terms, subprotocol: chosen });
-    if (plan.compress && deflate) connection.speakDeflate(deflate.agreement, plan.compress);
+    const negotiated = typeof chosen === 'string' ? Object.freeze({ ...offered, subprotocol: chosen }) : offered;
+    // The hook may have taken its time: the peer has gone, or somebody else has answered.
+    if (request.socket.destroyed || this.response.headersSent || this.response.writableEnded) return undefined;
+    const connection = new Connection(request.socket, handler, settings, negotiated);
+    bind(handler, connection);
     this.switchProtocols(asked, connection, host, own, args);
     return undefined;
   }
@@ -171,8 +179,6 @@ class Handshake {
   ): void {
     const { request, response } = this;
     const { socket } = request;
-    // The hook may have taken its time: the peer has gone, or somebody else has answered.
-    if (socket.destroyed || response.headersSent || response.writableEnded) return;
     this.isSwitching = true;
     this.atWork?.switching();
     const { runner, negotiated } = connection;
@@ -217,19 +223,6 @@ function whenNext(response: ServerResponse): Promise<void> | undefined {
 
 function refusePipelined(): PlainRefusal {
   return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
-}
-
-let latest: Negotiated | undefined;
-
-/** The terms of the latest connection, where these are the same: one object for very many. */
-function shared(terms: Negotiated): Negotiated {
-  const isSame =
-    latest?.version === terms.version &&
-    latest.isSecure === terms.isSecure &&
-    latest.subprotocol === terms.subprotocol &&
-    latest.extensions === terms.extensions;
-  if (latest === undefined || !isSame) latest = terms;
-  return latest;
 }
 
 function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {

@@ -7,23 +7,24 @@
  * While reading waits, up to 64 KiB are read ahead and looked through for control frames: pings are answered, and a close frame is
  * told of. In its turn, when the messages before it have been delivered, each of them comes once more.
  */
-import type { DeflateAgreement } from '../../deflate/agreement.js';
 import { Inflation, type InflationOwner } from '../../deflate/inflation.js';
 import { Dispatcher } from '../../dispatch/dispatcher.js';
 import { InvalidStateError, ProtocolError } from '../../errors.js';
 import { CloseCode } from '../../framing/close-code.js';
 import { Draft76Parser } from '../../framing/draft76-parser.js';
 import { FrameParser } from '../../framing/frame-parser.js';
-import type { ControlSink, Parser } from '../../framing/sink.js';
+import type { ControlSink, MessageSink, Parser } from '../../framing/sink.js';
 import type { Clock } from '../../transport/clock.js';
 import type { HookRunner } from '../hook-runner.js';
 import type { ConnectionSettings } from '../hooks.js';
+import type { Negotiated } from '../negotiated.js';
 import { FlowControl, Reason } from './flow-control.js';
 import { MessageIterator, type MessageIteratorOwner } from './message-iterator.js';
 import { RateLimiter, type RateLimiterOwner } from './rate-limiter.js';
 
 export interface ReceiverOwner {
   readonly settings: ConnectionSettings;
+  readonly negotiated: Negotiated;
   readonly runner: HookRunner;
   readonly clock: Clock;
   /** Runs what may deliver, or write. What it throws fails the connection; what it wrote is flushed. */
@@ -47,11 +48,10 @@ export class Receiver
 {
   readonly dispatcher: Dispatcher;
   /** Of a connection that has a `rate` or an `idleTimeout`. */
-  limiter: RateLimiter | undefined = undefined;
-  /** Made when the connection opens: before that nothing comes. */
-  protected parser!: Parser;
+  readonly limiter: RateLimiter | undefined;
+  protected readonly parser: Parser;
   /** Of a connection on which compressed messages may come. */
-  private inflation: Inflation | undefined = undefined;
+  private readonly inflation: Inflation | undefined;
   private iterator: MessageIterator | undefined = undefined;
   /** Takes back the alarm that lets a peer go on which exceeded its rate. */
   private unthrottle: (() => void) | undefined = undefined;
@@ -62,29 +62,15 @@ export class Receiver
   constructor(owner: ReceiverOwner) {
     super();
     this.owner = owner;
-    this.dispatcher = new Dispatcher(owner.settings, owner.runner);
-  }
-
-  /**
-   * The connection is open: reading begins, and so does the time that it takes.
-   *
-   * @param version 0 is draft-76
-   * @param agreement where messages may be compressed
-   */
-  open(version: number, agreement: DeflateAgreement | undefined): void {
-    const { clock, settings } = this.owner;
-    if (settings.isMetered) this.limiter = new RateLimiter(this.dispatcher, this, settings.rate, () => clock.now());
+    const { clock, negotiated, runner, settings } = owner;
+    const { version, deflate } = negotiated;
+    this.dispatcher = new Dispatcher(settings, runner);
+    this.limiter = settings.isMetered
+      ? new RateLimiter(this.dispatcher, this, settings.rate, () => clock.now())
+      : undefined;
     const sink = this.limiter ?? this.dispatcher;
-    if (version === 0) {
-      this.parser = new Draft76Parser(sink, this);
-      return;
-    }
-    const parser = new FrameParser(sink, this);
-    if (agreement !== undefined) {
-      this.inflation = new Inflation(agreement, sink, this);
-      parser.inflation = this.inflation;
-    }
-    this.parser = parser;
+    this.inflation = deflate && new Inflation(deflate.agreement, sink, this);
+    this.parser = version === 0 ? new Draft76Parser(sink, this) : frameParser(sink, this, this.inflation);
   }
 
   feed(chunk: Buffer): void {
@@ -303,4 +289,10 @@ export class Receiver
       this.inflation?.start();
     });
   }
+}
+
+function frameParser(sink: MessageSink, controls: ControlSink, inflation: Inflation | undefined): FrameParser {
+  const parser = new FrameParser(sink, controls);
+  parser.inflation = inflation;
+  return parser;
 }

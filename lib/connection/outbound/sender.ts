@@ -5,7 +5,6 @@
  *     write ──▶ sender ──(compression)──▶ writer ──▶ transport
  *                 └──▶ high-water mark, slow consumer, backpressure on reading
  */
-import type { CompressSettings, DeflateAgreement } from '../../deflate/agreement.js';
 import { Deflation } from '../../deflate/deflation.js';
 import { draft76Text } from '../../framing/draft76-frames.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
@@ -15,6 +14,7 @@ import type { Transport } from '../../transport/transport.js';
 import type { HookRunner } from '../hook-runner.js';
 import type { ConnectionSettings } from '../hooks.js';
 import { Pings } from '../keepalive/pings.js';
+import type { Negotiated } from '../negotiated.js';
 import { DeflateJob } from './deflate-job.js';
 import { DrainWatch, type DrainWatchOwner } from './drain-watch.js';
 import { FileJob, type FileOptions, type FileSource } from './file-job.js';
@@ -28,8 +28,7 @@ export interface SenderOwner {
   readonly settings: ConnectionSettings;
   readonly runner: HookRunner;
   readonly clock: Clock;
-  /** Of the protocol: 0 is draft-76. */
-  readonly version: number;
+  readonly negotiated: Negotiated;
   /** Whether anything may be sent. */
   readonly canSend: boolean;
   /** The handler has written a message. */
@@ -79,11 +78,8 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     this.transport = transport;
     this.owner = owner;
     this.writer = new Writer(transport, this);
-  }
-
-  /** From now on messages may be compressed. */
-  enableDeflate(agreement: DeflateAgreement, settings: CompressSettings): void {
-    this.onDemand.deflation = new Deflation(agreement, settings);
+    const { deflate } = owner.negotiated;
+    if (deflate !== undefined) this.onDemand.deflation = new Deflation(deflate.agreement, deflate.settings);
   }
 
   // Messages. False when more is on its way than the peer should be sent at a time.
@@ -91,7 +87,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
   text(text: string, flush: boolean, compress: boolean): boolean {
     if (this.cold?.guard?.refuses()) return false;
     const deflation = compress ? this.cold?.deflation : undefined;
-    if (this.owner.version === 0) this.writer.raw(draft76Text(text));
+    if (this.owner.negotiated.version === 0) this.writer.raw(draft76Text(text));
     else if (deflation !== undefined) this.compressed(deflation, Opcode.Text, text);
     else this.writer.text(Opcode.Text, text);
     return this.wroteMessage(flush);
@@ -101,7 +97,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
   bytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean, isOurs = false): boolean {
     if (this.cold?.guard?.refuses()) return false;
     const deflation = compress ? this.cold?.deflation : undefined;
-    if (this.owner.version === 0) this.writer.raw(draft76Text(payload));
+    if (this.owner.negotiated.version === 0) this.writer.raw(draft76Text(payload));
     else if (deflation !== undefined && isMessage(opcode)) this.compressed(deflation, opcode, payload, isOurs);
     else this.writer.binary(opcode, payload);
     return this.wroteMessage(flush);
@@ -111,7 +107,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     const { opcode, payload, frame } = framedOf(message);
     // What depends on the connection is done for each of them.
     const isCompressed = compress && this.cold?.deflation !== undefined && isMessage(opcode);
-    if (isCompressed || this.owner.version === 0) return this.bytes(opcode, payload, flush, compress, true);
+    if (isCompressed || this.owner.negotiated.version === 0) return this.bytes(opcode, payload, flush, compress, true);
     if (this.cold?.guard?.refuses()) return false;
     this.writer.raw(frame);
     return this.wroteMessage(flush);
