@@ -109,7 +109,7 @@ type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extend
 /** A delimiter as an argument: to be left out only where the handler declares it. */
 type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [readDelimiter: D];
 
-/** Gives a handler what it has until there is a connection. Only the handshake calls it. */
+/** Gives a handler what it has until there is a connection, if it can ask for it. Only the handshake calls it. */
 export let bindPending: (handler: WebSocketHandler, pending: PendingConnection) => void;
 
 /** Gives a handler its connection. Only the handshake calls it. */
@@ -198,18 +198,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   static {
     bindPending = (handler, pending) => {
       handler.#pending = pending;
-      for (const name of READ_SETTINGS) {
-        if (!Object.hasOwn(handler, name)) continue;
-        // A class field, or assigned in the constructor: it stands on the instance and hides the accessor.
-        const value: unknown = handler[name];
-        Reflect.deleteProperty(handler, name);
-        Reflect.set(handler, name, value);
-      }
+      passOnSettings(handler);
     };
     bind = (handler, connection) => {
-      handler.#pending?.handOver(connection);
-      handler.#pending = undefined;
+      const pending = handler.#pending;
       handler.#connection = connection;
+      handler.#pending = undefined;
+      if (pending === undefined) passOnSettings(handler);
+      else pending.handOver(connection);
     };
     connectionOf = (handler) => {
       if (typeof handler === 'object' && handler !== null && #connection in handler) return handler.#connection;
@@ -761,6 +757,17 @@ function structFor(format: string): Struct {
     structs.set(format, struct);
   }
   return struct;
+}
+
+/** What was set where there was nothing to set it on yet, as a class field or in the constructor. */
+function passOnSettings(handler: WebSocketHandler): void {
+  for (const name of READ_SETTINGS) {
+    if (!Object.hasOwn(handler, name)) continue;
+    // It stands on the instance and hides the accessor.
+    const value: unknown = handler[name];
+    Reflect.deleteProperty(handler, name);
+    Reflect.set(handler, name, value);
+  }
 }
 
 /** @throws InvalidStateError */

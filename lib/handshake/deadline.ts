@@ -19,12 +19,14 @@ export class HandshakeAborted extends Error {
 
 export class Deadline {
   private readonly socket: Duplex;
-  private readonly at: number;
+  private readonly timeout: number;
+  /** Known from when there is something to wait for. */
+  private at: number | undefined = undefined;
 
   /** @param timeout in milliseconds; 0: any time */
   constructor(socket: Duplex, timeout: number) {
     this.socket = socket;
-    this.at = timeout === 0 ? Infinity : clockOf(socket).now() + timeout;
+    this.timeout = timeout;
   }
 
   /**
@@ -33,11 +35,17 @@ export class Deadline {
    * @param failedLate gets the error of a promise that is rejected when nobody waits for it any more
    * @returns rejected with `HandshakeOver` when that is so before it settles
    */
-  meet<T>(result: T | PromiseLike<T>, failedLate: (error: unknown) => void = () => {}): T | PromiseLike<T> {
+  meet<T>(result: T | PromiseLike<T>, failedLate: (error: unknown) => void = ignore): T | Promise<T> {
     if (!isThenable(result)) return result;
+    return this.wait(result, failedLate);
+  }
+
+  private wait<T>(result: PromiseLike<T>, failedLate: (error: unknown) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { socket, at } = this;
+      const { socket, timeout } = this;
       const clock = clockOf(socket);
+      this.at ??= timeout === 0 ? Infinity : clock.now() + timeout;
+      const { at } = this;
       let isOver = false;
       const stopWaiting = (): void => {
         cancel?.();
@@ -68,3 +76,5 @@ export class Deadline {
     });
   }
 }
+
+function ignore(): void {}

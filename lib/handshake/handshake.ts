@@ -4,31 +4,32 @@
  *     request ─▶ negotiate ─▶ admission ─▶ origin ─▶ subprotocol ─▶ onHandshake ─▶ 101 ─▶ release ─▶ connection.open
  *                    └────────────┴──────────┴────────────┴──────────────┴─▶ refusal
  *
- * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all.
+ * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all. Each step calls
+ * the next one, and waits only where a function of the user's returned a promise: most handshakes are answered at once.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
-import { reportSecond, tellError } from '../connection/hook-errors.js';
+import type { ConnectionSettings } from '../connection/hooks.js';
 import type { Negotiated } from '../connection/negotiated.js';
 import { isA } from '../errors.js';
-import { bind, bindPending, WebSocketHandler } from '../handler/handler.js';
-import type { ResponseHeaders } from '../handler/options.js';
+import { bind, bindPending, type WebSocketHandler } from '../handler/handler.js';
 import { PendingConnection } from '../handler/pending-connection.js';
 import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
-import { isThenable, whenSettled } from '../thenables.js';
 import { addressOf } from '../transport/addresses.js';
+import type { Leave } from './admission.js';
+import { askHandler, type CheckedHeaders, failure, isAsked } from './ask-handler.js';
 import { Deadline, HandshakeAborted } from './deadline.js';
 import { challengeResponse, draft76Headers } from './draft76.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './negotiate.js';
 import { PendingHandshake, serverOf } from './pending-handshakes.js';
-import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
+import { PlainRefusal, refuse } from './refusal.js';
 import { agreeOnDeflate } from './request/deflate-offers.js';
 import { originRefusalText } from './request/origins.js';
-import { hostOf, isSecure } from './request/proxy.js';
+import { hostOf, isEncrypted, isSecure } from './request/proxy.js';
 import { sendRefusal, sendSwitchingProtocols } from './response.js';
-import { checkResponseHeaders } from './response-headers.js';
 import { type RoutePlan, settingsFor } from './route-plan.js';
 import { PendingSocket, pendingSocketOf } from './socket/pending-socket.js';
 import { isPipelined, isReleasable, releaseFromServer, takeFromParser } from './socket/release.js';
@@ -39,23 +40,14 @@ const NOTHING = Buffer.alloc(0);
 /** Seconds: it is busy, perhaps, and not gone. */
 const RETRY = { 'Retry-After': '5' };
 
-/** Answers the request; `args` are for `onConnect`. Never rejected. */
-export async function accept(
+/** Answers the request; `args` are for `onConnect`. Never throws. */
+export function accept(
   plan: RoutePlan,
   request: IncomingMessage,
   response: ServerResponse,
   args: readonly unknown[],
-): Promise<void> {
-  let refusal: PlainRefusal | undefined;
-  try {
-    refusal = await new Handshake(plan, request, response).run(args);
-  } catch (error) {
-    logError(`handshake of ${plan.settings.name}`, error);
-    // Its head is written, and its end has failed.
-    if (response.statusCode === 101) request.socket.destroy();
-    refusal = refuse(500, 'error', 'The handshake failed.');
-  }
-  if (refusal !== undefined) refuseHandshake(plan, request, response, refusal);
+): void {
+  new Handshake(plan, request, response, args).begin();
 }
 
 /** Counts and publishes a refusal, and sends it. */
@@ -77,152 +69,230 @@ export function refuseHandshake(
   }
 }
 
-type CheckedHeaders = ReturnType<typeof checkResponseHeaders>;
-
 class Handshake {
   private readonly plan: RoutePlan;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
-  /** The 101 is on its way. */
-  private isSwitching = false;
-  private atWork: PendingHandshake | undefined = undefined;
+  private readonly args: readonly unknown[];
+  private readonly deadline: Deadline;
+  /** What the client asks for. */
+  private asked!: Accepting;
+  private secure: boolean | undefined = undefined;
+  private host: string | undefined = undefined;
+  private handler!: WebSocketHandler;
+  private settings!: ConnectionSettings;
+  private negotiated!: Negotiated;
+  /** Gives back its place among the connections of the route. */
+  private leave: Leave | undefined = undefined;
+  /** From when it has its place: what a server that drains waits for. */
+  private pending: PendingHandshake | undefined = undefined;
 
-  constructor(plan: RoutePlan, request: IncomingMessage, response: ServerResponse) {
+  constructor(plan: RoutePlan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]) {
     this.plan = plan;
     this.request = request;
     this.response = response;
+    this.args = args;
+    this.deadline = new Deadline(request.socket, plan.handshakeTimeout);
   }
 
-  async run(args: readonly unknown[]): Promise<PlainRefusal | undefined> {
-    const { plan, request } = this;
-    const asked = negotiate(request, { allowOldHandshake: plan.allowOldHandshake });
-    if ('status' in asked) return asked;
-    if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket)) return refuseUnknownRuntime();
-    const turn = whenNext(this.response);
-    if (turn !== undefined) await turn;
-    // The client has left while middleware was at work: there is nobody to ask about, and nobody to answer.
-    if (request.socket.writable === false) return undefined;
-    if (isPipelined(request)) return refusePipelined();
-    const draining = drainingOf(request);
-    if (draining !== undefined) return refuseWhileDraining(draining);
-    const leave = plan.admission?.enter(request);
-    if (leave !== undefined && typeof leave !== 'function') return leave;
+  begin(): void {
+    this.take(this.negotiate, undefined);
+  }
+
+  // The steps, in order.
+
+  private negotiate(): void {
+    const { plan, request, response } = this;
+    this.asked = granted(negotiate(request, plan));
+    if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket)) throw refuseUnknownRuntime();
+    // Requests that were pipelined before this one are answered first: Node gives the socket to the response whose turn it is, and
+    // says so. However many handshakes stand in line on a connection, at most one of them is at work.
+    if (response.socket === null) response.once('socket', () => this.take(this.enter, undefined));
+    else this.enter();
+  }
+
+  /** A place is taken before the first step that may take time. */
+  private enter(): void {
+    const { asked, plan, request } = this;
     const { socket } = request;
-    this.atWork = new PendingHandshake(socket, serverOf(request));
-    let refusal: PlainRefusal | undefined;
-    try {
-      refusal = await this.answer(asked, args);
-    } catch (error) {
-      if (!isA(error, HandshakeAborted)) throw error;
-      if (error.why === 'timeout')
-        refusal = refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
-    } finally {
-      // Where somebody else has answered there is no connection, and the socket may bring more requests.
-      if (this.isSwitching && !socket.destroyed) {
-        // Its place is taken for as long as the connection is there.
-        if (leave !== undefined) socket.once('close', leave);
-      } else {
-        leave?.();
-        this.atWork.over();
-      }
+    // The client has left while middleware was at work: there is nobody to ask about, and nobody to answer.
+    if (socket.writable === false) return;
+    granted(hindranceOf(request));
+    this.leave = granted(plan.admission?.enter(request));
+    this.pending = new PendingHandshake(socket, serverOf(request));
+    if (asked.version === 0 && pendingSocketOf(socket) === undefined) {
+      const text = 'Draft-76 is only spoken through upgradeListener(app).';
+      throw refuse(426, 'version', text, UPGRADE_REQUIRED);
     }
-    return refusal;
+    this.secure = isSecure(request);
+    this.host = hostOf(request);
+    const context = { secure: this.secure !== false, host: this.host, request };
+    this.when(this.deadline.meet(plan.isOriginAllowed(asked.origin, context)), this.ask);
   }
 
-  private async answer(asked: Accepting, args: readonly unknown[]): Promise<PlainRefusal | undefined> {
-    const { plan, request } = this;
-    const deadline = new Deadline(request.socket, plan.handshakeTimeout);
-    if (asked.version === 0 && pendingSocketOf(request.socket) === undefined) {
-      return refuse(426, 'version', 'Draft-76 is only spoken through upgradeListener(app).', UPGRADE_REQUIRED);
-    }
-    const secure = isSecure(request);
-    const host = hostOf(request);
-    if (!(await deadline.meet(plan.isOriginAllowed(asked.origin, { secure: secure !== false, host, request })))) {
-      return refuse(403, 'origin', originRefusalText(asked.origin ?? '', host));
-    }
+  private ask(isOriginAllowed: boolean): void {
+    const { asked, plan, request } = this;
+    if (!isOriginAllowed) throw refuse(403, 'origin', originRefusalText(asked.origin ?? '', this.host));
     const handler = new plan.Handler();
-    const settings = settingsFor(plan, handler);
+    this.handler = handler;
+    this.settings = settingsFor(plan, handler);
     const deflate = plan.compress && agreeOnDeflate(asked.extensions, plan.compress);
-    const offered: Negotiated = Object.freeze({
+    this.negotiated = Object.freeze({
       version: asked.version,
-      isSecure: secure === true,
+      isSecure: this.secure === true,
       subprotocol: plan.chooseSubprotocol(asked.subprotocols, request) ?? '',
       extensions: deflate?.header ?? '',
       deflate: plan.compress && deflate && { agreement: deflate.agreement, settings: plan.compress },
       localAddress: addressOf(request.socket, 'localAddress'),
       remoteAddress: addressOf(request.socket, 'remoteAddress'),
     });
-    bindPending(handler, new PendingConnection(settings, offered));
-
-    const own = isAsked(handler) ? await askHandler(handler, request, asked.subprotocols, plan, deadline) : [];
-    if (!Array.isArray(own)) return own;
-    if (isPipelined(request)) return refusePipelined();
-    // The server may have begun to drain in the meantime, too.
-    const draining = drainingOf(request);
-    if (draining !== undefined) return refuseWhileDraining(draining);
-    const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-    const negotiated = typeof chosen === 'string' ? Object.freeze({ ...offered, subprotocol: chosen }) : offered;
-    // The hook may have taken its time: the peer has gone, or somebody else has answered.
-    if (request.socket.destroyed || this.response.headersSent || this.response.writableEnded) return undefined;
-    const connection = new Connection(request.socket, handler, settings, negotiated);
-    bind(handler, connection);
-    this.switchProtocols(asked, connection, host, own, args);
-    return undefined;
+    if (isAsked(handler)) {
+      bindPending(handler, new PendingConnection(this.settings, this.negotiated));
+      this.when(askHandler(handler, request, asked.subprotocols, plan.settings, this.deadline), this.answer);
+    } else this.answer(NO_HEADERS);
   }
 
-  private switchProtocols(
-    asked: Accepting,
-    connection: Connection,
-    host: string | undefined,
-    own: CheckedHeaders,
-    args: readonly unknown[],
-  ): void {
+  private answer(verdict: CheckedHeaders | PlainRefusal): void {
+    const { handler, request, response } = this;
+    const { socket } = request;
+    const own = granted(verdict);
+    // The hook may have taken its time: another request has come, or the server has begun to drain;
+    granted(hindranceOf(request));
+    // or the peer has gone, or somebody else has answered. Then the socket may bring more requests.
+    if (socket.destroyed || response.headersSent || response.writableEnded) {
+      this.over();
+      return;
+    }
+    const chosen = own.length > 0 && own.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
+    if (typeof chosen === 'string') this.negotiated = Object.freeze({ ...this.negotiated, subprotocol: chosen });
+    const connection = new Connection(socket, handler, this.settings, this.negotiated);
+    bind(handler, connection);
+    this.switchProtocols(connection, own);
+  }
+
+  private switchProtocols(connection: Connection, own: CheckedHeaders): void {
     const { request, response } = this;
     const { socket } = request;
-    this.isSwitching = true;
-    this.atWork?.switching();
-    const { runner, negotiated } = connection;
-    const { subprotocol, extensions, isSecure: secure } = negotiated;
-    const { route, counters } = this.plan.settings;
-    const protocolHeaders =
-      asked.version === 0
-        ? draft76Headers({ origin: asked.origin ?? '', secure, host: host ?? '', url: request.url ?? '/', subprotocol })
-        : switchingHeaders(asked.accept, subprotocol, extensions);
-    let pending = pendingSocketOf(socket);
-    if (pending === undefined) {
-      takeFromParser(socket);
-      pending = new PendingSocket(socket, NOTHING);
-    }
-    pending.response = response;
-    sendSwitchingProtocols(response, own, protocolHeaders, () => {
+    let pending = pendingSocketOf(socket) ?? (isPlainTcp(socket) ? undefined : takeSocket(socket));
+    if (pending !== undefined) pending.response = response;
+    const onClose = (): void => this.over();
+    sendSwitchingProtocols(response, own, this.protocolHeaders(), () => {
+      socket.removeListener('close', onClose);
       // Gone: then the server may have the socket back, its error with it.
-      if (socket.destroyed) return;
-      counters.counts.accepted++;
-      publish('accept', () => ({ route, request, connection: runner.hooks, subprotocol }));
-      // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
-      const head = pending.release();
-      releaseFromServer(socket);
-      if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
-      else open(request, connection, args, head);
-      this.atWork?.over();
+      if (socket.destroyed) this.over();
+      else this.open(connection, pending);
     });
+    // All of it has been handed to the operating system: `finish` comes before anything else can be read.
+    if (pending === undefined && response.writableEnded && socket.writableLength === 0) return;
+    pending ??= takeSocket(socket);
+    pending.response = response;
+    socket.once('close', onClose);
+  }
+
+  /** The 101 has left. */
+  private open(connection: Connection, pending: PendingSocket | undefined): void {
+    const { args, asked, leave, plan, request } = this;
+    const { socket } = request;
+    const { route, counters } = plan.settings;
+    counters.counts.accepted++;
+    const { runner, negotiated } = connection;
+    publish('accept', () => ({ route, request, connection: runner.hooks, subprotocol: negotiated.subprotocol }));
+    // Its place is taken for as long as the connection is there.
+    if (leave !== undefined) socket.once('close', leave);
+    // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
+    const head = pending === undefined ? NOTHING : pending.release();
+    if (pending === undefined) socket.pause();
+    releaseFromServer(socket);
+    if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
+    else open(request, connection, args, head);
+    this.pending?.over();
+  }
+
+  private protocolHeaders(): Record<string, string> {
+    const { asked, host, negotiated, request } = this;
+    const { extensions, isSecure: secure, subprotocol } = negotiated;
+    if (asked.version !== 0) return switchingHeaders(asked.accept, subprotocol, extensions);
+    return draft76Headers({
+      origin: asked.origin ?? '',
+      secure,
+      host: host ?? '',
+      url: request.url ?? '/',
+      subprotocol,
+    });
+  }
+
+  // How steps are taken, and how it ends without a connection.
+
+  /** What a step throws, or one that it calls, ends the handshake. */
+  private take<T>(step: (this: Handshake, value: T) => void, value: T): void {
+    try {
+      step.call(this, value);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Takes the next step: at once, where there is no promise to wait for. */
+  private when<T>(result: T | Promise<T>, step: (this: Handshake, value: T) => void): void {
+    if (result instanceof Promise) {
+      result.then(
+        (value: T) => this.take(step, value),
+        (error) => this.fail(error),
+      );
+    } else step.call(this, result);
+  }
+
+  private fail(error: unknown): void {
+    // The peer has gone while the handshake waited.
+    const isGone = isA(error, HandshakeAborted) && error.why === 'gone';
+    const refusal = isGone ? undefined : this.refusalFor(error);
+    this.over();
+    if (refusal !== undefined) refuseHandshake(this.plan, this.request, this.response, refusal);
+  }
+
+  private refusalFor(error: unknown): PlainRefusal {
+    if (error instanceof PlainRefusal) return error;
+    if (isA(error, HandshakeAborted)) {
+      return refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
+    }
+    logError(`handshake of ${this.plan.settings.name}`, error);
+    // Its head is written, and its end has failed.
+    if (this.response.statusCode === 101) this.request.socket.destroy();
+    return failure();
+  }
+
+  private over(): void {
+    this.leave?.();
+    this.pending?.over();
   }
 }
 
-/**
- * Requests that were pipelined before this one are answered first. However many handshakes stand in line on a connection, at
- * most one of them is at work.
- *
- * @returns undefined where it is this one's turn
- */
-function whenNext(response: ServerResponse): Promise<void> | undefined {
-  // Node gives the socket to the response whose turn it is, and says so.
-  if (response.socket !== null) return undefined;
-  return new Promise((resolve) => response.once('socket', () => resolve()));
+const NO_HEADERS: CheckedHeaders = [];
+
+/** What a step has found out. A refusal ends the handshake: `Handshake.fail` sends it. */
+function granted<T>(result: T | PlainRefusal): T {
+  if (result instanceof PlainRefusal) throw result;
+  return result;
 }
 
-function refusePipelined(): PlainRefusal {
-  return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
+/** Why a handshake cannot be accepted now, whatever it asks for. */
+function hindranceOf(request: IncomingMessage): PlainRefusal | undefined {
+  if (isPipelined(request)) {
+    return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
+  }
+  const draining = drainingOf(request);
+  return draining && refuseWhileDraining(draining);
+}
+
+/** Whether nothing can be read before the event loop goes on. TLS and streams that are no sockets may bring something at any time. */
+function isPlainTcp(socket: Socket): boolean {
+  return socket instanceof Socket && !isEncrypted(socket);
+}
+
+/** Takes a socket from the server's parser, and keeps what it brings. */
+function takeSocket(socket: Socket): PendingSocket {
+  takeFromParser(socket);
+  return new PendingSocket(socket, NOTHING);
 }
 
 function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
@@ -263,44 +333,4 @@ function open(request: IncomingMessage, connection: Connection, args: readonly u
   connection.open(args, head);
   // The draining began when the 101 was already on its way.
   drainingOf(request)?.take(connection);
-}
-
-/** Whether its hook has anything to say: that of the library lets everybody in. */
-function isAsked(handler: WebSocketHandler): boolean {
-  return handler.onHandshake !== WebSocketHandler.prototype.onHandshake;
-}
-
-/** What the user's hook says, checked: the headers it adds to the 101, or its refusal. What is wrong with it goes to `onError`. */
-async function askHandler(
-  handler: WebSocketHandler,
-  request: IncomingMessage,
-  offeredSubprotocols: readonly string[],
-  { settings }: RoutePlan,
-  deadline: Deadline,
-): Promise<CheckedHeaders | PlainRefusal> {
-  const headers: ResponseHeaders = {};
-  const failed = (error: unknown): unknown => tellError(handler, settings, error, 'onHandshake');
-  const reported = (second: unknown): void => reportSecond(settings, second);
-  const failedLate = (error: unknown): void => {
-    try {
-      const result = failed(error);
-      if (isThenable(result)) whenSettled(result, () => {}, reported);
-    } catch (second) {
-      reported(second);
-    }
-  };
-  try {
-    const answer: unknown = await deadline.meet(handler.onHandshake(request, headers), failedLate);
-    if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
-    // `this.isSecure && request.headers['x-pizza']` may be false, undefined or ''.
-    if (answer) return toPlainRefusal(answer, headers);
-    return toPlainRefusal(
-      { status: 403, body: '403 Forbidden\nThe handshake was refused: onHandshake did not return true.\n' },
-      headers,
-    );
-  } catch (error) {
-    if (isA(error, HandshakeAborted)) throw error;
-    await deadline.meet(failed(error), reported);
-    return refuse(500, 'error', 'The handshake failed.');
-  }
 }

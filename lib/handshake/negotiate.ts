@@ -42,16 +42,16 @@ const VERSION = { 'Sec-WebSocket-Version': '13' };
 export const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION };
 
 /**
- * Judges a handshake request. `'accept' in result` tells the two results apart.
+ * Judges a handshake request.
  *
  * @param options.allowOldHandshake whether draft-76 (version 0) may connect
  * @example
  * const result = negotiate(request, { allowOldHandshake: false });
- * if (!('accept' in result)) return send(result);
+ * if (result instanceof PlainRefusal) return send(result);
  */
 export function negotiate(
   request: HandshakeRequest,
-  options: { allowOldHandshake: boolean },
+  options: { readonly allowOldHandshake: boolean },
 ): Accepting | PlainRefusal {
   return (
     checkMethod(request) ??
@@ -129,8 +129,12 @@ function checkBody({ headers }: HandshakeRequest): PlainRefusal | undefined {
 
 /** 2. "A |Host| header field containing the server's authority." One, says RFC 9112 section 3.2; Node keeps the first. */
 function checkHost({ headers, rawHeaders = [] }: HandshakeRequest): PlainRefusal | undefined {
-  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host');
-  if (headers.host && hosts.length <= 1) return undefined;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  if (headers.host && hosts <= 1) return undefined;
   return refuse(400, 'host', 'A WebSocket handshake has exactly one Host header, and it is not empty.');
 }
 
@@ -233,9 +237,7 @@ function isVersionNumber(version: string): boolean {
  * be any: in RFC 6455's own example, `AQIDBAUGBwgJCgsMDQ4PEC==`, they are not zero.
  */
 function isKey(key: string): boolean {
-  if (key.length !== 24 || !key.endsWith('==')) return false;
-  for (let i = 0; i < 22; i++) if (!BASE64.includes(key.charAt(i))) return false;
-  return true;
+  return key.length === 24 && KEY.test(key);
 }
 
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const KEY = /^[A-Za-z0-9+/]{22}==$/;

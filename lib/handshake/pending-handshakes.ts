@@ -9,7 +9,6 @@ export class PendingHandshake {
   readonly socket: Duplex;
   private readonly all: Set<PendingHandshake>;
   private onOver: (() => void) | undefined = undefined;
-  private readonly end = (): void => this.over();
 
   /** @param server undefined where it is not known: then nobody can wait for it */
   constructor(socket: Duplex, server: object | undefined) {
@@ -22,13 +21,7 @@ export class PendingHandshake {
     this.onOver = callback;
   }
 
-  /** The 101 is on its way: it is over when the connection is open, or will never be. */
-  switching(): void {
-    this.socket.once('close', this.end);
-  }
-
   over(): void {
-    this.socket.removeListener('close', this.end);
     if (this.all.delete(this)) this.onOver?.();
   }
 }

@@ -7,13 +7,21 @@ import { types } from 'node:util';
 import { inspectValue, invalidArgument, propertyOf } from '../errors.js';
 import { checkResponseHeaders } from './response-headers.js';
 
-/** A refusal ready to be sent: `Content-Type` and `Content-Length` are in `headers`. */
-export interface PlainRefusal {
-  status: number;
-  headers: Record<string, string | string[]>;
-  body: Buffer;
+/** A refusal ready to be sent. Each step of the handshake returns its result or one of these, and is asked by `instanceof`. */
+export class PlainRefusal {
+  readonly status: number;
+  /** With `Content-Type` and `Content-Length`. */
+  readonly headers: Record<string, string | string[]>;
+  readonly body: Buffer;
   /** A stable short word for logs: 'method', 'not-an-upgrade', 'version', 'key', 'origin', 'hook', 'error', ... */
-  reason: string;
+  readonly reason: string;
+
+  constructor(status: number, headers: Record<string, string | string[]>, body: Buffer, reason: string) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+    this.reason = reason;
+  }
 }
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -32,7 +40,8 @@ export function refuse(
   headers: Readonly<Record<string, string>> = {},
 ): PlainRefusal {
   const body = Buffer.from(`${statusLine(status)}${explanation}\n`);
-  return { status, headers: { ...headers, 'Content-Type': TEXT, 'Content-Length': String(body.length) }, body, reason };
+  const all = { ...headers, 'Content-Type': TEXT, 'Content-Length': String(body.length) };
+  return new PlainRefusal(status, all, body, reason);
 }
 
 /**
@@ -73,7 +82,7 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
   if (type !== undefined) put(headers, 'Content-Length', String(bytes.length));
 
   // fromEntries defines own properties: `__proto__`, a legal header name, does not reach the prototype.
-  return { status, headers: Object.fromEntries(headers.values()), body: bytes, reason: 'hook' };
+  return new PlainRefusal(status, Object.fromEntries(headers.values()), bytes, 'hook');
 }
 
 /** Keyed in lower case, so that a name is the same in any case; a Map, so that no name is special. */

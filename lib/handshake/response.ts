@@ -30,9 +30,8 @@ export function sendSwitchingProtocols(
   for (const [name, value] of own) setHeader(response, name, value);
   // As Node's `writeHead` does for a 101. Deno's does not, and would end the socket of a body without a length.
   Reflect.set(response, '_hasBody', false);
-  removeHeaders(response, OF_A_BODY);
   // What `onHandshake` has chosen is in `protocol` by now.
-  removeHeaders(response, NEGOTIATED);
+  removeHeaders(response, NOT_ON_101);
   for (const name of Object.keys(protocol)) response.setHeader(name, protocol[name]!);
   writeHead(response);
   response.once('finish', done);
@@ -62,7 +61,8 @@ const OF_A_BODY: ReadonlySet<string> = new Set([
   ...['content-disposition', 'content-digest', 'repr-digest', 'digest', 'content-md5'],
 ]);
 /** What only the handshake can agree on (RFC 6455 section 4.2.2): the client would fail the connection. */
-const NEGOTIATED: ReadonlySet<string> = new Set(['sec-websocket-protocol', 'sec-websocket-extensions']);
+const NEGOTIATED = ['sec-websocket-protocol', 'sec-websocket-extensions'];
+const NOT_ON_101: ReadonlySet<string> = new Set([...OF_A_BODY, ...NEGOTIATED]);
 
 /** @param names in lower case */
 function removeHeaders(response: ServerResponse, names: ReadonlySet<string>): void {

@@ -203,7 +203,7 @@ function answer(plan: RoutePlan, request: IncomingMessage, response: ServerRespo
   if (!has(response, 'function', ['setHeader', 'getHeaderNames', 'removeHeader', 'end'])) {
     throw invalidArgument('response', nameOnly(response), 'it must be the response that belongs to the request');
   }
-  void accept(plan, request, response, args);
+  accept(plan, request, response, args);
 }
 
 function has(value: unknown, type: 'object' | 'function', names: readonly string[]): boolean {

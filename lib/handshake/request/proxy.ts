@@ -28,7 +28,7 @@ export function isSecure(request: IncomingMessage): boolean | undefined {
   return SCHEMES.get((forwarded(request, 'x-forwarded-proto') ?? protocol).toLowerCase());
 }
 
-function isEncrypted(socket: object): boolean {
+export function isEncrypted(socket: object): boolean {
   return 'encrypted' in socket && socket.encrypted === true;
 }
 

@@ -1,0 +1,73 @@
+/** What a handler's `onHandshake` says to a handshake, checked. What is wrong with it goes to `onError`. */
+import type { IncomingMessage } from 'node:http';
+import { reportSecond, tellError } from '../connection/hook-errors.js';
+import type { ConnectionSettings } from '../connection/hooks.js';
+import { isA } from '../errors.js';
+import { WebSocketHandler } from '../handler/handler.js';
+import type { ResponseHeaders } from '../handler/options.js';
+import { isThenable, whenSettled } from '../thenables.js';
+import { type Deadline, HandshakeAborted } from './deadline.js';
+import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
+import { checkResponseHeaders } from './response-headers.js';
+
+/** The headers that a handler adds to the 101. */
+export type CheckedHeaders = ReturnType<typeof checkResponseHeaders>;
+type Verdict = CheckedHeaders | PlainRefusal;
+
+/** Whether its hook has anything to say: that of the library lets everybody in. */
+export function isAsked(handler: WebSocketHandler): boolean {
+  return handler.onHandshake !== WebSocketHandler.prototype.onHandshake;
+}
+
+/** @returns no promise, unless the hook returned one; rejected with `HandshakeAborted` when nobody waits for it any more */
+export function askHandler(
+  handler: WebSocketHandler,
+  request: IncomingMessage,
+  offeredSubprotocols: readonly string[],
+  settings: ConnectionSettings,
+  deadline: Deadline,
+): Verdict | Promise<Verdict> {
+  const headers: ResponseHeaders = {};
+  const judge = (answer: unknown): Verdict => verdict(answer, headers, offeredSubprotocols);
+  const failed = (error: unknown): PlainRefusal | Promise<PlainRefusal> => {
+    if (isA(error, HandshakeAborted)) throw error;
+    const told: unknown = deadline.meet(tellError(handler, settings, error, 'onHandshake'), (second) =>
+      reportSecond(settings, second),
+    );
+    return told instanceof Promise ? told.then(failure) : failure();
+  };
+  try {
+    const answer: unknown = deadline.meet<unknown>(handler.onHandshake(request, headers), (error) =>
+      tellLate(handler, settings, error),
+    );
+    return answer instanceof Promise ? answer.then(judge).catch(failed) : judge(answer);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** @throws TypeError, HeaderError for what cannot be sent */
+function verdict(answer: unknown, headers: ResponseHeaders, offeredSubprotocols: readonly string[]): Verdict {
+  if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
+  // `this.isSecure && request.headers['x-pizza']` may be false, undefined or ''.
+  if (answer) return toPlainRefusal(answer, headers);
+  return toPlainRefusal(
+    { status: 403, body: '403 Forbidden\nThe handshake was refused: onHandshake did not return true.\n' },
+    headers,
+  );
+}
+
+/** Its promise was rejected when the handshake was over: it is told, and nothing waits for what it makes of that. */
+function tellLate(handler: WebSocketHandler, settings: ConnectionSettings, error: unknown): void {
+  const reported = (second: unknown): void => reportSecond(settings, second);
+  try {
+    const result = tellError(handler, settings, error, 'onHandshake');
+    if (isThenable(result)) whenSettled(result, () => {}, reported);
+  } catch (second) {
+    reported(second);
+  }
+}
+
+export function failure(): PlainRefusal {
+  return refuse(500, 'error', 'The handshake failed.');
+}
