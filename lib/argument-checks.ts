@@ -4,8 +4,7 @@ import { invalidArgument } from './errors.js';
 /** What others call it: Pants, `ws` and µWebSockets. Only those are taken for a name that is known where they stand. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   nbytes: 'length',
-  opcode: 'frame',
-  binary: 'frame',
+  binary: 'opcode',
   maxPayload: 'bufferSize',
   maxPayloadLength: 'bufferSize',
   perMessageDeflate: 'compress',
@@ -13,6 +12,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   protocols: 'subprotocols',
   handleProtocols: 'subprotocols',
 };
+
+/** Names that are still taken, until version 1.0, and not named any more. */
+const DEPRECATED: readonly string[] = ['frame'];
 
 /**
  * @param what whose options they are, such as `write`; empty where nothing else could be meant
@@ -31,7 +33,8 @@ export function checkKeys(what: string, value: object, known: readonly string[])
   for (const name of Object.keys(value)) if (!known.includes(name)) throw unknownName(what, name, known);
 }
 
-export function unknownName(what: string, name: string, known: readonly string[]): TypeError {
+export function unknownName(what: string, name: string, taken: readonly string[]): TypeError {
+  const known = taken.filter((one) => !DEPRECATED.includes(one));
   const elsewhere = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : undefined;
   if (elsewhere !== undefined && known.includes(elsewhere)) {
     return invalidArgument(what, name, `it is called ${elsewhere} here`);

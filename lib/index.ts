@@ -27,16 +27,8 @@ export {
 export { CloseCode } from './framing/close-code.js';
 export { Opcode } from './framing/opcode.js';
 export { broadcast } from './handler/broadcast.js';
-export {
-  type CloseOptions,
-  type Data,
-  type HandlerTypes,
-  type MessageIterator,
-  prepare,
-  WebSocketHandler,
-  type WriteFileOptions,
-  type WriteOptions,
-} from './handler/handler.js';
+export { WebSocketHandler } from './handler/handler.js';
+export type { HandlerTypes, MessageIterator } from './handler/handler-arguments.js';
 export type { HandlerClassFor, HandlerHooks, HandlerLiteral } from './handler/handler-types.js';
 export type {
   CompressOptions,
@@ -49,6 +41,8 @@ export type {
   RouteOptions,
   SubprotocolChoice,
 } from './handler/options.js';
+export { prepare } from './handler/prepare.js';
+export type { CloseOptions, Data, PrepareOptions, WriteFileOptions, WriteOptions } from './handler/write-options.js';
 export { isWebSocketHandshake } from './handshake/negotiate.js';
 export { Limits } from './memory/memory-budget.js';
 export { toInteger } from './routing/path.js';

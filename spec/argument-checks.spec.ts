@@ -7,7 +7,7 @@ const refused = (message: string): Error =>
 
 describe('options', () => {
   const check = (value: unknown, what = 'write'): void =>
-    checkOptions(what, value, ['frame', 'flush', 'length'], '{ flush: true }');
+    checkOptions(what, value, ['opcode', 'flush', 'length'], '{ flush: true }');
 
   it.each([
     [null, 'null'],
@@ -24,15 +24,15 @@ describe('options', () => {
   });
 
   it.each([
-    ['fram', 'it is unknown (did you mean frame?); the options are frame, flush, length'],
-    ['flus', 'it is unknown (did you mean flush?); the options are frame, flush, length'],
-    ['fulsh', 'it is unknown (did you mean flush?); the options are frame, flush, length'],
-    ['Length', 'it is unknown (did you mean length?); the options are frame, flush, length'],
+    ['opcod', 'it is unknown (did you mean opcode?); the options are opcode, flush, length'],
+    ['flus', 'it is unknown (did you mean flush?); the options are opcode, flush, length'],
+    ['fulsh', 'it is unknown (did you mean flush?); the options are opcode, flush, length'],
+    ['Length', 'it is unknown (did you mean length?); the options are opcode, flush, length'],
     ['nbytes', 'it is called length here'],
-    ['opcode', 'it is called frame here'],
-    ['maxPayload', 'it is unknown; the options are frame, flush, length'],
-    ['constructor', 'it is unknown; the options are frame, flush, length'],
-    ['x'.repeat(100_000), 'it is unknown; the options are frame, flush, length'],
+    ['binary', 'it is called opcode here'],
+    ['maxPayload', 'it is unknown; the options are opcode, flush, length'],
+    ['constructor', 'it is unknown; the options are opcode, flush, length'],
+    ['x'.repeat(100_000), 'it is unknown; the options are opcode, flush, length'],
   ])('are refused with the name %.20s: %s', (name, rule) => {
     const shown = name.length > 60 ? expect.stringContaining(rule) : `write option is '${name}': ${rule}`;
     expect(() => check({ [name]: undefined })).toThrow(refused(shown as string));

@@ -34,7 +34,7 @@ function call(object: object, method: string, ...args: unknown[]): unknown {
   return Reflect.apply(found, object, args);
 }
 
-const WRITE = /^write options is .*: it must be an object, such as \{ frame: Opcode\.Text, flush: true \}$/;
+const WRITE = /^write options is .*: it must be an object, such as \{ opcode: Opcode\.Text, flush: true \}$/;
 
 describe('a method of the handler refuses', () => {
   it.each<[method: string, args: unknown[], message: RegExp]>([
@@ -47,8 +47,12 @@ describe('a method of the handler refuses', () => {
     ['write', ['x', new Map()], WRITE],
     ['write', ['x', bytes], WRITE],
     ['write', [bytes, undefined, true], /^the third argument of write\(\) is true: options are one object/],
-    ['write', ['x', { fram: 1 }], /^write option is 'fram': it is unknown \(did you mean frame\?\); the options are/],
-    ['write', ['x', { opcode: 1 }], /^write option is 'opcode': it is called frame here$/],
+    [
+      'write',
+      ['x', { opcod: 1 }],
+      /^write option is 'opcod': it is unknown \(did you mean opcode\?\); the options are opcode, flush, compress$/,
+    ],
+    ['write', ['x', { binary: true }], /^write option is 'binary': it is called opcode here$/],
     ['write', ['x', { flush: 1 }], /^write flush is 1: it must be true or false$/],
     ['write', ['x', { flush: true, fram: 1 }], /^write option is 'fram'/],
     ['write', ['x', { flush: null }], /^write flush is null: /],
@@ -111,8 +115,8 @@ describe('a method of the handler refuses', () => {
 
   it('nothing that is right: options that are undefined, without a prototype, frozen, or used again', async () => {
     const { handler, client } = await open();
-    const shared = Object.freeze({ flush: true, compress: false, frame: undefined });
-    const bare = Object.assign(Object.create(null), { frame: Opcode.Text });
+    const shared = Object.freeze({ flush: true, compress: false, opcode: undefined });
+    const bare = Object.assign(Object.create(null), { opcode: Opcode.Text });
     handler.write('1', undefined);
     handler.write('2', {});
     handler.write('3', shared);
@@ -156,12 +160,12 @@ describe('a function refuses', () => {
   const response = { writeHead() {}, end() {} } as unknown as ServerResponse;
 
   it.each<[name: string, run: () => unknown, message: RegExp]>([
-    ['prepare', () => prepare('x', null!), /^prepare options is null: .* \{ frame: Opcode\.Text \}$/],
+    ['prepare', () => prepare('x', null!), /^prepare options is null: .* \{ opcode: Opcode\.Text \}$/],
     ['prepare', () => call({ prepare }, 'prepare', bytes, Opcode.Text), /^prepare options is 1: /],
     [
       'prepare',
       () => call({ prepare }, 'prepare', 'x', { flush: true }),
-      /^prepare option is 'flush': .*only .* frame/,
+      /^prepare option is 'flush': .*only .* opcode$/,
     ],
     ['Limits', () => Reflect.construct(Limits, [1000]), /^Limits options is 1000: .*maxBufferedBytes/],
     ['Limits', () => Reflect.construct(Limits, [null]), /^Limits options is null/],

@@ -2,7 +2,7 @@
  * What a frame carries (RFC 6455 section 5.2). 3 to 7 and 11 to 15 are reserved.
  *
  * @example
- * this.write(Buffer.from('{"ok":true}'), { frame: Opcode.Text });
+ * this.write(Buffer.from('{"ok":true}'), { opcode: Opcode.Text });
  */
 export const Opcode = {
   Continuation: 0,

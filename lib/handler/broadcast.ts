@@ -1,9 +1,10 @@
 /** One message for many connections. */
-import { checkBoolean, checkOptions } from '../argument-checks.js';
 import type { Connection } from '../connection/connection.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
 import { invalidArgument } from '../errors.js';
-import { connectionOf, type Data, prepare, type WebSocketHandler, type WriteOptions } from './handler.js';
+import { connectionOf, type WebSocketHandler } from './handler.js';
+import { prepare } from './prepare.js';
+import { checkBroadcastOptions, type Data, opcodeOf, preparedAlready, type WriteOptions } from './write-options.js';
 
 /**
  * Sends a message to all connections that are open. It is framed once. Connections that are closing or closed, or not open yet,
@@ -25,14 +26,11 @@ export function broadcast(
   data: Data | PreparedMessage,
   options: WriteOptions = {},
 ): number {
-  checkOptions('broadcast', options, ['frame', 'flush', 'compress'], '{ flush: true }');
-  const { frame, flush = false, compress = true } = options;
-  checkBoolean('broadcast flush', flush);
-  checkBoolean('broadcast compress', compress);
-  if (data instanceof PreparedMessage && frame !== undefined) {
-    throw invalidArgument('broadcast frame', frame, 'a prepared message has one already: pass it to prepare()');
-  }
-  const message = data instanceof PreparedMessage ? data : prepare(data, { frame });
+  checkBroadcastOptions(options);
+  const { flush = false, compress = true } = options;
+  const opcode = opcodeOf(options);
+  if (data instanceof PreparedMessage && opcode !== undefined) throw preparedAlready('broadcast', opcode);
+  const message = data instanceof PreparedMessage ? data : prepare(data, { opcode });
   let taken = 0;
   // All of them are looked at first: a member that is no handler is found before anything is sent.
   for (const connection of connectionsOf(connections)) {

@@ -1,6 +1,8 @@
 /**
  * `WebSocketHandler`: what users extend. One instance per connection; the hooks are called on it, and through it the user
  * writes, closes, and says how incoming data is to be read.
+ *
+ * It is long because it is one public class, and more than half of it documents that class; what its methods do is elsewhere.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -9,105 +11,48 @@ import type { Connection } from '../connection/connection.js';
 import type { HookName } from '../connection/hooks.js';
 import { ReadyState } from '../connection/lifecycle.js';
 import type { Version } from '../connection/negotiated.js';
-import type { FileOptions, FileSource } from '../connection/outbound/file-job.js';
+import type { FileSource } from '../connection/outbound/file-job.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
-import {
-  checkDelimiter,
-  type Delimiter,
-  type EntireMessage,
-  type MessageOf,
-  type UnitOf,
-} from '../dispatch/delimiter.js';
+import { checkDelimiter, type Delimiter, type MessageOf } from '../dispatch/delimiter.js';
 import { beforeOpen, InvalidStateError, invalidArgument, isA, type OverflowError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
-import { isText } from '../framing/utf8.js';
 import { logError } from '../log.js';
-import { asBytes } from '../memory/bytes.js';
 import type { Endpoint } from '../streams/endpoint.js';
 import { toDuplex } from '../streams/node-stream.js';
 import { toWebStreams, type WebStreams } from '../streams/web-streams.js';
 import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
+import { structOf } from '../struct/struct-cache.js';
 import type { NetStructInputs, StructInputs } from '../struct/types.js';
+import type {
+  BackedBy,
+  ConnectArgs,
+  ContextOf,
+  DelimiterOf,
+  HandlerTypes,
+  MessageIterator,
+  ReadArgs,
+} from './handler-arguments.js';
 import type { Refusal, ResponseHeaders } from './options.js';
 import type { PendingConnection } from './pending-connection.js';
-
-/** What `write` sends: a string as text, anything else as binary data. */
-export type Data = string | ArrayBufferView | ArrayBuffer;
-
-export interface WriteOptions {
-  /**
-   * The opcode of the frame: `Opcode.Text` for bytes that are UTF-8 already, `Opcode.Binary`, `Opcode.Ping` or `Opcode.Pong`.
-   * The data must be bytes then. Default: text for a string, binary for bytes.
-   */
-  frame?: Opcode | undefined;
-  /** Send at once, with all that was written before, instead of at the end of this turn of the event loop. Default false. */
-  flush?: boolean | undefined;
-  /**
-   * False sends this message as it is, where messages are compressed (option `compress`): it is compressed already, or it holds a
-   * secret together with what a stranger chose. Default true.
-   */
-  compress?: boolean | undefined;
-}
-
-export interface WriteFileOptions extends FileOptions {
-  /** As for `write`. Default false. */
-  flush?: boolean | undefined;
-}
-
-/** What `messages()` gives: an async iterator that is iterable itself, as `for await` wants it. */
-export interface MessageIterator<M> extends AsyncIterator<M, undefined, undefined> {
-  next(): Promise<IteratorResult<M, undefined>>;
-  /** Leaves: what comes later goes to `onRead` again. */
-  return(): Promise<IteratorResult<M, undefined>>;
-  [Symbol.asyncIterator](): MessageIterator<M>;
-}
-
-export interface CloseOptions {
-  /** False drops what was not sent and ends the connection without a close frame, like `terminate`. Default true. */
-  flush?: boolean | undefined;
-}
-
-/**
- * What a handler is typed by, in `extends WebSocketHandler<{ … }>`. Whatever is left out is not checked.
- *
- * @example
- * class Player extends WebSocketHandler<{ params: { id: number }; context: { user: User } }> {}
- */
-export interface HandlerTypes {
-  /** The params of its route: what `onConnect` gets first. */
-  params?: object;
-  /** Instead of `params`, of a handler for `acceptWebSocket`: all that `onConnect` gets. */
-  args?: readonly unknown[];
-  /** What `onHandshake` hands on, as `this.context`. */
-  context?: unknown;
-  /** What it reads with, from the beginning on: gives `onRead` and `messages()` their types. */
-  delimiter?: Delimiter;
-}
-
-/** The arguments of `onConnect`. With a member that `HandlerTypes` does not have they are such that no route gives them. */
-export type ConnectArgs<T extends HandlerTypes> = [Exclude<keyof T, keyof HandlerTypes>] extends [never]
-  ? KnownArgs<T>
-  : [misspelt: Misspelt<Exclude<keyof T, keyof HandlerTypes>>, Misspelt<Exclude<keyof T, keyof HandlerTypes>>];
-type Misspelt<Name> = `HandlerTypes has no ${Name & string}`;
-type KnownArgs<T extends HandlerTypes> = T extends { args: infer A extends readonly unknown[] }
-  ? A
-  : T extends { params: infer P }
-    ? [params: P, request: IncomingMessage]
-    : unknown[];
-/** The arguments of `onRead`. */
-export type ReadArgs<T extends HandlerTypes> = T extends { delimiter: infer D } ? UnitOf<D> : unknown[];
-/** The type of `context`. */
-export type ContextOf<T extends HandlerTypes> = T extends { context: infer C } ? C : unknown;
-/** The delimiter that is read with, as far as that is known. */
-type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extends Delimiter }
-  ? D
-  : typeof EntireMessage;
-
-/** A delimiter as an argument: to be left out only where the handler declares it. */
-type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [readDelimiter: D];
+import {
+  bytesOf,
+  CLOSE_OPTIONS,
+  type CloseOptions,
+  checkOpcode,
+  checkWriteOptions,
+  type Data,
+  misplacedOption,
+  NO_OPTIONS,
+  opcodeOf,
+  pingDataOf,
+  preparedAlready,
+  WRITE_FILE_OPTIONS,
+  type WriteFileOptions,
+  type WriteOptions,
+} from './write-options.js';
 
 /** Gives a handler what it has until there is a connection, if it can ask for it. Only the handshake calls it. */
 export let bindPending: (handler: WebSocketHandler, pending: PendingConnection) => void;
@@ -345,29 +290,28 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
    * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
    *   was not sent, because of `maxBufferedAmount`, or because the connection is closing
    * @throws InvalidStateError before the connection is open, and once `onClose` was called; TypeError for anything but a string
-   *   or bytes, for a string together with `frame`, for bytes that are not UTF-8 with `frame: Opcode.Text`, and for options
-   *   that it does not have
+   *   or bytes, for a string together with `opcode`, for bytes that are not UTF-8 with `opcode: Opcode.Text`, and for
+   *   options that it does not have
    * @example
    * if (!this.write(chunk)) await this.drained();
    */
   write(data: Data | PreparedMessage, options?: WriteOptions): boolean;
   write(data: Data | PreparedMessage, options: WriteOptions = NO_OPTIONS, misplaced?: unknown): boolean {
-    if (options !== NO_OPTIONS && options !== checked) checkWriteOptions(options);
-    if (misplaced !== undefined) throw invalidArgument('the third argument of write()', misplaced, WRITE_RULE);
-    const { frame, flush = false, compress = true } = options;
-    if (frame === undefined) {
+    if (options !== NO_OPTIONS) checkWriteOptions(options);
+    if (misplaced !== undefined) throw misplacedOption(misplaced);
+    const { flush = false, compress = true } = options;
+    const opcode = opcodeOf(options);
+    if (opcode === undefined) {
       if (typeof data === 'string') return this.#open('write').writeText(data, flush, compress);
       if (data instanceof PreparedMessage) return this.#open('write').writePrepared(data, flush, compress);
       const bytes = bytesOf(data);
       return this.#open('write').writeBytes(Opcode.Binary, bytes, flush, compress);
     }
-    if (data instanceof PreparedMessage) {
-      throw invalidArgument('write frame', frame, 'a prepared message has one already: pass it to prepare()');
-    }
+    if (data instanceof PreparedMessage) throw preparedAlready('write', opcode);
     const bytes = bytesOf(data);
-    const opcode = frame ?? Opcode.Binary;
-    checkFrame(opcode, bytes);
-    return this.#open('write').writeBytes(opcode, bytes, flush, compress);
+    const kind = opcode ?? Opcode.Binary;
+    checkOpcode(kind, bytes);
+    return this.#open('write').writeBytes(kind, bytes, flush, compress);
   }
 
   /**
@@ -439,10 +383,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
         'it takes data only: onPong gets the answer',
       );
     }
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data === undefined ? undefined : asBytes(data);
-    if (data !== undefined && bytes === undefined) throw invalidArgument('ping data', data, dataRule(data));
-    if (bytes !== undefined) checkControlData('ping data', data, bytes);
-    return this.#open('ping').sendPing(bytes && Buffer.from(bytes));
+    const payload = pingDataOf(data);
+    return this.#open('ping').sendPing(payload);
   }
 
   /**
@@ -652,111 +594,6 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   #log(hook: string, error: unknown): void {
     logError(`${hook} of ${(this.#connection ?? this.#pending)?.settings.name ?? 'a handler'}`, error);
   }
-}
-
-const NO_OPTIONS = Object.freeze({});
-const WRITE_OPTIONS = ['frame', 'flush', 'compress'] satisfies (keyof WriteOptions)[];
-const WRITE_FILE_OPTIONS = ['length', 'offset', 'flush'] satisfies (keyof WriteFileOptions)[];
-const CLOSE_OPTIONS = ['flush'] satisfies (keyof CloseOptions)[];
-const WRITE_RULE = 'options are one object, and come second: write(data, { frame: Opcode.Text, flush: true })';
-
-/**
- * Frames a message once, to be written to many connections: what `write` would do anew for each of them is done here. It is a
- * copy, so the data may change afterwards. Where a connection compresses, it does so with each message as with any other.
- *
- * @param data as for `write`
- * @param options `frame` as for `write`
- * @throws TypeError for what `write` would refuse
- * @example
- * const news = prepare(JSON.stringify({ goal: 'home', minute: 12 }));
- * for (const room of rooms) broadcast(room.viewers, news);
- */
-export function prepare(data: Data, options: Pick<WriteOptions, 'frame'> = NO_OPTIONS): PreparedMessage {
-  checkOptions('prepare', options, ['frame'], '{ frame: Opcode.Text }');
-  const { frame } = options;
-  if (typeof data === 'string' && frame === undefined) return new PreparedMessage(Opcode.Text, Buffer.from(data));
-  const bytes = bytesOf(data);
-  const opcode = frame ?? Opcode.Binary;
-  checkFrame(opcode, bytes);
-  return new PreparedMessage(opcode, bytes);
-}
-
-/** The options that were looked at last: many messages are sent with the same. */
-let checked: WriteOptions = NO_OPTIONS;
-
-/** Runs for each message that has options: for those that are right it makes no object, and looks at each name once. */
-function checkWriteOptions(options: WriteOptions): void {
-  let isKnown = false;
-  for (const name in options) {
-    if (name === 'flush' || name === 'frame' || name === 'compress') isKnown = true;
-    // Something may have been put on `Object.prototype` itself.
-    else if (Object.hasOwn(options, name)) isKnown = refuseWriteOptions(options);
-  }
-  if (!isKnown) refuseWriteOptions(options);
-  const { flush, compress } = options;
-  if (flush !== undefined && flush !== true && flush !== false) checkBoolean('write flush', flush);
-  if (compress !== undefined && compress !== true && compress !== false) checkBoolean('write compress', compress);
-  checked = options;
-}
-
-/** Unless they are empty, or what is not known is not theirs. */
-function refuseWriteOptions(options: WriteOptions): boolean {
-  checkOptions('write', options, WRITE_OPTIONS, '{ frame: Opcode.Text, flush: true }');
-  return true;
-}
-
-function bytesOf(data: Data): Uint8Array {
-  const bytes = asBytes(data);
-  if (bytes !== undefined) return bytes;
-  const rule = typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : dataRule(data);
-  throw invalidArgument('write data', data, rule);
-}
-
-const FRAMES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
-
-function checkFrame(opcode: Opcode, bytes: Uint8Array): void {
-  if (!FRAMES.includes(opcode)) {
-    throw invalidArgument('frame', opcode, 'it must be Opcode.Text, Binary, Ping or Pong; close() sends close frames');
-  }
-  if (
-    opcode === Opcode.Text &&
-    !isText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length)
-  ) {
-    throw invalidArgument('write data', bytes, 'a text frame must be valid UTF-8 (RFC 6455 section 5.6)');
-  }
-  if (opcode >= Opcode.Ping) checkControlData('ping or pong data', bytes, bytes);
-}
-
-/** @param data as it was given */
-function checkControlData(name: string, data: unknown, { byteLength }: Uint8Array): void {
-  if (byteLength <= 125) return;
-  throw invalidArgument(name, data, `it must be at most 125 bytes (RFC 6455 section 5.5), and has ${byteLength}`);
-}
-
-function dataRule(data: unknown): string {
-  const rule = 'it must be a string, a Buffer or another view, or an ArrayBuffer';
-  if (data === undefined || data === null) return rule;
-  return `${rule}; ${typeof data === 'object' ? 'JSON.stringify' : 'String'}() makes a string of it`;
-}
-
-/** Formats that were compiled; as in CPython, all are forgotten when there are a hundred. */
-const structs = new Map<string, Struct>();
-
-/** @throws TypeError for what cannot be packed by; StructError for a format that is malformed */
-function structOf(format: unknown): Struct | NetStruct {
-  if (format instanceof Struct || format instanceof NetStruct) return format;
-  if (typeof format === 'string') return structFor(format);
-  throw invalidArgument('format', format, "it comes first, as a format such as '!IH', a Struct or a NetStruct");
-}
-
-function structFor(format: string): Struct {
-  let struct = structs.get(format);
-  if (struct === undefined) {
-    struct = new Struct(format);
-    if (structs.size >= 100) structs.clear();
-    structs.set(format, struct);
-  }
-  return struct;
 }
 
 /** What was set where there was nothing to set it on yet, as a class field or in the constructor. */

@@ -68,7 +68,8 @@ export function checkCompress(value: unknown): void {
     throw invalidArgument('compress', value, 'it must be true, false, or an object such as { threshold: 1024 }');
   }
   checkKeys('compress member', value, COMPRESS_MEMBERS);
-  for (const [name, member] of Object.entries(value)) {
+  const members: [name: string, value: unknown][] = Object.entries(value);
+  for (const [name, member] of members) {
     if (member === undefined) continue;
     const range = Object.hasOwn(COMPRESS_NUMBERS, name) ? COMPRESS_NUMBERS[name] : undefined;
     if (range === undefined) checkBoolean(`compress.${name}`, member);
@@ -107,7 +108,8 @@ export function checkRate(value: unknown): void {
   if (!isPlainObject(value)) {
     throw invalidArgument('rate', value, 'it must be an object, such as { messages: 100, bytes: 65536 }');
   }
-  const given = Object.entries(value).filter(([, number]) => number !== undefined);
+  const members: [name: string, value: unknown][] = Object.entries(value);
+  const given = members.filter(([, number]) => number !== undefined);
   checkKeys('rate member', value, Object.keys(RATE_MEMBERS));
   for (const [name, number] of given) {
     if (name === 'patience' && number === Infinity) continue;

@@ -228,8 +228,8 @@ describe('which messages are compressed', () => {
 
   it('not pings and pongs, and not files', async () => {
     const { client, handler, peer } = await openCompressed({}, { compress: { threshold: 0 } });
-    handler.write(Buffer.alloc(100), { frame: Opcode.Ping });
-    handler.write(Buffer.alloc(100), { frame: Opcode.Pong });
+    handler.write(Buffer.alloc(100), { opcode: Opcode.Ping });
+    handler.write(Buffer.alloc(100), { opcode: Opcode.Pong });
     handler.ping('p'.repeat(100));
     await handler.writeFile(join(folder, 'file'));
     client.send(ping('q'.repeat(125)));
@@ -242,7 +242,7 @@ describe('which messages are compressed', () => {
 
   it('those of bytes that are text, and of packed values', async () => {
     const { handler, peer } = await openCompressed();
-    handler.write(Buffer.from(JSON_TEXT), { frame: Opcode.Text });
+    handler.write(Buffer.from(JSON_TEXT), { opcode: Opcode.Text });
     handler.writePackedAs('2000s', Buffer.alloc(2000));
     handler.write(new DataView(new ArrayBuffer(2000), 100, 1900));
     handler.write(new ArrayBuffer(2000));

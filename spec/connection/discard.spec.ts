@@ -32,7 +32,7 @@ const SENDS: [name: string, send: (handler: WebSocketHandler) => boolean][] = [
   ['text at once', (handler) => handler.write('late', { flush: true })],
   ['bytes', (handler) => handler.write(Buffer.from('late'))],
   ['many bytes', (handler) => handler.write(Buffer.alloc(100_000))],
-  ['a frame', (handler) => handler.write(Buffer.from('late'), { frame: Opcode.Ping })],
+  ['a frame', (handler) => handler.write(Buffer.from('late'), { opcode: Opcode.Ping })],
   ['a prepared message', (handler) => handler.write(prepare('late'))],
   ['writePacked', (handler) => handler.writePacked(7)],
   ['writePackedAs', (handler) => handler.writePackedAs('B', 7)],

@@ -25,7 +25,7 @@ describe('a draft-76 connection', () => {
     client.send(framed('Hello'), framed(''), framed('κόσμε'));
     const expected = Buffer.concat([framed('Hello!'), framed('!'), framed('κόσμε!')]);
     expect(await client.bytes(expected.length)).toEqual(expected);
-    handler.write(Buffer.from('text as bytes'), { frame: Opcode.Text });
+    handler.write(Buffer.from('text as bytes'), { opcode: Opcode.Text });
     expect(await client.bytes(15)).toEqual(framed('text as bytes'));
     handler.write('x'.repeat(20_000));
     expect(await client.bytes(20_002)).toEqual(framed('x'.repeat(20_000)));
@@ -41,7 +41,7 @@ describe('a draft-76 connection', () => {
   it.each<[string, (handler: Awaited<ReturnType<typeof openDraft76>>['handler']) => unknown]>([
     ['binary data', (handler) => handler.write(Buffer.from('x'))],
     ['pings', (handler) => handler.ping()],
-    ['ping frames', (handler) => handler.write(Buffer.from('x'), { frame: Opcode.Ping })],
+    ['ping frames', (handler) => handler.write(Buffer.from('x'), { opcode: Opcode.Ping })],
     ['packed data', (handler) => handler.writePackedAs('!H', 1)],
     ['data packed by a NetStruct', (handler) => handler.writePackedAs(new NetStruct('H$'), Buffer.from('x'))],
   ])('carries no %s', async (_what, send) => {

@@ -24,10 +24,10 @@ describe('broadcast', () => {
 
   it.each([
     ['bytes', Buffer.from([1, 2, 3]), undefined, Opcode.Binary],
-    ['bytes as text', Buffer.from('abc'), { frame: Opcode.Text }, Opcode.Text],
+    ['bytes as text', Buffer.from('abc'), { opcode: Opcode.Text }, Opcode.Text],
     ['many bytes', Buffer.alloc(100_000, 7), { flush: true }, Opcode.Binary],
     ['an ArrayBuffer', new Uint8Array([4, 5]).buffer, undefined, Opcode.Binary],
-    ['a prepared message', prepare(Buffer.from('ping'), { frame: Opcode.Ping }), undefined, Opcode.Ping],
+    ['a prepared message', prepare(Buffer.from('ping'), { opcode: Opcode.Ping }), undefined, Opcode.Ping],
     ['a prepared message, not compressed', prepare('text'), { compress: false }, Opcode.Text],
   ] as const)('sends %s', async (_what, data, options, opcode) => {
     const { all, members } = await room(2);
@@ -92,7 +92,7 @@ describe('broadcast', () => {
     const { all } = await room(1);
     const members = [old.handler, all[0]!.handler];
     expect(broadcast(members, Buffer.from('bytes'))).toBe(1);
-    expect(broadcast(members, prepare(Buffer.from('p'), { frame: Opcode.Ping }))).toBe(1);
+    expect(broadcast(members, prepare(Buffer.from('p'), { opcode: Opcode.Ping }))).toBe(1);
     expect(broadcast(members, 'text')).toBe(2);
     expect((await old.client.bytes(6)).toString('latin1')).toBe('\x00text\xff');
   });
@@ -176,15 +176,15 @@ describe('broadcast refuses, before it sends anything,', () => {
     ['a stream', [new Duplex()], 'x', undefined, /it must be a WebSocketHandler/],
     ['other data', [], 7, undefined, /write data is 7/],
     ['no data', [], undefined, undefined, /write data is undefined/],
-    ['text with a frame', [], 'x', { frame: Opcode.Binary }, /Buffer\.from\(text\)/],
-    ['a prepared message with a frame', [], prepare('x'), { frame: Opcode.Text }, /pass it to prepare/],
-    ['bytes that are not UTF-8 as text', [], Buffer.of(255), { frame: Opcode.Text }, /valid UTF-8/],
+    ['text with a frame', [], 'x', { opcode: Opcode.Binary }, /Buffer\.from\(text\)/],
+    ['a prepared message with a frame', [], prepare('x'), { opcode: Opcode.Text }, /pass it to prepare/],
+    ['bytes that are not UTF-8 as text', [], Buffer.of(255), { opcode: Opcode.Text }, /valid UTF-8/],
     [
       'an unknown option',
       [],
       'x',
       { flus: true },
-      /'flus': it is unknown \(did you mean flush\?\); the options are frame, flush, compress/,
+      /'flus': it is unknown \(did you mean flush\?\); the options are opcode, flush, compress$/,
     ],
     ['a value that an option may not have', [], 'x', { flush: 1 }, /flush is 1: it must be true or false/],
     ['options that are none', [], 'x', true, /broadcast options is true/],

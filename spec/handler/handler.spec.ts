@@ -2,12 +2,14 @@ import { createServer } from 'node:http';
 import { WebSocket } from 'ws';
 import {
   acceptWebSocket,
+  broadcast,
   type Delimiter,
   EntireMessage,
   ErrorCode,
   InvalidStateError,
   NetStruct,
   Opcode,
+  prepare,
   Struct,
   StructError,
   WebSocketHandler,
@@ -104,12 +106,12 @@ describe('write', () => {
 
   it('sends bytes as text, if they are UTF-8', async () => {
     const { client, handler } = await open();
-    handler.write(Buffer.from('déjà'), { frame: Opcode.Text });
-    handler.write(new DataView(new TextEncoder().encode('ok').buffer), { frame: Opcode.Text });
+    handler.write(Buffer.from('déjà'), { opcode: Opcode.Text });
+    handler.write(new DataView(new TextEncoder().encode('ok').buffer), { opcode: Opcode.Text });
     expect(await client.nextText()).toBe('déjà');
     expect(await client.nextText()).toBe('ok');
     for (const bad of ['ff', 'c080', 'eda080', 'e282']) {
-      expect(() => handler.write(Buffer.from(bad, 'hex'), { frame: Opcode.Text })).toThrow(/must be valid UTF-8/);
+      expect(() => handler.write(Buffer.from(bad, 'hex'), { opcode: Opcode.Text })).toThrow(/must be valid UTF-8/);
     }
     client.send(ping);
     expect((await client.next()).opcode).toBe(10);
@@ -118,23 +120,44 @@ describe('write', () => {
   it('refuses a string together with a frame opcode', async () => {
     const { handler } = await open();
     for (const opcode of [...Object.values(Opcode), null]) {
-      expect(() => handler.write('text', { frame: opcode as Opcode })).toThrow(/with a frame opcode it must be bytes/);
+      expect(() => handler.write('text', { opcode: opcode as Opcode })).toThrow(/with a frame opcode it must be bytes/);
     }
   });
 
   it.each([0, 3, 7, 8, 11, 15, 16, -1, 1.5, '1', null, {}])('refuses the frame opcode %p', async (opcode) => {
     const { client, handler } = await open();
-    const write = (): unknown => handler.write(Buffer.from('x'), { frame: opcode as Opcode });
+    const write = (): unknown => handler.write(Buffer.from('x'), { opcode: opcode as Opcode });
     if (opcode === null) expect(write).not.toThrow();
-    else expect(write).toThrow(/^frame is .*: it must be Opcode.Text, Binary, Ping or Pong/);
+    else expect(write).toThrow(/^opcode is .*: it must be Opcode.Text, Binary, Ping or Pong/);
     client.send(ping);
     expect((await client.next()).opcode).toBe(opcode === null ? 2 : 10);
+  });
+
+  it('takes the opcode by its old name, frame, too', async () => {
+    const { client, handler } = await open();
+    handler.write(Buffer.from('old'), { frame: Opcode.Text });
+    handler.write(Buffer.from('both'), { opcode: Opcode.Text, frame: Opcode.Text });
+    handler.write(prepare(Buffer.from('prepared'), { frame: Opcode.Text }));
+    broadcast([handler], Buffer.from('broadcast'), { frame: Opcode.Text });
+    for (const text of ['old', 'both', 'prepared', 'broadcast']) expect(await client.nextText()).toBe(text);
+  });
+
+  it('refuses two opcodes that differ, one by either name', async () => {
+    const { client, handler } = await open();
+    const options = { opcode: Opcode.Text, frame: Opcode.Binary };
+    const bytes = Buffer.from('x');
+    const rule = /frame is 2: it is the old name of opcode, which is 1: leave frame out$/;
+    expect(() => handler.write(bytes, options)).toThrow(rule);
+    expect(() => prepare(bytes, options)).toThrow(rule);
+    expect(() => broadcast([handler], bytes, options)).toThrow(rule);
+    client.send(ping);
+    expect((await client.next()).opcode).toBe(10);
   });
 
   it('refuses control frames of more than 125 bytes', async () => {
     const { handler } = await open();
     for (const opcode of [Opcode.Ping, Opcode.Pong]) {
-      expect(() => handler.write(Buffer.alloc(126), { frame: opcode })).toThrow(/at most 125 bytes.* has 126$/);
+      expect(() => handler.write(Buffer.alloc(126), { opcode })).toThrow(/at most 125 bytes.* has 126$/);
     }
     // As it was given, and not as it would be sent.
     expect(() => handler.ping('é'.repeat(63))).toThrow(/^ping data is 'é+'.*: it must be at most 125 bytes.* has 126$/);

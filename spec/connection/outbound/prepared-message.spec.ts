@@ -49,11 +49,11 @@ describe('a prepared message', () => {
 
   it('is refused with another frame, after the end, and where it could never be sent', async () => {
     expect(() => prepare(5 as never)).toThrow('write data');
-    expect(() => prepare('text', { frame: Opcode.Text })).toThrow('Buffer.from(text)');
-    expect(() => prepare(Buffer.of(0xff), { frame: Opcode.Text })).toThrow('valid UTF-8');
-    expect(() => prepare(Buffer.alloc(126), { frame: Opcode.Ping })).toThrow('at most 125 bytes');
+    expect(() => prepare('text', { opcode: Opcode.Text })).toThrow('Buffer.from(text)');
+    expect(() => prepare(Buffer.of(0xff), { opcode: Opcode.Text })).toThrow('valid UTF-8');
+    expect(() => prepare(Buffer.alloc(126), { opcode: Opcode.Ping })).toThrow('at most 125 bytes');
     const { client, handler, closes } = await open();
-    expect(() => handler.write(prepare('x'), { frame: Opcode.Binary })).toThrow('pass it to prepare()');
+    expect(() => handler.write(prepare('x'), { opcode: Opcode.Binary })).toThrow('pass it to prepare()');
     client.socket.destroy();
     await closes.next();
     expect(() => handler.write(prepare('x'))).toThrow('closed, after onClose');

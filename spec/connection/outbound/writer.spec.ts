@@ -203,7 +203,7 @@ describe('payloads on their way out', () => {
     ['Pong', Opcode.Pong],
   ])('have the opcode that was asked for, %s', async (_name, opcode) => {
     const { client, handler } = await open();
-    handler.write(Buffer.from('abc'), { frame: opcode });
+    handler.write(Buffer.from('abc'), { opcode: opcode });
     expect(await client.bytes(5)).toEqual(Buffer.from([0x80 | opcode, 3, 97, 98, 99]));
   });
 });
