@@ -101,12 +101,20 @@ export function checkNothing(method: string, value: unknown, remedy: string): vo
   if (isMeant) throw invalidArgument(`the argument of ${method}()`, nameOnly(value), `it takes none: ${remedy}`);
 }
 
-/** The members that are given and are not undefined: what is undefined is left out. */
-export function given<T extends object>(options: T): Given<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+/**
+ * The options with their defaults filled in; an option that is undefined is not given. It is typed by what it makes, so that a
+ * default of the wrong type, or one that is missing, does not compile.
+ */
+export function withDefaults<Resolved extends object>(defaults: Resolved, options: Given<Resolved>): Resolved {
+  return { ...defaults, ...given(options) };
 }
 
-type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+type Given<Resolved> = { readonly [K in keyof Resolved]?: Resolved[K] | undefined };
+
+function given<Resolved extends object>(options: Given<Resolved>): Partial<Resolved> {
+  // `fromEntries` is of the type `any` here: what has passed the filter has the types that it had.
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Resolved>;
+}
 
 /** For a complaint about a function that stands in the wrong place: without its innards, which for an app fill a page. */
 export function nameOnly(value: unknown): unknown {

@@ -1,6 +1,6 @@
 /** The options of a route: their types, their defaults, each with its reason, and their validation. */
 import type { IncomingMessage } from 'node:http';
-import { checkBoolean, given, isPlainObject, unknownName } from '../argument-checks.js';
+import { checkBoolean, isPlainObject, unknownName, withDefaults } from '../argument-checks.js';
 import type { AsyncContextChoice } from '../connection/async-context.js';
 import type { RateLimit, SlowConsumerPolicy } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
@@ -263,7 +263,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     }
     throw unknownName('option', name, known);
   }
-  const resolved: ResolvedOptions = { ...DEFAULTS, ...given(options) };
+  const resolved = withDefaults<ResolvedOptions>(DEFAULTS, options);
   checkDelimiter(resolved.readDelimiter);
   checkRegexSearch(resolved.regexSearch);
   checkBufferSize(resolved.bufferSize);
@@ -297,7 +297,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
 /** The option `compress` with its defaults filled in; undefined where nothing is compressed. */
 export function compressSettings(option: boolean | CompressOptions): CompressSettings | undefined {
   if (option === false) return undefined;
-  return option === true ? COMPRESS_DEFAULTS : { ...COMPRESS_DEFAULTS, ...given(option) };
+  return option === true ? COMPRESS_DEFAULTS : withDefaults<CompressSettings>(COMPRESS_DEFAULTS, option);
 }
 
 /** Whether a name means something only among the options. */

@@ -1,5 +1,5 @@
 /** What `drain` may be told, and the rules for it. */
-import { checkOptions, given, nameOnly } from '../argument-checks.js';
+import { checkOptions, nameOnly, withDefaults } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
@@ -76,7 +76,7 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
     );
   }
   checkOptions('', options, Object.keys(DEFAULTS), '{ timeout: 20_000 }');
-  const resolved: ResolvedDrainOptions = { ...DEFAULTS, ...given(options) };
+  const resolved = withDefaults<ResolvedDrainOptions>(DEFAULTS, options);
   const { timeout, retryAfter } = resolved;
   checkTimeout('timeout', timeout, 1);
   const { jitter = Math.min(DEFAULTS.jitter, Math.floor(timeout / 2)) } = options;
