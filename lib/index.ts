@@ -66,4 +66,5 @@ export type {
 } from './struct/types.js';
 export type { Unpacker } from './struct/unpacker.js';
 export type { DiagnosticMessages } from './telemetry/channels.js';
+export type { RefusalReason } from './telemetry/refusal-reasons.js';
 export { type Metrics, metrics, type RouteMetrics } from './telemetry/route-counters.js';

@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
 import { inspectValue, invalidArgument, propertyOf } from '../errors.js';
+import type { RefusalReason } from '../telemetry/refusal-reasons.js';
 import { checkResponseHeaders } from './response-headers.js';
 
 /** A refusal ready to be sent. Each step of the handshake returns its result or one of these, and is asked by `instanceof`. */
@@ -13,10 +14,10 @@ export class PlainRefusal {
   /** With `Content-Type` and `Content-Length`. */
   readonly headers: Record<string, string | string[]>;
   readonly body: Buffer;
-  /** A stable short word for logs: 'method', 'not-an-upgrade', 'version', 'key', 'origin', 'hook', 'error', ... */
-  readonly reason: string;
+  /** What telemetry tells. */
+  readonly reason: RefusalReason;
 
-  constructor(status: number, headers: Record<string, string | string[]>, body: Buffer, reason: string) {
+  constructor(status: number, headers: Record<string, string | string[]>, body: Buffer, reason: RefusalReason) {
     this.status = status;
     this.headers = headers;
     this.body = body;
@@ -35,7 +36,7 @@ const TEXT = 'text/plain; charset=utf-8';
  */
 export function refuse(
   status: number,
-  reason: string,
+  reason: RefusalReason,
   explanation: string,
   headers: Readonly<Record<string, string>> = {},
 ): PlainRefusal {

@@ -15,6 +15,7 @@ import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
+import { DESCRIPTIONS } from '../telemetry/descriptions.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
 import { counterNameOf, metrics } from '../telemetry/route-counters.js';
 import { createObservables, HTTP_ROUTE } from './observables.js';
@@ -45,7 +46,7 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   const release = claim(meter);
   const observables = createObservables(meter, closeCodes);
   const durations = meter.createHistogram('websocket_route.connection.duration', {
-    description: 'How long WebSocket connections were open.',
+    description: DESCRIPTIONS.duration,
     unit: 's',
     advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
   });

@@ -5,6 +5,7 @@
  */
 import { type Attributes, type Meter, type Observable, ValueType } from '@opentelemetry/api';
 import { countsByLabel } from '../telemetry/close-code-labels.js';
+import { DESCRIPTIONS } from '../telemetry/descriptions.js';
 import type { RouteMetrics } from '../telemetry/route-counters.js';
 
 export const HTTP_ROUTE = 'http.route';
@@ -24,70 +25,39 @@ export interface Observed {
 }
 
 export function createObservables(meter: Meter, closeCodes: ReadonlySet<number>): Observed[] {
-  const now = (name: string, unit: string, description: string, read: Observed['read']): Observed => ({
-    instrument: meter.createObservableUpDownCounter(`websocket_route.${name}`, {
-      unit,
-      description,
-      valueType: ValueType.INT,
-    }),
+  const described = (unit: string, figure: keyof typeof DESCRIPTIONS) => ({
+    unit,
+    description: DESCRIPTIONS[figure],
+    valueType: ValueType.INT,
+  });
+  const now = (name: string, unit: string, figure: keyof typeof DESCRIPTIONS, read: Observed['read']): Observed => ({
+    instrument: meter.createObservableUpDownCounter(`websocket_route.${name}`, described(unit, figure)),
     read,
   });
-  const total = (name: string, unit: string, description: string, read: Observed['read']): Observed => ({
-    instrument: meter.createObservableCounter(`websocket_route.${name}`, {
-      unit,
-      description,
-      valueType: ValueType.INT,
-    }),
+  const total = (name: string, unit: string, figure: keyof typeof DESCRIPTIONS, read: Observed['read']): Observed => ({
+    instrument: meter.createObservableCounter(`websocket_route.${name}`, described(unit, figure)),
     read,
   });
   return [
-    now('active_connections', '{connection}', 'WebSocket connections that are open.', ({ open }) => [{ value: open }]),
-    now(
-      'buffer.usage',
-      'By',
-      'Bytes that were written to WebSockets and that the operating system has not taken yet.',
-      ({ bufferedAmount }) => [{ value: bufferedAmount }],
-    ),
-    total(
-      'handshakes',
-      '{handshake}',
-      'WebSocket handshakes; those that were refused have the reason as error.type.',
-      ({ accepted, refused }) => [{ value: accepted }, ...by(ERROR_TYPE, refused)],
-    ),
-    total('closed_connections', '{connection}', 'WebSocket connections that have gone.', ({ closed }) =>
+    now('active_connections', '{connection}', 'open', ({ open }) => [{ value: open }]),
+    now('buffer.usage', 'By', 'bufferedAmount', ({ bufferedAmount }) => [{ value: bufferedAmount }]),
+    total('handshakes', '{handshake}', 'handshakes', ({ accepted, refused }) => [
+      { value: accepted },
+      ...by(ERROR_TYPE, refused),
+    ]),
+    total('closed_connections', '{connection}', 'closed', ({ closed }) =>
       by(CLOSE_CODE, countsByLabel(closed, closeCodes)),
     ),
-    total(
-      'lost_connections',
-      '{connection}',
-      'WebSocket connections whose peer did not answer a heartbeat.',
-      ({ lost }) => [{ value: lost }],
-    ),
-    total('errors', '{error}', 'Errors that hooks of WebSocket handlers threw.', ({ errors }) => by(HOOK, errors)),
-    total('overflows', '{overflow}', 'Units of WebSocket data that exceeded bufferSize.', ({ overflows }) => [
-      { value: overflows },
-    ]),
-    total(
-      'slow_consumers',
-      '{event}',
-      'How often more than maxBufferedAmount bytes waited for a WebSocket peer.',
-      ({ slowConsumers }) => [{ value: slowConsumers }],
-    ),
-    total('throttles', '{event}', 'How often a WebSocket peer began to exceed its rate.', ({ throttled }) => [
-      { value: throttled },
-    ]),
-    total('messages', '{message}', 'WebSocket messages.', ({ messagesReceived, messagesSent }) =>
+    total('lost_connections', '{connection}', 'lost', ({ lost }) => [{ value: lost }]),
+    total('errors', '{error}', 'errors', ({ errors }) => by(HOOK, errors)),
+    total('overflows', '{overflow}', 'overflows', ({ overflows }) => [{ value: overflows }]),
+    total('slow_consumers', '{event}', 'slowConsumers', ({ slowConsumers }) => [{ value: slowConsumers }]),
+    total('throttles', '{event}', 'throttled', ({ throttled }) => [{ value: throttled }]),
+    total('messages', '{message}', 'messages', ({ messagesReceived, messagesSent }) =>
       inAndOut(messagesReceived, messagesSent),
     ),
-    total(
-      'dropped_messages',
-      '{message}',
-      'WebSocket messages that were not sent because too much waited for their peer.',
-      ({ dropped }) => [{ value: dropped }],
-    ),
-    total('io', 'By', 'Bytes on WebSockets, handshakes included.', ({ bytesReceived, bytesSent }) =>
-      inAndOut(bytesReceived, bytesSent),
-    ),
+    total('dropped_messages', '{message}', 'dropped', ({ dropped }) => [{ value: dropped }]),
+    total('io', 'By', 'bytes', ({ bytesReceived, bytesSent }) => inAndOut(bytesReceived, bytesSent)),
   ];
 }
 

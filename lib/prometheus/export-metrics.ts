@@ -17,6 +17,7 @@ import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
+import { DESCRIPTIONS } from '../telemetry/descriptions.js';
 import { DURATION_BUCKETS } from '../telemetry/durations.js';
 import { counterNameOf, type Metrics, metrics } from '../telemetry/route-counters.js';
 import { COUNTERS, type Figure, GAUGES } from './metrics.js';
@@ -55,7 +56,7 @@ export function exportMetrics(options: ExportOptions = {}): () => void {
   const takeSnapshot = oncePerTurn(() => withLabels(metrics(), closeCodes));
   const durations = new Histogram({
     name: `${prefix}connection_duration_seconds`,
-    help: 'How long WebSocket connections were open.',
+    help: DESCRIPTIONS.duration,
     labelNames: ['route'],
     buckets: [...durationBuckets],
     registers: [],

@@ -1,4 +1,5 @@
 /** What is exported, under which name, and where it comes from. */
+import { DESCRIPTIONS } from '../telemetry/descriptions.js';
 import type { RouteMetrics } from '../telemetry/route-counters.js';
 
 export interface Figure {
@@ -11,77 +12,27 @@ export interface Figure {
 }
 
 export const GAUGES: readonly Figure[] = [
-  { name: 'open_connections', help: 'WebSocket connections that are open.', read: ({ open }) => open },
-  {
-    name: 'buffered_bytes',
-    help: 'Bytes that were written to WebSockets and that the operating system has not taken yet.',
-    read: ({ bufferedAmount }) => bufferedAmount,
-  },
+  figure('open_connections', 'open'),
+  figure('buffered_bytes', 'bufferedAmount'),
 ];
 
 export const COUNTERS: readonly Figure[] = [
-  {
-    name: 'accepted_handshakes_total',
-    help: 'WebSocket handshakes that were accepted.',
-    read: ({ accepted }) => accepted,
-  },
-  {
-    name: 'refused_handshakes_total',
-    help: 'WebSocket handshakes that were refused, by reason.',
-    label: 'reason',
-    read: ({ refused }) => refused,
-  },
-  {
-    name: 'closed_connections_total',
-    help: 'WebSocket connections that have gone, by close code.',
-    label: 'code',
-    read: ({ closed }) => closed,
-  },
-  {
-    name: 'lost_connections_total',
-    help: 'WebSocket connections whose peer did not answer a heartbeat.',
-    read: ({ lost }) => lost,
-  },
-  {
-    name: 'hook_errors_total',
-    help: 'Errors that hooks of WebSocket handlers threw, by hook.',
-    label: 'hook',
-    read: ({ errors }) => errors,
-  },
-  {
-    name: 'overflows_total',
-    help: 'Units of WebSocket data that exceeded bufferSize.',
-    read: ({ overflows }) => overflows,
-  },
-  {
-    name: 'slow_consumers_total',
-    help: 'How often more than maxBufferedAmount bytes waited for a WebSocket peer.',
-    read: ({ slowConsumers }) => slowConsumers,
-  },
-  {
-    name: 'throttles_total',
-    help: 'How often a WebSocket peer began to exceed its rate.',
-    read: ({ throttled }) => throttled,
-  },
-  {
-    name: 'received_messages_total',
-    help: 'WebSocket messages that were received.',
-    read: ({ messagesReceived }) => messagesReceived,
-  },
-  { name: 'sent_messages_total', help: 'WebSocket messages that were sent.', read: ({ messagesSent }) => messagesSent },
-  {
-    name: 'dropped_messages_total',
-    help: 'WebSocket messages that were not sent because too much waited for their peer.',
-    read: ({ dropped }) => dropped,
-  },
-  {
-    name: 'received_bytes_total',
-    help: 'Bytes that were received on WebSockets, handshakes included.',
-    read: ({ bytesReceived }) => bytesReceived,
-  },
-  {
-    name: 'sent_bytes_total',
-    help: 'Bytes that were sent on WebSockets, handshakes included.',
-    read: ({ bytesSent }) => bytesSent,
-  },
+  figure('accepted_handshakes_total', 'accepted'),
+  figure('refused_handshakes_total', 'refused', 'reason'),
+  figure('closed_connections_total', 'closed', 'code'),
+  figure('lost_connections_total', 'lost'),
+  figure('hook_errors_total', 'errors', 'hook'),
+  figure('overflows_total', 'overflows'),
+  figure('slow_consumers_total', 'slowConsumers'),
+  figure('throttles_total', 'throttled'),
+  figure('received_messages_total', 'messagesReceived'),
+  figure('sent_messages_total', 'messagesSent'),
+  figure('dropped_messages_total', 'dropped'),
+  figure('received_bytes_total', 'bytesReceived'),
+  figure('sent_bytes_total', 'bytesSent'),
 ];
+
+function figure(name: string, key: keyof RouteMetrics, label?: string): Figure {
+  const described = { name, help: DESCRIPTIONS[key], read: (route: RouteMetrics) => route[key] };
+  return label === undefined ? described : { ...described, label };
+}

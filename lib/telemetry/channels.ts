@@ -4,13 +4,14 @@
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
+import type { RefusalReason } from './refusal-reasons.js';
 
 /** What each channel's messages are, by the channel's name. `connection` is the handler. */
 export interface DiagnosticMessages {
   /** The handshake was accepted: the 101 has been sent. */
   'websocket-route:accept': { route: string; request: IncomingMessage; connection: object; subprotocol: string };
-  /** The handshake was refused, or failed. `reason` is a stable short word, such as `origin`, `hook` or `draining`. */
-  'websocket-route:refuse': { route: string; request: IncomingMessage; status: number; reason: string };
+  /** The handshake was refused, or failed. */
+  'websocket-route:refuse': { route: string; request: IncomingMessage; status: number; reason: RefusalReason };
   /** The connection is open, and `onConnect` is about to be called. */
   'websocket-route:open': { route: string; connection: object };
   /** The connection has gone, and `onClose` is about to be called. */

@@ -3,6 +3,7 @@
  * asked for when somebody wants to know. The set of those is also how a server that drains finds them.
  */
 import type { Duplex } from 'node:stream';
+import type { RefusalReason } from './refusal-reasons.js';
 
 /** What an open connection tells of itself, and what may be asked of it. */
 export interface OpenConnection {
@@ -27,8 +28,8 @@ export interface RouteMetrics {
   open: number;
   /** Handshakes that were accepted. */
   accepted: number;
-  /** Handshakes that were refused, by reason: `origin`, `hook`, `draining`, … */
-  refused: Record<string, number>;
+  /** Handshakes that were refused, by reason. */
+  refused: Partial<Record<RefusalReason, number>>;
   /** Connections that have gone, by the code that `onClose` got. */
   closed: Record<string, number>;
   /** Errors of hooks, by the name of the hook. */
@@ -62,7 +63,14 @@ export interface Metrics extends RouteMetrics {
 
 const TRAFFIC = ['messagesReceived', 'messagesSent', 'bytesReceived', 'bytesSent', 'bufferedAmount'] as const;
 const COUNTS = ['accepted', 'overflows', 'slowConsumers', 'dropped', 'throttled', 'lost'] as const;
-const KEYED_COUNTS = ['refused', 'closed', 'errors'] as const;
+const KEYED_COUNTS = ['refused', 'closed', 'errors'] as const satisfies (keyof CountedBy)[];
+
+/** What tells the counts of one name apart. */
+interface CountedBy {
+  refused: RefusalReason;
+  closed: number;
+  errors: string;
+}
 
 type Counts = Record<(typeof COUNTS)[number], number>;
 
@@ -80,7 +88,7 @@ export class RouteCounters {
   /** The traffic of connections that have gone. */
   private readonly gone = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 };
 
-  count(what: (typeof KEYED_COUNTS)[number], key: string | number): void {
+  count<const W extends keyof CountedBy>(what: W, key: CountedBy[W]): void {
     const counters = this.byKey[what];
     counters.set(String(key), (counters.get(String(key)) ?? 0) + 1);
   }
@@ -162,9 +170,11 @@ export function metrics(): Metrics {
     const route = counters.snapshot();
     routes[name] = route;
     for (const key of ['open', ...COUNTS, ...TRAFFIC] as const) total[key] += route[key];
-    for (const key of KEYED_COUNTS) {
-      for (const [word, count] of Object.entries(route[key])) total[key][word] = (total[key][word] ?? 0) + count;
-    }
+    for (const key of KEYED_COUNTS) addCounts(total[key], route[key]);
   }
   return { ...total, routes };
+}
+
+function addCounts(total: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [word, count] of Object.entries(counts)) total[word] = (total[word] ?? 0) + count;
 }

@@ -28,7 +28,7 @@ describe('refuse', () => {
   });
 
   it('has a body for a status without a name', () => {
-    expect(refuse(599, 'x', 'why').body.toString()).toBe('599\nwhy\n');
+    expect(refuse(599, 'error', 'why').body.toString()).toBe('599\nwhy\n');
   });
 });
 
