@@ -1,5 +1,5 @@
 /** The rules for objects of options, wherever they are given: what they are, and the names that their members may have. */
-import { invalidArgument } from './errors.js';
+import { invalidArgument, invalidOption, unknownOption } from './errors.js';
 
 /** What others call it: Pants, `ws` and µWebSockets. Only those are taken for a name that is known where they stand. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -37,13 +37,13 @@ export function unknownName(what: string, name: string, taken: readonly string[]
   const known = taken.filter((one) => !DEPRECATED.includes(one));
   const elsewhere = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : undefined;
   if (elsewhere !== undefined && known.includes(elsewhere)) {
-    return invalidArgument(what, name, `it is called ${elsewhere} here`);
+    return unknownOption(what, name, `it is called ${elsewhere} here`);
   }
   const meant = nearestName(name, known);
   const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
   const kind = what.split(' ').at(-1);
   const all = known.length === 1 ? `the only ${kind} is ${known[0]}` : `the ${kind}s are ${known.join(', ')}`;
-  return invalidArgument(what, name, `it is unknown${hint}; ${all}`);
+  return unknownOption(what, name, `it is unknown${hint}; ${all}`);
 }
 
 /** The known name that somebody may have meant who wrote this one, if there is one. */
@@ -87,7 +87,7 @@ export function slipsBetween(a: string, b: string): number {
 }
 
 export function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalidArgument(name, value, 'it must be true or false');
+  if (typeof value !== 'boolean') throw invalidOption(name, value, 'it must be true or false');
 }
 
 /**

@@ -8,8 +8,18 @@ import { inspect } from 'node:util';
 export const ErrorCode = {
   /** The connection is not open (yet, or any more), or its protocol version lacks what was asked. */
   INVALID_STATE: 'ERR_WS_INVALID_STATE',
-  /** An argument or an option has a value it may not have. Always a `TypeError`. */
+  /** An argument has a value that it may not have. A `TypeError`, as are the five that follow. */
   INVALID_ARGUMENT: 'ERR_WS_INVALID_ARGUMENT',
+  /** An option has a value that it may not have, or one of the settings `readDelimiter`, `regexSearch` and `bufferSize`. */
+  INVALID_OPTION: 'ERR_WS_INVALID_OPTION',
+  /** There is no option of that name. */
+  UNKNOWN_OPTION: 'ERR_WS_UNKNOWN_OPTION',
+  /** A handler is neither a class nor an object of hooks, or one of its members cannot be what it is called. */
+  INVALID_HANDLER: 'ERR_WS_INVALID_HANDLER',
+  /** A path is malformed. */
+  INVALID_PATH: 'ERR_WS_INVALID_PATH',
+  /** A function of yours returned what it may not: `onHandshake`, `keyOf`. */
+  INVALID_RETURN_VALUE: 'ERR_WS_INVALID_RETURN_VALUE',
   /** A format string, or the values or bytes given to it, as Python's `struct.error`. */
   STRUCT: 'ERR_WS_STRUCT',
   /** The peer broke the protocol, or sent text where bytes are read or the reverse. */
@@ -125,9 +135,36 @@ export class FileError extends Error {
 
 /** A `TypeError` that names the argument, its value and the rule, with a stable `code`. */
 export function invalidArgument(name: string, value: unknown, rule: string): TypeError {
-  return Object.assign(new TypeError(`${name} is ${inspectValue(value)}: ${rule}`), {
-    code: ErrorCode.INVALID_ARGUMENT,
-  });
+  return typeError(ErrorCode.INVALID_ARGUMENT, name, value, rule);
+}
+
+/** The same for the value of an option. */
+export function invalidOption(name: string, value: unknown, rule: string): TypeError {
+  return typeError(ErrorCode.INVALID_OPTION, name, value, rule);
+}
+
+/** The same for the name of an option. */
+export function unknownOption(what: string, name: string, rule: string): TypeError {
+  return typeError(ErrorCode.UNKNOWN_OPTION, what, name, rule);
+}
+
+/** The same for a handler, or a member of it. */
+export function invalidHandler(name: string, value: unknown, rule: string): TypeError {
+  return typeError(ErrorCode.INVALID_HANDLER, name, value, rule);
+}
+
+/** The same for a path. */
+export function invalidPath(name: string, value: unknown, rule: string): TypeError {
+  return typeError(ErrorCode.INVALID_PATH, name, value, rule);
+}
+
+/** The same for what a function of the user's has returned. */
+export function invalidReturnValue(name: string, value: unknown, rule: string): TypeError {
+  return typeError(ErrorCode.INVALID_RETURN_VALUE, name, value, rule);
+}
+
+function typeError(code: ErrorCode, name: string, value: unknown, rule: string): TypeError {
+  return Object.assign(new TypeError(`${name} is ${inspectValue(value)}: ${rule}`), { code });
 }
 
 /** One line of bounded length, whatever the value. */

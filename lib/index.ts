@@ -44,6 +44,7 @@ export type {
 export { prepare } from './handler/prepare.js';
 export type { CloseOptions, Data, PrepareOptions, WriteFileOptions, WriteOptions } from './handler/write-options.js';
 export { isWebSocketHandshake } from './handshake/negotiate.js';
+export { type Log, setLog } from './log.js';
 export { Limits } from './memory/memory-budget.js';
 export { toInteger } from './routing/path.js';
 export type { ConvertedParams, ParamsOf } from './routing/path-types.js';

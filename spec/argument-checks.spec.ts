@@ -1,9 +1,9 @@
 import { createContext, runInContext } from 'node:vm';
 import { checkNothing, checkOptions, isPlainObject, nearestName, slipsBetween } from '../lib/argument-checks.js';
-import { ErrorCode } from '../lib/index.js';
+import { usageErrorCode } from './support/usage-error.js';
 
 const refused = (message: string): Error =>
-  expect.objectContaining({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT, message });
+  expect.objectContaining({ name: 'TypeError', code: usageErrorCode(), message });
 
 describe('options', () => {
   const check = (value: unknown, what = 'write'): void =>

@@ -6,7 +6,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Socket } from 'node:net';
 import {
   acceptWebSocket,
-  ErrorCode,
   Limits,
   NetStruct,
   Opcode,
@@ -18,12 +17,13 @@ import {
 } from '../lib/index.js';
 import { clientFrame, connect, memorySocket, TestClock } from '../lib/testing/index.js';
 import { open } from './connection/open.js';
+import { usageErrorCode } from './support/usage-error.js';
 
 const bytes = Buffer.from('{}');
 const rule = (message: RegExp): Error =>
   expect.objectContaining({
     name: 'TypeError',
-    code: ErrorCode.INVALID_ARGUMENT,
+    code: usageErrorCode(),
     message: expect.stringMatching(message),
   });
 

@@ -400,7 +400,7 @@ export class Connection
       this.sender.prepared(message, flush, compress);
     } catch (error) {
       // A stream of the user's own may throw: what was written of the frame is not known.
-      logError(`a broadcast to ${this.settings.name}`, error);
+      logError(`a broadcast to ${this.settings.name}`, error, this.settings.log);
       this.terminate();
       return false;
     }
@@ -466,7 +466,7 @@ export class Connection
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
     const reason = known ? fitReason(error.message) : '';
     if (this.state > State.CONNECTING && this.state < State.ENDING) {
-      if (!known) logError(`${this.settings.name} failed`, error);
+      if (!known) logError(`${this.settings.name} failed`, error, this.settings.log);
       this.beginning.code = code;
       this.beginning.reason = reason;
     }

@@ -21,8 +21,8 @@ export function tellError(
 }
 
 /** `onError` itself has failed. */
-export function reportSecond({ name }: Pick<ConnectionSettings, 'name'>, error: unknown): void {
-  logError(`onError of ${name} failed`, error);
+export function reportSecond({ name, log }: Pick<ConnectionSettings, 'name' | 'log'>, error: unknown): void {
+  logError(`onError of ${name} failed`, error, log);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What a connection calls on the one who handles it, and what it has to be told about it. */
 import type { DispatchSettings } from '../dispatch/dispatcher.js';
 import type { OverflowError } from '../errors.js';
+import type { Log } from '../log.js';
 import type { Limits } from '../memory/memory-budget.js';
 import type { RouteCounters } from '../telemetry/route-counters.js';
 import type { AsyncContextChoice } from './async-context.js';
@@ -59,4 +60,6 @@ export interface ConnectionSettings extends DispatchSettings, HeartbeatSettings 
   readonly watchesWrites: boolean;
   /** What the log calls the route. */
   readonly name: string;
+  /** Where errors go that no hook takes. */
+  readonly log: Log;
 }

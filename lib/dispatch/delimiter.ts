@@ -1,5 +1,5 @@
 /** What a `readDelimiter` may be, and what each kind of it delivers. */
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, invalidOption } from '../errors.js';
 import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
 import type { NetStructValues, StructValues } from '../struct/types.js';
@@ -87,7 +87,7 @@ const RULE =
 
 /** @throws TypeError that names the value */
 export function checkDelimiter(value: unknown): asserts value is Delimiter {
-  if (!isDelimiter(value)) throw invalidArgument('readDelimiter', value, RULE);
+  if (!isDelimiter(value)) throw invalidOption('readDelimiter', value, RULE);
 }
 
 function isDelimiter(value: unknown): value is Delimiter {
@@ -104,13 +104,13 @@ function isDelimiter(value: unknown): value is Delimiter {
 /** @throws TypeError that names the value */
 export function checkBufferSize(value: unknown): asserts value is number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument('bufferSize', value, 'it must be a positive integer, in bytes');
+    throw invalidOption('bufferSize', value, 'it must be a positive integer, in bytes');
   }
 }
 
 /** @throws TypeError that names the value */
 export function checkRegexSearch(value: unknown): asserts value is boolean {
   if (typeof value !== 'boolean') {
-    throw invalidArgument('regexSearch', value, 'it must be true (search) or false (match at the beginning)');
+    throw invalidOption('regexSearch', value, 'it must be true (search) or false (match at the beginning)');
   }
 }

@@ -4,7 +4,7 @@
  */
 import { isPlainObject } from '../argument-checks.js';
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
-import { invalidArgument } from '../errors.js';
+import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { checkFieldHooks, checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
 import { isOptionName } from './options.js';
@@ -25,10 +25,10 @@ export function handlerClass(handler: unknown): HandlerClass {
     return handler;
   }
   if (typeof handler !== 'object' || handler === null || Array.isArray(handler)) {
-    throw invalidArgument('handler', handler, RULE);
+    throw invalidHandler('handler', handler, RULE);
   }
   if (handler instanceof WebSocketHandler) {
-    throw invalidArgument('handler', handler, 'give the class itself: each connection gets an instance of its own');
+    throw invalidHandler('handler', handler, 'give the class itself: each connection gets an instance of its own');
   }
   const methods: PropertyDescriptorMap = {};
   const fields: PropertyDescriptorMap = {};
@@ -54,7 +54,7 @@ export function handlerClass(handler: unknown): HandlerClass {
   Object.defineProperty(LiteralHandler, 'name', { value: '' });
   checkHookNames(LiteralHandler);
   // A Map or a Date is no handler; an empty literal is one that does nothing.
-  if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidArgument('handler', handler, RULE);
+  if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidHandler('handler', handler, RULE);
   return LiteralHandler;
 }
 
@@ -80,9 +80,9 @@ function checkField(name: string, value: unknown): void {
   if (name === 'readDelimiter') checkDelimiter(value);
   else if (name === 'bufferSize') checkBufferSize(value);
   else if (name === 'regexSearch') checkRegexSearch(value);
-  // A name is what many things have.
-  else if (isOptionName(name) && name !== 'name')
-    throw invalidArgument('handler', name, 'this is an option: give it in the options');
+  // A name is what many things have, and so is a log.
+  else if (isOptionName(name) && name !== 'name' && name !== 'log')
+    throw invalidHandler('handler', name, 'this is an option: give it in the options');
   else checkHook(name, value);
 }
 

@@ -14,7 +14,7 @@ import type { Version } from '../connection/negotiated.js';
 import type { FileSource } from '../connection/outbound/file-job.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
 import { checkDelimiter, type Delimiter, type MessageOf } from '../dispatch/delimiter.js';
-import { beforeOpen, InvalidStateError, invalidArgument, isA, type OverflowError } from '../errors.js';
+import { beforeOpen, InvalidStateError, invalidArgument, invalidHandler, isA, type OverflowError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { Opcode } from '../framing/opcode.js';
@@ -175,7 +175,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     }
     for (const [name, right] of Object.entries(IN_PANTS)) {
       const refuse = (): never => {
-        throw invalidArgument('handler member', name, `it is spelt ${right}`);
+        throw invalidHandler('handler member', name, `it is spelt ${right}`);
       };
       Object.defineProperty(WebSocketHandler.prototype, name, { configurable: true, get: refuse, set: refuse });
     }
@@ -592,7 +592,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   #log(hook: string, error: unknown): void {
-    logError(`${hook} of ${(this.#connection ?? this.#pending)?.settings.name ?? 'a handler'}`, error);
+    const settings = (this.#connection ?? this.#pending)?.settings;
+    logError(`${hook} of ${settings?.name ?? 'a handler'}`, error, settings?.log);
   }
 }
 

@@ -2,7 +2,7 @@
  * Misspelt hooks. A hook that is never called lets everybody in, or drops all data, and says nothing: so the names that are
  * taken for hooks are refused when the route is made.
  */
-import { invalidArgument } from '../errors.js';
+import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { isSlip } from './misspelling.js';
 
@@ -56,11 +56,11 @@ function checkHookName(name: string, handler: WebSocketHandler): void {
   const plain = plainly(name);
   const hook = BY_LOWER_CASE.get(plain);
   if (hook === name) return;
-  if (hook !== undefined) throw invalidArgument('hook', name, `it is spelt ${hook}`);
+  if (hook !== undefined) throw invalidHandler('hook', name, `it is spelt ${hook}`);
   const here = ELSEWHERE.get(plain);
-  if (here !== undefined && !overrides(handler, here)) throw invalidArgument('hook', name, `it is called ${here} here`);
+  if (here !== undefined && !overrides(handler, here)) throw invalidHandler('hook', name, `it is called ${here} here`);
   const meant = HOOKS.find((one) => isSlip(name, one) && !overrides(handler, one));
-  if (meant !== undefined) throw invalidArgument('hook', name, `it is spelt ${meant}`);
+  if (meant !== undefined) throw invalidHandler('hook', name, `it is spelt ${meant}`);
 }
 
 /** Whoever has the right one, too, knows what the other is for. */
@@ -72,7 +72,7 @@ function overrides(handler: WebSocketHandler, hook: Hook): boolean {
 function checkStaticHook(name: string, prototype: WebSocketHandler): void {
   const hook = BY_LOWER_CASE.get(plainly(name));
   if (hook === undefined || overrides(prototype, hook)) return;
-  throw invalidArgument('static member', name, `a static is not called: make it a method, ${hook}() { … }`);
+  throw invalidHandler('static member', name, `a static is not called: make it a method, ${hook}() { … }`);
 }
 
 export function isHook(name: string): boolean {
@@ -86,7 +86,7 @@ export function hasHook(names: readonly string[]): boolean {
 
 /** @throws TypeError for a hook that is not a function */
 export function checkHook(name: string, value: unknown): void {
-  if (BY_LOWER_CASE.has(plainly(name))) throw invalidArgument(name, value, 'a hook must be a function');
+  if (BY_LOWER_CASE.has(plainly(name))) throw invalidHandler(name, value, 'a hook must be a function');
 }
 
 /** `on_read` and `onread` are the same mistake; `_onRead` is none. */

@@ -3,7 +3,7 @@
 import { checkBoolean, checkKeys, isPlainObject } from '../argument-checks.js';
 import type { RateLimit } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
-import { invalidArgument } from '../errors.js';
+import { invalidOption } from '../errors.js';
 import { Limits } from '../memory/memory-budget.js';
 
 /** The longest time a timer of Node takes: more would fire at once. */
@@ -12,7 +12,7 @@ const MAX_TIMEOUT = 0x7fff_ffff;
 /** @param unit such as `in bytes` */
 export function checkPositive(name: string, value: unknown, unit: string): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument(name, value, `it must be a positive integer, ${unit}`);
+    throw invalidOption(name, value, `it must be a positive integer, ${unit}`);
   }
 }
 
@@ -20,7 +20,7 @@ export function checkPositive(name: string, value: unknown, unit: string): void 
 export function checkLimit(name: string, value: unknown, unit = 'a number of connections'): void {
   if (value === Infinity) return;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument(name, value, `it must be a positive integer, ${unit}, or Infinity for no limit`);
+    throw invalidOption(name, value, `it must be a positive integer, ${unit}, or Infinity for no limit`);
   }
 }
 
@@ -28,19 +28,19 @@ export function checkLimit(name: string, value: unknown, unit = 'a number of con
 export function checkTimeout(name: string, value: unknown, least: 0 | 1): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > MAX_TIMEOUT) {
     const never = least === 0 ? ', or 0 for never' : '';
-    throw invalidArgument(name, value, `it must be an integer from 1 to 2,147,483,647, in milliseconds${never}`);
+    throw invalidOption(name, value, `it must be an integer from 1 to 2,147,483,647, in milliseconds${never}`);
   }
 }
 
 export function checkSlowConsumer(value: unknown): void {
   if (value !== 'close' && value !== 'drop') {
-    throw invalidArgument('slowConsumer', value, "it must be 'close' (with 1013) or 'drop' (messages)");
+    throw invalidOption('slowConsumer', value, "it must be 'close' (with 1013) or 'drop' (messages)");
   }
 }
 
 export function checkLimits(value: unknown): void {
   if (!(value instanceof Limits)) {
-    throw invalidArgument('limits', value, 'it must be a Limits: new Limits({ maxBufferedBytes: 256 * 1024 * 1024 })');
+    throw invalidOption('limits', value, 'it must be a Limits: new Limits({ maxBufferedBytes: 256 * 1024 * 1024 })');
   }
 }
 
@@ -65,7 +65,7 @@ const COMPRESS_MEMBERS = [
 export function checkCompress(value: unknown): void {
   if (typeof value === 'boolean') return;
   if (!isPlainObject(value)) {
-    throw invalidArgument('compress', value, 'it must be true, false, or an object such as { threshold: 1024 }');
+    throw invalidOption('compress', value, 'it must be true, false, or an object such as { threshold: 1024 }');
   }
   checkKeys('compress member', value, COMPRESS_MEMBERS);
   const members: [name: string, value: unknown][] = Object.entries(value);
@@ -75,25 +75,25 @@ export function checkCompress(value: unknown): void {
     if (range === undefined) checkBoolean(`compress.${name}`, member);
     else if (typeof member !== 'number' || !Number.isInteger(member) || member < range[0] || member > range[1]) {
       const most = range[1] > 15 ? 'a non-negative integer, in bytes' : `an integer from ${range[0]} to ${range[1]}`;
-      throw invalidArgument(`compress.${name}`, member, `it must be ${most}`);
+      throw invalidOption(`compress.${name}`, member, `it must be ${most}`);
     }
   }
 }
 
 export function checkKeyOf(value: unknown): void {
   if (value !== 'ip' && typeof value !== 'function') {
-    throw invalidArgument('keyOf', value, "it must be 'ip', or a function of the request that returns a string");
+    throw invalidOption('keyOf', value, "it must be 'ip', or a function of the request that returns a string");
   }
 }
 
 export function checkAsyncContext(value: unknown): void {
   if (value !== 'none' && value !== 'handshake') {
-    throw invalidArgument('asyncContext', value, "it must be 'none' or 'handshake' (the context of the request)");
+    throw invalidOption('asyncContext', value, "it must be 'none' or 'handshake' (the context of the request)");
   }
 }
 
 export function checkName(value: unknown): void {
-  if (typeof value !== 'string') throw invalidArgument('name', value, "it must be a string, such as 'chat'");
+  if (typeof value !== 'string') throw invalidOption('name', value, "it must be a string, such as 'chat'");
 }
 
 /** And what each counts in. */
@@ -106,7 +106,7 @@ const RATE_MEMBERS: Readonly<Record<string, string>> = {
 
 export function checkRate(value: unknown): void {
   if (!isPlainObject(value)) {
-    throw invalidArgument('rate', value, 'it must be an object, such as { messages: 100, bytes: 65536 }');
+    throw invalidOption('rate', value, 'it must be an object, such as { messages: 100, bytes: 65536 }');
   }
   const members: [name: string, value: unknown][] = Object.entries(value);
   const given = members.filter(([, number]) => number !== undefined);
@@ -114,10 +114,10 @@ export function checkRate(value: unknown): void {
   for (const [name, number] of given) {
     if (name === 'patience' && number === Infinity) continue;
     if (typeof number !== 'number' || !Number.isFinite(number) || number <= 0) {
-      throw invalidArgument(`rate.${name}`, number, `it must be a positive number, ${RATE_MEMBERS[name]}`);
+      throw invalidOption(`rate.${name}`, number, `it must be a positive number, ${RATE_MEMBERS[name]}`);
     }
   }
   if (given.length > 0 && !given.some(([name]) => name === 'messages' || name === 'bytes')) {
-    throw invalidArgument('rate', value, 'it limits nothing: give messages or bytes, a second');
+    throw invalidOption('rate', value, 'it limits nothing: give messages or bytes, a second');
   }
 }

@@ -11,7 +11,8 @@ import {
   type Delimiter,
   EntireMessage,
 } from '../dispatch/delimiter.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
+import { checkLog, type Log, processLog } from '../log.js';
 import { Limits } from '../memory/memory-budget.js';
 import {
   checkAsyncContext,
@@ -188,6 +189,11 @@ export interface ConnectionOptions<D extends Delimiter = Delimiter> {
    */
   asyncContext?: AsyncContextChoice | undefined;
   /**
+   * Where the errors of this route go that no hook of yours takes, and what peers do wrong: `console`, or a logger that has its methods
+   * `error` and `warn`. Default: the log of the process, which is `console` until `setLog` gives another.
+   */
+  log?: Log | undefined;
+  /**
    * What metrics, channels and the log call the route. Default: its path; where it has none, or that is `/`, the name of its
    * handler. Routes of one name are counted as one.
    */
@@ -229,6 +235,7 @@ const DEFAULTS: ResolvedOptions = {
   keyOf: 'ip',
   rate: {},
   asyncContext: 'none',
+  log: processLog,
   name: '',
 };
 
@@ -259,7 +266,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     if (ROUTE_OPTIONS.includes(name)) {
-      throw invalidArgument('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
+      throw unknownOption('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
     }
     throw unknownName('option', name, known);
   }
@@ -273,7 +280,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkLimit('maxBufferedAmount', resolved.maxBufferedAmount, 'in bytes');
   if (resolved.maxBufferedAmount < resolved.highWaterMark) {
     const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or nobody could wait for drained()`;
-    throw invalidArgument('maxBufferedAmount', resolved.maxBufferedAmount, rule);
+    throw invalidOption('maxBufferedAmount', resolved.maxBufferedAmount, rule);
   }
   checkSlowConsumer(resolved.slowConsumer);
   checkLimits(resolved.limits);
@@ -284,10 +291,11 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   for (const name of ['maxConnections', 'maxConnectionsPerKey'] as const) checkLimit(name, resolved[name]);
   checkKeyOf(resolved.keyOf);
   if (options.keyOf !== undefined && options.maxConnectionsPerKey === undefined) {
-    throw invalidArgument('keyOf', options.keyOf, 'nothing is counted by it: give maxConnectionsPerKey, too');
+    throw invalidOption('keyOf', options.keyOf, 'nothing is counted by it: give maxConnectionsPerKey, too');
   }
   checkRate(resolved.rate);
   checkAsyncContext(resolved.asyncContext);
+  checkLog(resolved.log);
   checkName(resolved.name);
   const { readDelimiter } = resolved;
   // All connections read with it, as long as the route lives: what becomes of the user's own memory is no matter then.

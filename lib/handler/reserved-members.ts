@@ -2,7 +2,7 @@
  * Members that hide what `WebSocketHandler` has by their name: `{ close(room) { … } }` would take the closing of connections away
  * from the library and from its user, and say nothing. A method of a class may override one, and call `super`.
  */
-import { invalidArgument } from '../errors.js';
+import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { isHook } from './hook-names.js';
 
@@ -41,5 +41,5 @@ function isMethod({ value }: PropertyDescriptor): boolean {
 }
 
 function hiding(name: string, remedy: string): TypeError {
-  return invalidArgument('handler member', name, `it hides what WebSocketHandler has by that name: ${remedy}`);
+  return invalidHandler('handler member', name, `it hides what WebSocketHandler has by that name: ${remedy}`);
 }

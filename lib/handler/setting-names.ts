@@ -4,7 +4,7 @@
  */
 import { checkBoolean } from '../argument-checks.js';
 import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
-import { invalidArgument } from '../errors.js';
+import { invalidHandler } from '../errors.js';
 import { isSlip, isSpelling } from './misspelling.js';
 import { checkPositive } from './option-checks.js';
 
@@ -33,7 +33,7 @@ export function checkSettingName(name: string, descriptor: PropertyDescriptor): 
   const same = SETTINGS.find((setting) => isSpelling(name, setting.name));
   const meant = same ?? SETTINGS.find((setting) => isSlip(name, setting.name) && mayBe(setting, descriptor));
   if (meant === undefined || (meant.name === name && !meant.isOption)) return;
-  throw invalidArgument('handler member', name, remedyFor(meant, name));
+  throw invalidHandler('handler member', name, remedyFor(meant, name));
 }
 
 /**
@@ -45,7 +45,7 @@ export function checkSettingName(name: string, descriptor: PropertyDescriptor): 
 export function checkStaticName(name: string): void {
   const meant = SETTINGS.find((setting) => isSpelling(name, setting.name));
   if (meant === undefined || (meant.name === name && !meant.isOption)) return;
-  throw invalidArgument('static member', name, `${remedyFor(meant, name)}; a static is not read`);
+  throw invalidHandler('static member', name, `${remedyFor(meant, name)}; a static is not read`);
 }
 
 function remedyFor({ name: right, isOption }: Setting, name: string): string {

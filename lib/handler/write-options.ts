@@ -1,7 +1,7 @@
 /** What `write` and its like take: the data, its opcode, the options. Each is checked before anything is sent. */
 import { checkBoolean, checkOptions } from '../argument-checks.js';
 import type { FileOptions } from '../connection/outbound/file-job.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, invalidOption } from '../errors.js';
 import { Opcode } from '../framing/opcode.js';
 import { isText } from '../framing/utf8.js';
 import { asBytes } from '../memory/bytes.js';
@@ -91,7 +91,7 @@ export function checkPrepareOptions(options: PrepareOptions): void {
 
 function checkAlias(what: string, { opcode, frame }: PrepareOptions): void {
   if (frame === undefined || opcode === undefined || frame === opcode) return;
-  throw invalidArgument(`${what} frame`, frame, `it is the old name of opcode, which is ${opcode}: leave frame out`);
+  throw invalidOption(`${what} frame`, frame, `it is the old name of opcode, which is ${opcode}: leave frame out`);
 }
 
 /** The opcode that the options ask for; undefined where it follows from the data. */
@@ -107,7 +107,7 @@ export function misplacedOption(value: unknown): TypeError {
 
 /** A prepared message brings its opcode with it. */
 export function preparedAlready(what: string, opcode: Opcode): TypeError {
-  return invalidArgument(`${what} opcode`, opcode, 'a prepared message has one already: pass it to prepare()');
+  return invalidOption(`${what} opcode`, opcode, 'a prepared message has one already: pass it to prepare()');
 }
 
 /** @throws TypeError for anything but bytes */
@@ -123,7 +123,7 @@ const OPCODES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Op
 /** @throws TypeError for an opcode that `write` cannot send, and for bytes that a frame with it may not have */
 export function checkOpcode(opcode: Opcode, bytes: Uint8Array): void {
   if (!OPCODES.includes(opcode)) {
-    throw invalidArgument('opcode', opcode, 'it must be Opcode.Text, Binary, Ping or Pong; close() sends close frames');
+    throw invalidOption('opcode', opcode, 'it must be Opcode.Text, Binary, Ping or Pong; close() sends close frames');
   }
   if (
     opcode === Opcode.Text &&

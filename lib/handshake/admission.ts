@@ -1,7 +1,7 @@
 /** How many connections a route takes: in all, and per key. A handshake that is going on counts as one. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
-import { invalidArgument } from '../errors.js';
+import { invalidReturnValue } from '../errors.js';
 import type { ConnectionKey } from '../handler/options.js';
 import { abandon } from '../thenables.js';
 import { type PlainRefusal, refuse } from './refusal.js';
@@ -66,7 +66,7 @@ export class Admission {
     const key: unknown = keyOf(request);
     if (key !== undefined && typeof key !== 'string') {
       abandon(key);
-      throw invalidArgument('the result of keyOf', key, 'it must be a string, or undefined for what is not counted');
+      throw invalidReturnValue('the result of keyOf', key, 'it must be a string, or undefined for what is not counted');
     }
     return key;
   }

@@ -52,7 +52,7 @@ export function accept(
 
 /** Counts and publishes a refusal, and sends it. */
 export function refuseHandshake(
-  { settings: { name, route, counters } }: RoutePlan,
+  { settings: { name, route, counters, log } }: RoutePlan,
   request: IncomingMessage,
   response: ServerResponse,
   refusal: PlainRefusal,
@@ -64,7 +64,7 @@ export function refuseHandshake(
     sendRefusal(response, refusal);
   } catch (error) {
     // A middleware has replaced a method of the response, and that one throws: nothing can be said any more.
-    logError(`refusal of ${name}`, error);
+    logError(`refusal of ${name}`, error, log);
     request.socket.destroy();
   }
 }
@@ -104,7 +104,8 @@ class Handshake {
   private negotiate(): void {
     const { plan, request, response } = this;
     this.asked = granted(negotiate(request, plan));
-    if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket)) throw refuseUnknownRuntime();
+    if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket))
+      throw refuseUnknownRuntime(plan.settings.log);
     // Requests that were pipelined before this one are answered first: Node gives the socket to the response whose turn it is, and
     // says so. However many handshakes stand in line on a connection, at most one of them is at work.
     if (response.socket === null) response.once('socket', () => this.take(this.enter, undefined));
@@ -255,7 +256,7 @@ class Handshake {
     if (isA(error, HandshakeAborted)) {
       return refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
     }
-    logError(`handshake of ${this.plan.settings.name}`, error);
+    logError(`handshake of ${this.plan.settings.name}`, error, this.plan.settings.log);
     // Its head is written, and its end has failed.
     if (this.response.statusCode === 101) this.request.socket.destroy();
     return failure();

@@ -4,7 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
-import { inspectValue, invalidArgument, propertyOf } from '../errors.js';
+import { inspectValue, invalidReturnValue, propertyOf } from '../errors.js';
 import type { RefusalReason } from '../telemetry/refusal-reasons.js';
 import { checkResponseHeaders } from './response-headers.js';
 
@@ -52,11 +52,11 @@ export function refuse(
  *
  * @param refusal a `Refusal`, if the user got it right
  * @param extraHeaders the `headers` object that `onHandshake` was given to fill, checked here too
- * @throws TypeError (ERR_WS_INVALID_ARGUMENT) for a status or a body that cannot be sent, HeaderError for such a header
+ * @throws TypeError (ERR_WS_INVALID_RETURN_VALUE) for a status or a body that cannot be sent, HeaderError for such a header
  */
 export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<string, unknown>> = {}): PlainRefusal {
   if (!isObject(refusal)) {
-    throw invalidArgument(
+    throw invalidReturnValue(
       'the result of onHandshake',
       refusal,
       'return true to accept, false for a 403, or a refusal such as { status: 401, body: "log in" }; ' +
@@ -65,14 +65,14 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
   }
   const { status, headers: ownHeaders = {}, body: content } = refusal;
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) {
-    throw invalidArgument(
+    throw invalidReturnValue(
       'refusal.status',
       status,
       'a refusal is a final response, an integer from 200 to 599: use 401, 403 or 404; to accept, return true',
     );
   }
   if (!isObject(ownHeaders)) {
-    throw invalidArgument('refusal.headers', ownHeaders, 'give an object of names to values, or leave it out');
+    throw invalidReturnValue('refusal.headers', ownHeaders, 'give an object of names to values, or leave it out');
   }
   const { type, bytes } = encodeBody(status, content);
 
@@ -101,7 +101,7 @@ function encodeBody(status: number, content: unknown): { type: string | undefine
   // RFC 9110 section 6.4.1: "All 204 (No Content) and 304 (Not Modified) responses do not include content"; nor may a 205.
   if (status === 204 || status === 205 || status === 304) {
     if (content === undefined) return { type: undefined, bytes: Buffer.alloc(0) };
-    throw invalidArgument('refusal.body', content, `a ${status} has no body: leave it out, or use another status`);
+    throw invalidReturnValue('refusal.body', content, `a ${status} has no body: leave it out, or use another status`);
   }
   if (content === undefined) return { type: TEXT, bytes: Buffer.from(statusLine(status)) };
   if (typeof content === 'string') return { type: TEXT, bytes: Buffer.from(content) };
@@ -111,7 +111,7 @@ function encodeBody(status: number, content: unknown): { type: string | undefine
     return { type: 'application/octet-stream', bytes: Buffer.from(buffer, byteOffset, byteLength) };
   }
   if (isObject(content)) return { type: 'application/json', bytes: Buffer.from(toJson(content)) };
-  throw invalidArgument('refusal.body', content, 'give a string, bytes, or an object to be sent as JSON');
+  throw invalidReturnValue('refusal.body', content, 'give a string, bytes, or an object to be sent as JSON');
 }
 
 function toJson(content: object): string {
@@ -124,7 +124,7 @@ function toJson(content: object): string {
     why = typeof message === 'string' ? message : inspectValue(error);
   }
   if (json === undefined) {
-    throw invalidArgument(
+    throw invalidReturnValue(
       'refusal.body',
       content,
       `it cannot be sent as JSON (${why}): give a plain object or a string`,

@@ -6,7 +6,7 @@
  */
 import { totalmem } from 'node:os';
 import { checkOptions } from '../argument-checks.js';
-import { invalidArgument } from '../errors.js';
+import { invalidOption } from '../errors.js';
 import { logError } from '../log.js';
 
 /** What a holder pins together with others. */
@@ -89,7 +89,7 @@ export class Limits {
     const { maxBufferedBytes = aQuarterOfMemory() } = options;
     if (maxBufferedBytes !== Infinity && (!Number.isSafeInteger(maxBufferedBytes) || maxBufferedBytes < 1)) {
       const rule = 'it must be a positive integer, in bytes, or Infinity for no limit';
-      throw invalidArgument('maxBufferedBytes', maxBufferedBytes, rule);
+      throw invalidOption('maxBufferedBytes', maxBufferedBytes, rule);
     }
     this.maxBufferedBytes = maxBufferedBytes;
   }

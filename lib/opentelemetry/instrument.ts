@@ -12,7 +12,7 @@ import {
   metrics as openTelemetry,
 } from '@opentelemetry/api';
 import { checkOptions } from '../argument-checks.js';
-import { invalidArgument } from '../errors.js';
+import { invalidOption } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes } from '../telemetry/close-code-labels.js';
 import { DESCRIPTIONS } from '../telemetry/descriptions.js';
@@ -102,7 +102,7 @@ function resolve(options: InstrumentOptions): { meter: Meter; closeCodes: Readon
   checkOptions('', options, OPTIONS, '{ meter }');
   const { meter = openTelemetry.getMeter('websocket-route'), closeCodes = [] } = options;
   if (!isMeter(meter)) {
-    throw invalidArgument('meter', meter, 'it must be a Meter of @opentelemetry/api: instrument({ meter })');
+    throw invalidOption('meter', meter, 'it must be a Meter of @opentelemetry/api: instrument({ meter })');
   }
   return { meter, closeCodes: checkOwnCloseCodes(closeCodes) };
 }

@@ -14,7 +14,7 @@ import {
   register as sharedRegistry,
 } from 'prom-client';
 import { checkOptions } from '../argument-checks.js';
-import { invalidArgument } from '../errors.js';
+import { invalidOption } from '../errors.js';
 import type { DiagnosticMessages } from '../telemetry/channels.js';
 import { checkOwnCloseCodes, countsByLabel } from '../telemetry/close-code-labels.js';
 import { DESCRIPTIONS } from '../telemetry/descriptions.js';
@@ -185,13 +185,13 @@ function resolve(options: ExportOptions): Resolved {
   checkOptions('', options, OPTIONS, '{ register }');
   const { register = sharedRegistry, prefix = 'websocket_route_', durationBuckets = DURATION_BUCKETS } = options;
   if (!isRegistry(register)) {
-    throw invalidArgument('register', register, 'it must be a Registry of prom-client: exportMetrics({ register })');
+    throw invalidOption('register', register, 'it must be a Registry of prom-client: exportMetrics({ register })');
   }
   if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
-    throw invalidArgument('prefix', prefix, 'it must be the beginning of a metric name, such as chat_');
+    throw invalidOption('prefix', prefix, 'it must be the beginning of a metric name, such as chat_');
   }
   if (!isAscending(durationBuckets)) {
-    throw invalidArgument('durationBuckets', durationBuckets, 'it must be a list of seconds, each more than the last');
+    throw invalidOption('durationBuckets', durationBuckets, 'it must be a list of seconds, each more than the last');
   }
   return { register, prefix, durationBuckets, closeCodes: checkOwnCloseCodes(options.closeCodes ?? []) };
 }

@@ -1,6 +1,6 @@
 /** Which paths belong to the upgrade door. */
 import { match } from 'path-to-regexp';
-import { invalidArgument } from '../errors.js';
+import { invalidPath } from '../errors.js';
 import { explainSyntax, withoutTrailingSlashes } from './path.js';
 
 /**
@@ -11,7 +11,7 @@ export function compilePrefix(prefix: string | readonly string[] | undefined): (
   if (prefix === undefined) return () => true;
   const prefixes: unknown = typeof prefix === 'string' ? [prefix] : prefix;
   if (!Array.isArray(prefixes) || prefixes.length === 0) {
-    throw invalidArgument('path', prefix, "give a path such as '/ws', or an array of at least one");
+    throw invalidPath('path', prefix, "give a path such as '/ws', or an array of at least one");
   }
   const matchers = Array.from(prefixes, compileOne);
   return (pathname) => matchers.some((matcher) => matcher(pathname) !== false);
@@ -19,7 +19,7 @@ export function compilePrefix(prefix: string | readonly string[] | undefined): (
 
 function compileOne(prefix: unknown): (pathname: string) => unknown {
   if (typeof prefix !== 'string' || !/^[/{*]/.test(prefix)) {
-    throw invalidArgument('path', prefix, "a path is a string that begins with a slash, such as '/ws'");
+    throw invalidPath('path', prefix, "a path is a string that begins with a slash, such as '/ws'");
   }
   // Express matches what a mount path begins with, whatever slash it ends with.
   return explainSyntax(prefix, () => match(withoutTrailingSlashes(prefix), { end: false, decode: false }));

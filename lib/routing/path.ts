@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import parseUrl from 'parseurl';
 import { match, parse, type Token } from 'path-to-regexp';
-import { invalidArgument } from '../errors.js';
+import { invalidOption, invalidPath } from '../errors.js';
 import type { Converter } from '../handler/options.js';
 import { abandon } from '../thenables.js';
 
@@ -37,7 +37,7 @@ export function compilePath(
 ): (pathname: string) => Params | undefined | 'malformed' {
   const paths = typeof path === 'string' ? [path] : path;
   if (paths !== undefined && (!Array.isArray(paths) || paths.length === 0)) {
-    throw invalidArgument('path', path, "give a path such as '/ws/:name', or an array of at least one");
+    throw invalidPath('path', path, "give a path such as '/ws/:name', or an array of at least one");
   }
   const known = new Set<string>();
   const matchers = paths?.map((one: unknown) => compileOne(one, options, known));
@@ -80,7 +80,7 @@ function compileOne(
   { caseSensitive, strict }: PathOptions,
   known: Set<string>,
 ): (pathname: string) => Found | undefined | 'malformed' {
-  if (typeof path !== 'string') throw invalidArgument('path', path, "a path is a string such as '/ws/:name'");
+  if (typeof path !== 'string') throw invalidPath('path', path, "a path is a string such as '/ws/:name'");
   const matcher = explainSyntax(path, () => {
     // Express's loosen(): unless strict, '/ws/' is '/ws' with an optional slash.
     const data = parse(strict || path === '/' ? path : withoutTrailingSlashes(path));
@@ -106,7 +106,7 @@ export function explainSyntax<T>(path: string, compile: () => T): T {
     return compile();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw invalidArgument('path', path, `${message} (in Express 5, optional is {/:id} and a wildcard is /*name)`);
+    throw invalidPath('path', path, `${message} (in Express 5, optional is {/:id} and a wildcard is /*name)`);
   }
 }
 
@@ -134,15 +134,15 @@ function checkConverters(convert: unknown, known: ReadonlySet<string>): Readonly
   const converters = new Map<string, Converter>();
   if (convert === undefined) return converters;
   if (typeof convert !== 'object' || convert === null) {
-    throw invalidArgument('convert', convert, 'give an object of converters such as { id: toInteger }');
+    throw invalidOption('convert', convert, 'give an object of converters such as { id: toInteger }');
   }
   for (const [name, converter] of Object.entries(convert)) {
     if (!known.has(name)) {
       const names = known.size === 0 ? 'the path has no parameters' : `the path has ${[...known].join(', ')}`;
-      throw invalidArgument('a key of convert', name, `it must be a parameter of the path: ${names}`);
+      throw invalidOption('a key of convert', name, `it must be a parameter of the path: ${names}`);
     }
     if (typeof converter !== 'function') {
-      throw invalidArgument(`convert.${name}`, converter, 'a converter is a function such as toInteger');
+      throw invalidOption(`convert.${name}`, converter, 'a converter is a function such as toInteger');
     }
     converters.set(name, converter);
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { nameOnly } from '../argument-checks.js';
 import type { Delimiter, EntireMessage } from '../dispatch/delimiter.js';
-import { inspectValue, invalidArgument } from '../errors.js';
+import { inspectValue, invalidArgument, invalidHandler, invalidPath } from '../errors.js';
 import type { WebSocketHandler } from '../handler/handler.js';
 import type { HandlerClassFor, HandlerLiteral } from '../handler/handler-types.js';
 import {
@@ -90,7 +90,7 @@ export function websocketRoute<
 export function websocketRoute(...args: readonly unknown[]): Middleware {
   if (args[0] instanceof RegExp) {
     const remedy = "write '/chat{/*rest}', or mount it: app.use(/^\\/chat/, websocketRoute(handler))";
-    throw invalidArgument('path', args[0], `a RegExp is no path here: ${remedy}`);
+    throw invalidPath('path', args[0], `a RegExp is no path here: ${remedy}`);
   }
   const hasPath = typeof args[0] === 'string' || Array.isArray(args[0]);
   const [path, handler, options = {}, ...rest] = hasPath ? args : [undefined, ...args];
@@ -119,7 +119,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
     } catch (error) {
       // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
       if (next !== undefined) return next(errorFor(error, plan.settings.name));
-      logError(`a converter of ${plan.settings.name}`, error);
+      logError(`a converter of ${plan.settings.name}`, error, plan.settings.log);
       return refuseHandshake(plan, request, response, refuse(500, 'error', 'The handshake failed.'));
     }
     if (params === 'malformed') {
@@ -188,7 +188,7 @@ export function acceptWebSocket(
 ): void {
   if ((typeof handler !== 'object' && typeof handler !== 'function') || handler === null) {
     const rule = 'it must be a class that extends WebSocketHandler, or an object of hooks; it comes third';
-    throw invalidArgument('handler', handler, rule);
+    throw invalidHandler('handler', handler, rule);
   }
   const plan = planFor(handler, options);
   answer(plan, request, response, args);

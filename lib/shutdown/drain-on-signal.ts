@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { isPlainObject } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
+import type { Log } from '../log.js';
 import { isClusterWorker, onPrimaryLost, outlivePrimary } from './cluster-worker.js';
 import { drain } from './drain.js';
 import { type DrainOnSignalOptions, type DrainOptions, resolveDrainOnSignalOptions } from './drain-options.js';
@@ -31,7 +32,7 @@ export function drainOnSignal(
   options: DrainOnSignalOptions = {},
 ): () => void {
   checkSignals(signals);
-  const { exit, options: drainOptions, timeout } = resolveDrainOnSignalOptions(server, options);
+  const { exit, log, options: drainOptions, timeout } = resolveDrainOnSignalOptions(server, options);
   let isLeaving = false;
   const onSignal = (): void => {
     if (isLeaving) return;
@@ -39,7 +40,7 @@ export function drainOnSignal(
     // Later what a signal does by itself it does again: the second one ends the process.
     setTimeout(remove, SAME_SIGNAL).unref();
     if (exit !== false) outlivePrimary();
-    end(server, drainOptions, timeout, exit);
+    end(server, drainOptions, timeout, exit, log);
   };
   for (const signal of signals) process.on(signal, onSignal);
   const removeLost = exit === false ? undefined : onPrimaryLost(onSignal);
@@ -77,10 +78,10 @@ function isSignal(signal: unknown): boolean {
 
 const UNSTOPPABLE: readonly string[] = ['SIGKILL', 'SIGSTOP'];
 
-function end(server: Server, options: DrainOptions, timeout: number, exit: Exit): void {
+function end(server: Server, options: DrainOptions, timeout: number, exit: Exit, log: Log): void {
   // It may have been told to end while it was starting: then it will listen in a moment.
-  if (!server.listening) server.once('listening', () => setImmediate(end, server, options, timeout, exit));
-  void leave(drainAndClose(server, options, timeout), exit);
+  if (!server.listening) server.once('listening', () => setImmediate(end, server, options, timeout, exit, log));
+  void leave(drainAndClose(server, options, timeout), exit, log);
 }
 
 async function drainAndClose(server: Server, options: DrainOptions, timeout: number): Promise<void> {

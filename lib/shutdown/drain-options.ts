@@ -1,9 +1,10 @@
 /** What `drain` may be told, and the rules for it. */
 import { checkOptions, nameOnly, withDefaults } from '../argument-checks.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
 import { checkTimeout } from '../handler/option-checks.js';
+import { checkLog, type Log, processLog } from '../log.js';
 import type { Exit } from './end-process.js';
 
 export interface DrainOptions {
@@ -34,6 +35,8 @@ export interface DrainOnSignalOptions extends DrainOptions {
    * What it throws is reported, and makes the exit code 1. Otherwise that is `process.exitCode`, or 0.
    */
   exit?: Exit | undefined;
+  /** Where it goes what `exit` throws. Default: the log of the process, see `setLog`. */
+  log?: Log | undefined;
 }
 
 export type ResolvedDrainOptions = { readonly [K in keyof DrainOptions]-?: Exclude<DrainOptions[K], undefined> };
@@ -50,13 +53,14 @@ const DEFAULTS: ResolvedDrainOptions = {
 export function resolveDrainOnSignalOptions(
   server: unknown,
   options: DrainOnSignalOptions,
-): { exit: Exit; options: DrainOptions; timeout: number } {
-  checkOptions('', options, [...Object.keys(DEFAULTS), 'exit'], '{ exit: true }');
-  const { exit = false, ...rest } = options;
+): { exit: Exit; log: Log; options: DrainOptions; timeout: number } {
+  checkOptions('', options, [...Object.keys(DEFAULTS), 'exit', 'log'], '{ exit: true }');
+  const { exit = false, log = processLog, ...rest } = options;
   if (typeof exit !== 'boolean' && typeof exit !== 'function') {
-    throw invalidArgument('exit', exit, 'it must be true, false, or a function to call before the process ends');
+    throw invalidOption('exit', exit, 'it must be true, false, or a function to call before the process ends');
   }
-  return { exit, options: rest, timeout: resolveDrainOptions(server, rest).timeout };
+  checkLog(log);
+  return { exit, log, options: rest, timeout: resolveDrainOptions(server, rest).timeout };
 }
 
 /** @throws TypeError for what is no server, an unknown option or a value that an option may not have */
@@ -69,7 +73,7 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
     );
   }
   if (Object.hasOwn(Object(options), 'exit')) {
-    throw invalidArgument(
+    throw unknownOption(
       'option',
       'exit',
       'it is an option of drainOnSignal: after drain() call process.exit() yourself',
@@ -82,10 +86,10 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
   const { jitter = Math.min(DEFAULTS.jitter, Math.floor(timeout / 2)) } = options;
   if (!Number.isSafeInteger(jitter) || jitter < 0 || jitter >= timeout) {
     const remedy = `the last ones need time for their goodbye, too, and the timeout is ${timeout}`;
-    throw invalidArgument('jitter', jitter, `it must be an integer from 0 on, less than the timeout: ${remedy}`);
+    throw invalidOption('jitter', jitter, `it must be an integer from 0 on, less than the timeout: ${remedy}`);
   }
   if (!Number.isSafeInteger(retryAfter) || retryAfter < 0) {
-    throw invalidArgument('retryAfter', retryAfter, 'it must be an integer from 0 on, in seconds');
+    throw invalidOption('retryAfter', retryAfter, 'it must be an integer from 0 on, in seconds');
   }
   checkCloseArguments(resolved.code, resolved.reason);
   return { ...resolved, jitter };

@@ -3,7 +3,7 @@
  * label values they would be two thousand series, at the choice of strangers. So each thousand is one, but for the codes that
  * the user names.
  */
-import { invalidArgument } from '../errors.js';
+import { invalidOption } from '../errors.js';
 
 /** `1006` is itself, `4321` is `4xxx`, unless it is one of the user's own. */
 function labelOf(code: string, own: ReadonlySet<number>): string {
@@ -29,7 +29,7 @@ export function checkOwnCloseCodes(codes: unknown): ReadonlySet<number> {
   const isOwn = (code: unknown): code is number =>
     Number.isInteger(code) && Number(code) >= 3000 && Number(code) <= 4999;
   if (Array.isArray(codes) && codes.every(isOwn)) return new Set(codes);
-  throw invalidArgument(
+  throw invalidOption(
     'closeCodes',
     codes,
     'it must be a list of codes from 3000 to 4999; all others are told apart anyway',

@@ -7,7 +7,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Reques
 import { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { checkBoolean, checkOptions, nameOnly } from '../argument-checks.js';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, invalidOption } from '../errors.js';
 import { acceptFor } from '../handshake/negotiate.js';
 import { setClock } from '../transport/clock.js';
 import { MemorySocket, type MemorySocketOptions } from './memory-socket.js';
@@ -195,17 +195,13 @@ function checkConnectOptions(options: ConnectOptions): void {
   checkOptions('', options, OPTIONS, "{ headers: { Cookie: 'session=1' } }");
   const { headers, subprotocols, method } = options;
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)) {
-    throw invalidArgument(
-      'headers',
-      headers,
-      "it must be an object of names to values, such as { Cookie: 'session=1' }",
-    );
+    throw invalidOption('headers', headers, "it must be an object of names to values, such as { Cookie: 'session=1' }");
   }
   if (subprotocols !== undefined && typeof subprotocols !== 'string' && !Array.isArray(subprotocols)) {
-    throw invalidArgument('subprotocols', subprotocols, "it must be a name or a list of names, such as ['chat.v1']");
+    throw invalidOption('subprotocols', subprotocols, "it must be a name or a list of names, such as ['chat.v1']");
   }
   if (method !== undefined && typeof method !== 'string') {
-    throw invalidArgument('method', method, "it must be a string, such as 'POST'");
+    throw invalidOption('method', method, "it must be a string, such as 'POST'");
   }
   checkSocketOptions(options);
   for (const name of AUTO_REPLIES) if (options[name] !== undefined) checkBoolean(name, options[name]);
@@ -213,10 +209,10 @@ function checkConnectOptions(options: ConnectOptions): void {
 
 function checkSocketOptions({ clock, remoteAddress, secure }: SocketOptions): void {
   if (clock !== undefined && typeof clock?.advance !== 'function') {
-    throw invalidArgument('clock', clock, 'it must be a TestClock: new TestClock()');
+    throw invalidOption('clock', clock, 'it must be a TestClock: new TestClock()');
   }
   if (remoteAddress !== undefined && typeof remoteAddress !== 'string') {
-    throw invalidArgument('remoteAddress', remoteAddress, "it must be a string, such as '192.0.2.1'");
+    throw invalidOption('remoteAddress', remoteAddress, "it must be a string, such as '192.0.2.1'");
   }
   if (secure !== undefined) checkBoolean('secure', secure);
 }

@@ -1,10 +1,11 @@
 import { BinaryPattern, checkBufferSize, checkDelimiter, checkRegexSearch } from '../../lib/dispatch/delimiter.js';
-import { EntireMessage, ErrorCode, NetStruct, Struct } from '../../lib/index.js';
+import { EntireMessage, NetStruct, Struct } from '../../lib/index.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 const refused = (pattern: RegExp): Error =>
   expect.objectContaining({
     name: 'TypeError',
-    code: ErrorCode.INVALID_ARGUMENT,
+    code: usageErrorCode(),
     message: expect.stringMatching(pattern),
   });
 
@@ -62,7 +63,7 @@ describe('a readDelimiter', () => {
     try {
       checkDelimiter(value);
     } catch (error) {
-      expect(error).toMatchObject({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT });
+      expect(error).toMatchObject({ name: 'TypeError', code: usageErrorCode() });
       ({ message } = error as Error);
     }
     expect(message).toContain(`readDelimiter is ${name}`);

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import express from 'express';
 import { resolveOptions } from '../../lib/handler/options.js';
 import * as library from '../../lib/index.js';
+import { processLog } from '../../lib/log.js';
 import { allPages, type Block, blocksOf, compile, namesTakenForGranted, ROOT, readPage, run } from './blocks.js';
 
 const blocks = allPages().flatMap(blocksOf);
@@ -26,6 +27,7 @@ async function publicNames(): Promise<{ name: string; isType: boolean }[]> {
 /** A default as the tables show it. */
 function shown(value: unknown): string {
   if (value instanceof library.Limits) return 'one for all routes';
+  if (value === processLog) return 'that of the process';
   if (Number.isFinite(value)) return Number(value).toLocaleString('en');
   if (typeof value === 'object' && value !== null && Object.keys(value).length === 0 && !Array.isArray(value))
     return '{}';

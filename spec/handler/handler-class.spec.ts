@@ -163,7 +163,7 @@ describe('handlerClass', () => {
     ['an instance instead of its class', new (class Echo extends WebSocketHandler {})()],
   ])('refuses %s with a TypeError that says what to give', (_what, handler) => {
     expect(() => handlerClass(handler)).toThrow(
-      expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' }),
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_HANDLER' }),
     );
   });
 });

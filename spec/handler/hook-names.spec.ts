@@ -1,5 +1,5 @@
 import { handlerClass } from '../../lib/handler/handler-class.js';
-import { ErrorCode, WebSocketHandler } from '../../lib/index.js';
+import { WebSocketHandler } from '../../lib/index.js';
 
 function refused(handler: unknown): unknown {
   try {
@@ -11,7 +11,7 @@ function refused(handler: unknown): unknown {
 }
 
 const refusal = (message: string): unknown =>
-  expect.objectContaining({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT, message });
+  expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_HANDLER', message });
 
 describe('the names of hooks', () => {
   it.each([

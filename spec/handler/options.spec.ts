@@ -1,10 +1,11 @@
 import { compressSettings, resolveOptions, resolveRouteOptions } from '../../lib/handler/options.js';
-import { BinaryPattern, type Delimiter, EntireMessage, ErrorCode, Limits, NetStruct, Struct } from '../../lib/index.js';
+import { BinaryPattern, type Delimiter, EntireMessage, Limits, NetStruct, Struct } from '../../lib/index.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 const refused = (pattern: RegExp): Error =>
   expect.objectContaining({
     name: 'TypeError',
-    code: ErrorCode.INVALID_ARGUMENT,
+    code: usageErrorCode(),
     message: expect.stringMatching(pattern),
   });
 

@@ -1,7 +1,7 @@
 /** Names that are none here, in literals, classes, their instances and their statics; and the names that users call their own. */
 import express from 'express';
 import { checkInstance, handlerClass } from '../../lib/handler/handler-class.js';
-import { ErrorCode, WebSocketHandler, websocketRoute } from '../../lib/index.js';
+import { WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { connect } from '../../lib/testing/index.js';
 
 function complaint(run: () => unknown): unknown {
@@ -36,7 +36,7 @@ function complaints(name: string, value: unknown): [literal: unknown, instance: 
 }
 
 const refusal = (message: string): unknown =>
-  expect.objectContaining({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT, message });
+  expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_HANDLER', message });
 
 describe('a setting by another name', () => {
   it.each([

@@ -197,11 +197,11 @@ describe('keyOf', () => {
       expect.objectContaining({ message: 'no session' }),
     ],
     ['returns a number', () => 7, expect.objectContaining({ message: expect.stringContaining('the result of keyOf') })],
-    ['returns null', () => null, expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' })],
+    ['returns null', () => null, expect.objectContaining({ code: 'ERR_WS_INVALID_RETURN_VALUE' })],
     [
       'returns a promise',
       () => Promise.reject(new Error('asynchronous')),
-      expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }),
+      expect.objectContaining({ code: 'ERR_WS_INVALID_RETURN_VALUE' }),
     ],
   ];
   it.each(failing)('that %s is answered with 500, logged, and takes no place', async (_what, keyOf, complaint) => {

@@ -90,13 +90,13 @@ describe('toPlainRefusal', () => {
     (status) => {
       const error = thrownBy(() => toPlainRefusal({ status }));
       expect(error).toBeInstanceOf(TypeError);
-      expect(error).toMatchObject({ code: ErrorCode.INVALID_ARGUMENT });
+      expect(error).toMatchObject({ code: 'ERR_WS_INVALID_RETURN_VALUE' });
       expect(String(error)).toMatch(/refusal\.status is .*integer from 200 to 599: use 401/);
     },
   );
 
   it.each([undefined, null, 'no', 7, () => ({ status: 403 })])('does not take %p for a refusal', (refusal) => {
-    expect(thrownBy(() => toPlainRefusal(refusal))).toMatchObject({ code: ErrorCode.INVALID_ARGUMENT });
+    expect(thrownBy(() => toPlainRefusal(refusal))).toMatchObject({ code: 'ERR_WS_INVALID_RETURN_VALUE' });
   });
 
   const cyclic = { self: {} };
@@ -116,12 +116,14 @@ describe('toPlainRefusal', () => {
     ['an object without a JSON form', { toJSON: () => undefined }],
     ['an object whose toJSON fails', failing],
   ])('does not take %s for a body', (_what, body) => {
-    expect(thrownBy(() => toPlainRefusal({ status: 403, body }))).toMatchObject({ code: ErrorCode.INVALID_ARGUMENT });
+    expect(thrownBy(() => toPlainRefusal({ status: 403, body }))).toMatchObject({
+      code: 'ERR_WS_INVALID_RETURN_VALUE',
+    });
   });
 
   it.each([[null], ['X: y'], [7]])('does not take %p for headers', (headers) => {
     expect(thrownBy(() => toPlainRefusal({ status: 403, headers }))).toMatchObject({
-      code: ErrorCode.INVALID_ARGUMENT,
+      code: 'ERR_WS_INVALID_RETURN_VALUE',
     });
   });
 

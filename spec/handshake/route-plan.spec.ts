@@ -5,6 +5,7 @@ import { acceptWebSocket, websocketRoute } from '../../lib/index.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 class Echo extends WebSocketHandler {}
 
@@ -40,7 +41,7 @@ describe('compilePlan', () => {
     { bufersize: 7 },
   ])('refuses %j when the route is made', (options) => {
     const given = options as unknown as ConnectionOptions;
-    const error = expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' });
+    const error = expect.objectContaining({ name: 'TypeError', code: usageErrorCode() });
     expect(() => websocketRoute(Echo, given)).toThrow(error);
     expect(() => websocketRoute('/ws', Echo, given)).toThrow(error);
     const [request, response] = [undefined, undefined] as unknown as Parameters<typeof acceptWebSocket>;

@@ -1,5 +1,4 @@
 import { totalmem } from 'node:os';
-import { ErrorCode } from '../../lib/index.js';
 import { account, Limits, type MemoryHolder } from '../../lib/memory/memory-budget.js';
 import { turns } from '../connection/open.js';
 
@@ -219,7 +218,7 @@ describe('the options', () => {
     'refuse a budget of %p, and name it',
     (maxBufferedBytes) => {
       const refused = (): Limits => new Limits({ maxBufferedBytes: maxBufferedBytes as number });
-      expect(refused).toThrow(expect.objectContaining({ name: 'TypeError', code: ErrorCode.INVALID_ARGUMENT }));
+      expect(refused).toThrow(expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_OPTION' }));
       expect(refused).toThrow(/maxBufferedBytes/);
     },
   );

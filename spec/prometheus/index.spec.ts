@@ -10,6 +10,7 @@ import { turns } from '../connection/open.js';
 import { closeBody, frame, text } from '../support/frames.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
+import { usageErrorCode } from '../support/usage-error.js';
 import { parseScrape, type Scraped, valuesOf } from './scrape.js';
 
 const undo: (() => void)[] = [];
@@ -311,7 +312,7 @@ describe('what exportMetrics is given', () => {
     [{ register: () => {} }, /^register is \[Function/],
   ])('may not be %p in place of a registry', (options, message) => {
     const wrong = options as ExportOptions;
-    expect(() => exportMetrics(wrong)).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    expect(() => exportMetrics(wrong)).toThrow(expect.objectContaining({ code: usageErrorCode() }));
     expect(() => exportMetrics(wrong)).toThrow(message);
   });
 
@@ -329,7 +330,7 @@ describe('what exportMetrics is given', () => {
     [{ closeCodes: 4000 }, /^closeCodes is 4000/],
   ])('may not be %j', (options, message) => {
     const wrong = { register: new Registry(), ...options } as ExportOptions;
-    expect(() => exportMetrics(wrong)).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    expect(() => exportMetrics(wrong)).toThrow(expect.objectContaining({ code: usageErrorCode() }));
     expect(() => exportMetrics(wrong)).toThrow(message);
   });
 

@@ -28,7 +28,7 @@ describe('a prefix', () => {
 
   it.each([[''], ['ws'], ['/ws/:'], [[]], [['/ws', 7]], [7], [null], [/ws/]])('cannot be %j', (prefix) => {
     expect(() => compilePrefix(prefix as string)).toThrow(
-      expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' }),
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_PATH' }),
     );
   });
 

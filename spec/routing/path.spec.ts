@@ -1,6 +1,5 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { ErrorCode } from '../../lib/errors.js';
 import type { Converter } from '../../lib/handler/options.js';
 import { compilePath, pathnameOf, toInteger } from '../../lib/routing/path.js';
 
@@ -95,7 +94,7 @@ describe('compilePath', () => {
     expect(() => compiled(path)).toThrow(
       expect.objectContaining({
         name: 'TypeError',
-        code: ErrorCode.INVALID_ARGUMENT,
+        code: 'ERR_WS_INVALID_PATH',
         message: expect.stringMatching(/^path is '.*': (Unexpected|Missing|Unterminated) .*\{\/:id\}.*\*name/),
       }),
     );
@@ -107,7 +106,7 @@ describe('compilePath', () => {
 
   it.each([[[]], [null], [7], [{}], [/x/], [['/a', 7]], [['/a', '/*']]])('does not take %p for a path', (path) => {
     const wrong: unknown = path;
-    expect(() => compiled(wrong as string)).toThrow(expect.objectContaining({ code: ErrorCode.INVALID_ARGUMENT }));
+    expect(() => compiled(wrong as string)).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_PATH' }));
   });
 });
 
@@ -146,7 +145,7 @@ describe('compilePath with converters', () => {
     expect(() => compiled('/ws/:id{/:name}', { convert: { idd: toInteger } })).toThrow(
       expect.objectContaining({
         name: 'TypeError',
-        code: ErrorCode.INVALID_ARGUMENT,
+        code: 'ERR_WS_INVALID_OPTION',
         message: "a key of convert is 'idd': it must be a parameter of the path: the path has id, name",
       }),
     );

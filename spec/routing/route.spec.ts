@@ -4,10 +4,11 @@ import { Socket } from 'node:net';
 import { acceptWebSocket, toInteger, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { serve } from '../support/server.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 class Echo extends WebSocketHandler {}
 
-const invalid = expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' });
+const invalid = expect.objectContaining({ name: 'TypeError', code: usageErrorCode() });
 const request = {} as IncomingMessage;
 const response = {} as ServerResponse;
 /** As Node makes them. */

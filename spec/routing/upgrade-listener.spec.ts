@@ -8,6 +8,7 @@ import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { text } from '../support/frames.js';
 import { KEY, RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 let closed: AsyncQueue<[code: number, wasClean: boolean]>;
 let sockets: AsyncQueue<Socket>;
@@ -244,7 +245,7 @@ describe('upgradeListener', () => {
     ['a path without a slash', [makeApp(), { path: 'ws' }]],
   ])('refuses %s with a TypeError that says so', (_what, args) => {
     expect(() => Reflect.apply(upgradeListener, undefined, args)).toThrow(
-      expect.objectContaining({ name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT' }),
+      expect.objectContaining({ name: 'TypeError', code: usageErrorCode() }),
     );
   });
 });

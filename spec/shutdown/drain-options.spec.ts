@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import express from 'express';
 import { type DrainOptions, drain, drainOnSignal } from '../../lib/index.js';
+import { usageErrorCode } from '../support/usage-error.js';
 
 describe('the options', () => {
   const server = createServer();
@@ -22,7 +23,7 @@ describe('the options', () => {
   ];
 
   it.each(wrong)('%p are refused', async (options, complaint) => {
-    const refused = { name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT', message: expect.stringMatching(complaint) };
+    const refused = { name: 'TypeError', code: usageErrorCode(), message: expect.stringMatching(complaint) };
     await expect(drain(server, options as DrainOptions)).rejects.toMatchObject(refused);
     let thrown: unknown;
     try {
@@ -63,7 +64,7 @@ describe('the options', () => {
     [['SIGTERM', undefined], /^signal is undefined: there is no such signal/],
     [['SIGTERM', 'SIGKILL'], /^signal is 'SIGKILL': no process can listen to it/],
   ])('the signals %p are refused', (signals, complaint) => {
-    const refused = { name: 'TypeError', code: 'ERR_WS_INVALID_ARGUMENT', message: expect.stringMatching(complaint) };
+    const refused = { name: 'TypeError', code: usageErrorCode(), message: expect.stringMatching(complaint) };
     let thrown: unknown;
     try {
       drainOnSignal(server, signals as NodeJS.Signals[]);

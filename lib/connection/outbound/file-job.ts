@@ -10,7 +10,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { FileError, InvalidStateError, invalidArgument } from '../../errors.js';
+import { FileError, InvalidStateError, invalidArgument, invalidOption } from '../../errors.js';
 import { Opcode } from '../../framing/opcode.js';
 import { headerLength, writeHeader } from '../../framing/serializer.js';
 import type { Transport } from '../../transport/transport.js';
@@ -202,7 +202,7 @@ function checkSource(source: unknown): void {
 function checkPosition(name: string, value: number | undefined): number {
   if (value === undefined) return 0;
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw invalidArgument(`writeFile ${name}`, value, 'it must be a non-negative integer, in bytes');
+    throw invalidOption(`writeFile ${name}`, value, 'it must be a non-negative integer, in bytes');
   }
   return value;
 }

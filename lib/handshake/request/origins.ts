@@ -4,7 +4,7 @@
  * verify the |Origin| field is an origin they expect".
  */
 import type { IncomingMessage } from 'node:http';
-import { invalidArgument } from '../../errors.js';
+import { invalidOption } from '../../errors.js';
 import { parseUrl } from './url.js';
 
 /** What is known of the request beside its `Origin`. */
@@ -48,7 +48,7 @@ export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
       return allowed.has(origin.serialized) || (isOwnAllowed && isSameOrigin(origin, context));
     };
   }
-  throw invalidArgument(
+  throw invalidOption(
     'origins',
     policy,
     "use 'same-origin', '*', an array of origins such as ['same-origin', 'https://example.com'], or a function",
@@ -97,7 +97,7 @@ function checkedEntry(entry: unknown): string {
   if (entry === SAME_ORIGIN) return entry;
   const origin = typeof entry === 'string' && !entry.includes('*') ? parseOrigin(entry) : undefined;
   if (origin !== undefined) return origin.serialized;
-  throw invalidArgument(
+  throw invalidOption(
     'an entry of origins',
     entry,
     "an origin is 'same-origin', or scheme://host[:port] without a path or a wildcard: use 'https://example.com', " +

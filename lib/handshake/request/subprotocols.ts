@@ -1,6 +1,6 @@
 /** Subprotocols (RFC 6455 section 1.9): what the client offers, and which of it the server takes. */
 import type { IncomingMessage } from 'node:http';
-import { HeaderError, inspectValue, invalidArgument } from '../../errors.js';
+import { HeaderError, inspectValue, invalidOption } from '../../errors.js';
 import { abandon } from '../../thenables.js';
 import { elementsOf, isToken } from './tokens.js';
 
@@ -32,12 +32,12 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
     };
   }
   if (!Array.isArray(option)) {
-    throw invalidArgument('subprotocols', option, "give an array of names such as ['chat.v1'], or a function");
+    throw invalidOption('subprotocols', option, "give an array of names such as ['chat.v1'], or a function");
   }
   // A copy: changing the array later must not change what was checked.
   const preferred = Array.from<unknown, string>(option, (name) => {
     if (typeof name === 'string' && isToken(name)) return name;
-    throw invalidArgument(
+    throw invalidOption(
       'an entry of subprotocols',
       name,
       "a subprotocol is a token (RFC 7230 section 3.2.6), without spaces, commas or quotes: use a name such as 'chat.v1'",

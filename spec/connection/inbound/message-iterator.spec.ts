@@ -149,7 +149,7 @@ describe('messages()', () => {
 
   it('given a delimiter that is none, or while another reader has not left, changes nothing', async () => {
     const { handler } = await open();
-    expect(() => handler.messages('')).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_ARGUMENT' }));
+    expect(() => handler.messages('')).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_OPTION' }));
     const messages = handler.messages();
     expect(() => handler.messages('\n')).toThrow(InvalidStateError);
     expect(() => handler.toWebStreams('\n')).toThrow(InvalidStateError);

@@ -1,6 +1,5 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { ErrorCode } from '../../../lib/errors.js';
 import { compileOrigins, originRefusalText } from '../../../lib/handshake/request/origins.js';
 
 const request = new IncomingMessage(new Socket());
@@ -220,7 +219,7 @@ describe('origins: a list', () => {
     expect(() => compileOrigins(policy)).toThrow(
       expect.objectContaining({
         name: 'TypeError',
-        code: ErrorCode.INVALID_ARGUMENT,
+        code: 'ERR_WS_INVALID_OPTION',
         message: expect.stringContaining("use 'https://example.com'"),
       }),
     );
@@ -264,7 +263,7 @@ describe('compileOrigins', () => {
       expect(() => compileOrigins(policy)).toThrow(
         expect.objectContaining({
           name: 'TypeError',
-          code: ErrorCode.INVALID_ARGUMENT,
+          code: 'ERR_WS_INVALID_OPTION',
           message: expect.stringMatching(/^origins is .*: use 'same-origin'/),
         }),
       );

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { ErrorCode, HeaderError } from '../../../lib/errors.js';
+import { HeaderError } from '../../../lib/errors.js';
 import { compileSubprotocols, parseSubprotocols } from '../../../lib/handshake/request/subprotocols.js';
 
 const request = new IncomingMessage(new Socket());
@@ -96,7 +96,7 @@ describe('compileSubprotocols', () => {
       expect(() => compileSubprotocols(names)).toThrow(
         expect.objectContaining({
           name: 'TypeError',
-          code: ErrorCode.INVALID_ARGUMENT,
+          code: 'ERR_WS_INVALID_OPTION',
           message: expect.stringContaining('is a token'),
         }),
       );
@@ -107,7 +107,7 @@ describe('compileSubprotocols', () => {
     expect(() => compileSubprotocols(option)).toThrow(
       expect.objectContaining({
         name: 'TypeError',
-        code: ErrorCode.INVALID_ARGUMENT,
+        code: 'ERR_WS_INVALID_OPTION',
         message: expect.stringMatching(/^subprotocols is/),
       }),
     );
