@@ -5,10 +5,10 @@ import type { Log } from '../log.js';
 import type { Limits } from '../memory/memory-budget.js';
 import type { RouteCounters } from '../telemetry/route-counters.js';
 import type { AsyncContextChoice } from './async-context.js';
+import type { HookName } from './hook-list.js';
 import type { HeartbeatSettings } from './keepalive/heartbeat.js';
 
-/** The hooks in which user code runs, as `onError` is told them. */
-export type HookName = 'onHandshake' | 'onConnect' | 'onRead' | 'onWrite' | 'onPong' | 'onClose' | 'onOverflowError';
+export type { HookName } from './hook-list.js';
 
 export interface ConnectionHooks {
   onConnect(...args: unknown[]): unknown;

@@ -24,6 +24,7 @@ import {
   EntireMessage,
 } from './delimiter.js';
 import { ReadBuffer } from './read-buffer.js';
+import type { ReadSettings } from './read-settings.js';
 import type { Reader, Unit, UnitSink } from './reader.js';
 import { readerFor } from './reader-table.js';
 import { entireReader, streamReader } from './readers/message-readers.js';
@@ -41,10 +42,7 @@ export interface UnitConsumer {
   onStale(): void;
 }
 
-export interface DispatchSettings {
-  readonly readDelimiter: Delimiter;
-  readonly regexSearch: boolean;
-  readonly bufferSize: number;
+export interface DispatchSettings extends Readonly<ReadSettings> {
   readonly maxDelimiterLength: number;
 }
 

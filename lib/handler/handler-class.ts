@@ -3,7 +3,7 @@
  * the prototype, its other properties are the fields that each instance begins with.
  */
 import { isPlainObject } from '../argument-checks.js';
-import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
+import { checkReadSetting, isReadSetting } from '../dispatch/read-settings.js';
 import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { checkFieldHooks, checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
@@ -77,9 +77,7 @@ function checkMembers(members: object): void {
 
 /** Told now rather than to every client in turn, or to nobody. */
 function checkField(name: string, value: unknown): void {
-  if (name === 'readDelimiter') checkDelimiter(value);
-  else if (name === 'bufferSize') checkBufferSize(value);
-  else if (name === 'regexSearch') checkRegexSearch(value);
+  if (isReadSetting(name)) checkReadSetting(name, value);
   // A name is what many things have, and so is a log.
   else if (isOptionName(name) && name !== 'name' && name !== 'log')
     throw invalidHandler('handler', name, 'this is an option: give it in the options');

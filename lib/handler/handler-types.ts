@@ -1,10 +1,9 @@
 /** What may be given as a handler, typed by the arguments that `onConnect` will get and by the delimiter it reads with. */
 import type { IncomingMessage } from 'node:http';
-import type { HookName } from '../connection/hooks.js';
+import type { Hook } from '../connection/hook-list.js';
 import type { Delimiter, EntireMessage, UnitOf } from '../dispatch/delimiter.js';
-import type { OverflowError } from '../errors.js';
+import type { ReadSettings } from '../dispatch/read-settings.js';
 import type { WebSocketHandler } from './handler.js';
-import type { Refusal, ResponseHeaders } from './options.js';
 
 /** A class that extends `WebSocketHandler`, whose `onConnect` takes `Args`, and whose `onRead` takes what `D` gives it. */
 export type HandlerClassFor<
@@ -35,18 +34,12 @@ type Reads<Instance extends WebSocketHandler, D extends Delimiter> = Delimiter e
   : { onRead(...data: UnitOf<Instance['readDelimiter']>): unknown };
 
 /** The hooks of an object literal; see those of `WebSocketHandler`. */
-export interface HandlerHooks<Args extends readonly unknown[], D extends Delimiter> {
+export interface HandlerHooks<Args extends readonly unknown[], D extends Delimiter>
+  extends Partial<Pick<WebSocketHandler, Exclude<Hook, 'onConnect' | 'onRead'>>>,
+    Partial<Omit<ReadSettings, 'readDelimiter'>> {
   readDelimiter?: D;
-  regexSearch?: boolean;
-  bufferSize?: number;
-  onHandshake?(request: IncomingMessage, headers: ResponseHeaders): boolean | Refusal | Promise<boolean | Refusal>;
   onConnect?(...args: Args): unknown;
   onRead?(...data: UnitOf<D>): unknown;
-  onWrite?(): unknown;
-  onPong?(answer: number | Buffer): unknown;
-  onClose?(code: number, reason: string, wasClean: boolean): unknown;
-  onOverflowError?(error: OverflowError): unknown;
-  onError?(error: unknown, hook: HookName): unknown;
 }
 
 /** An object literal with hooks and whatever else it wants; `this` in it is the connection's handler. */

@@ -14,6 +14,7 @@ import type { Version } from '../connection/negotiated.js';
 import type { FileSource } from '../connection/outbound/file-job.js';
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
 import { checkDelimiter, type Delimiter, type MessageOf } from '../dispatch/delimiter.js';
+import { READ_SETTINGS, type ReadSetting } from '../dispatch/read-settings.js';
 import { beforeOpen, InvalidStateError, invalidArgument, invalidHandler, isA, type OverflowError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
@@ -63,10 +64,12 @@ export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 /** The connection of a handler; undefined before the handshake is done. Throws a TypeError for what is no handler. */
 export let connectionOf: (handler: unknown) => Connection | undefined;
 
-/** The settings a handler may assign before it has a connection: as class fields, or in its constructor. */
-const READ_SETTINGS = ['readDelimiter', 'regexSearch', 'bufferSize'] as const;
-/** What they are called in Pants. To assign one would do nothing, and say nothing. */
-const IN_PANTS = { read_delimiter: 'readDelimiter', regex_search: 'regexSearch', buffer_size: 'bufferSize' } as const;
+/** What the read settings are called in Pants. To assign one would do nothing, and say nothing. */
+export const IN_PANTS: Readonly<Record<string, ReadSetting>> = {
+  read_delimiter: 'readDelimiter',
+  regex_search: 'regexSearch',
+  buffer_size: 'bufferSize',
+};
 
 /**
  * Extend it, override the hooks you need, and give the class to `websocketRoute`. Each connection gets an instance of its own.

@@ -2,21 +2,10 @@
  * Misspelt hooks. A hook that is never called lets everybody in, or drops all data, and says nothing: so the names that are
  * taken for hooks are refused when the route is made.
  */
+import { HOOKS, type Hook } from '../connection/hook-list.js';
 import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { isSlip } from './misspelling.js';
-
-const HOOKS = [
-  'onHandshake',
-  'onConnect',
-  'onRead',
-  'onWrite',
-  'onPong',
-  'onClose',
-  'onOverflowError',
-  'onError',
-] as const;
-type Hook = (typeof HOOKS)[number];
 
 /** What other libraries call them, in lower case. */
 const ELSEWHERE: ReadonlyMap<string, Hook> = new Map([
@@ -33,7 +22,7 @@ const BY_LOWER_CASE: ReadonlyMap<string, Hook> = new Map(HOOKS.map((hook) => [ho
 
 /** @throws TypeError for a member of a handler class that is a hook misspelt, or one of another library's */
 export function checkHookNames(Handler: new () => WebSocketHandler): void {
-  const { prototype } = Handler;
+  const prototype: WebSocketHandler = Handler.prototype;
   for (const members of ownPrototypes(prototype)) {
     for (const name of Object.getOwnPropertyNames(members)) checkHookName(name, prototype);
   }

@@ -4,13 +4,8 @@ import { checkBoolean, isPlainObject, unknownName, withDefaults } from '../argum
 import type { AsyncContextChoice } from '../connection/async-context.js';
 import type { RateLimit, SlowConsumerPolicy } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
-import {
-  checkBufferSize,
-  checkDelimiter,
-  checkRegexSearch,
-  type Delimiter,
-  EntireMessage,
-} from '../dispatch/delimiter.js';
+import { type Delimiter, EntireMessage } from '../dispatch/delimiter.js';
+import { checkReadSetting, READ_SETTINGS } from '../dispatch/read-settings.js';
 import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
 import { checkLog, type Log, processLog } from '../log.js';
 import { Limits } from '../memory/memory-budget.js';
@@ -271,9 +266,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     throw unknownName('option', name, known);
   }
   const resolved = withDefaults<ResolvedOptions>(DEFAULTS, options);
-  checkDelimiter(resolved.readDelimiter);
-  checkRegexSearch(resolved.regexSearch);
-  checkBufferSize(resolved.bufferSize);
+  for (const name of READ_SETTINGS) checkReadSetting(name, resolved[name]);
   checkBoolean('allowOldHandshake', resolved.allowOldHandshake);
   checkPositive('maxDelimiterLength', resolved.maxDelimiterLength, 'in characters');
   checkPositive('highWaterMark', resolved.highWaterMark, 'in bytes');

@@ -2,15 +2,13 @@
  * Members that hide what `WebSocketHandler` has by their name: `{ close(room) { … } }` would take the closing of connections away
  * from the library and from its user, and say nothing. A method of a class may override one, and call `super`.
  */
+import { READ_SETTINGS } from '../dispatch/read-settings.js';
 import { invalidHandler } from '../errors.js';
-import { WebSocketHandler } from './handler.js';
+import { IN_PANTS, WebSocketHandler } from './handler.js';
 import { isHook } from './hook-names.js';
 
 /** These are there to be set, or to be refused by a name of their own. */
-const SETTABLE: readonly string[] = [
-  ...['readDelimiter', 'regexSearch', 'bufferSize', 'localAddress', 'remoteAddress'],
-  ...['read_delimiter', 'regex_search', 'buffer_size'],
-];
+const SETTABLE: readonly string[] = [...READ_SETTINGS, ...Object.keys(IN_PANTS), ...['localAddress', 'remoteAddress']];
 
 /** Whether each is a method; the others are accessors. */
 const MEMBERS: ReadonlyMap<string, boolean> = new Map(

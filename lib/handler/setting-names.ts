@@ -3,7 +3,7 @@
  * one that is an option. They are refused as far as they cannot be meant for anything else.
  */
 import { checkBoolean } from '../argument-checks.js';
-import { checkBufferSize, checkDelimiter, checkRegexSearch } from '../dispatch/delimiter.js';
+import { checkReadSetting, READ_SETTINGS } from '../dispatch/read-settings.js';
 import { invalidHandler } from '../errors.js';
 import { isSlip, isSpelling } from './misspelling.js';
 import { checkPositive } from './option-checks.js';
@@ -17,9 +17,11 @@ interface Setting {
 }
 
 const SETTINGS: readonly Setting[] = [
-  { name: 'readDelimiter', check: checkDelimiter, isOption: false },
-  { name: 'regexSearch', check: checkRegexSearch, isOption: false },
-  { name: 'bufferSize', check: checkBufferSize, isOption: false },
+  ...READ_SETTINGS.map((name) => ({
+    name,
+    check: (value: unknown) => checkReadSetting(name, value),
+    isOption: false,
+  })),
   // Of the options those that nothing else is called: a `rate`, an `idleTimeout` or `limits` may be the user's own.
   { name: 'allowOldHandshake', check: (value) => checkBoolean('', value), isOption: true },
   { name: 'maxDelimiterLength', check: (value) => checkPositive('', value, ''), isOption: true },

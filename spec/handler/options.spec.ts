@@ -230,7 +230,7 @@ describe('options', () => {
       const options = JSON.parse(`{${JSON.stringify(name)}: 1}`) as object;
       expect(() => resolveOptions(options)).toThrow(
         refused(
-          /^option is .*it is unknown( \(did you mean bufferSize\?\))?; the options are readDelimiter, .*asyncContext, name$/,
+          /^option is .*it is unknown( \(did you mean bufferSize\?\))?; the options are readDelimiter, .*asyncContext, log, name$/,
         ),
       );
       expect(() => resolveRouteOptions(options)).toThrow(
