@@ -33,7 +33,7 @@ export function checkKeys(what: string, value: object, known: readonly string[])
   for (const name of Object.keys(value)) if (!known.includes(name)) throw unknownName(what, name, known);
 }
 
-export function unknownName(what: string, name: string, taken: readonly string[]): TypeError {
+function unknownName(what: string, name: string, taken: readonly string[]): TypeError {
   const known = taken.filter((one) => !DEPRECATED.includes(one));
   const elsewhere = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : undefined;
   if (elsewhere !== undefined && known.includes(elsewhere)) {

@@ -55,16 +55,19 @@ import {
   type WriteOptions,
 } from './write-options.js';
 
-/** Gives a handler what it has until there is a connection, if it can ask for it. Only the handshake calls it. */
+/** @internal Friend of `WebSocketHandler`: gives a handler what it has until there is a connection. Only the handshake calls it. */
 export let bindPending: (handler: WebSocketHandler, pending: PendingConnection) => void;
 
-/** Gives a handler its connection. Only the handshake calls it. */
+/** @internal Friend of `WebSocketHandler`: gives a handler its connection. Only the handshake calls it. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 
-/** The connection of a handler; undefined before the handshake is done. Throws a TypeError for what is no handler. */
+/**
+ * @internal Friend of `WebSocketHandler`: the connection of a handler; undefined before the handshake is done. Throws a TypeError for
+ * anything but a handler.
+ */
 export let connectionOf: (handler: unknown) => Connection | undefined;
 
-/** What the read settings are called in Pants. To assign one would do nothing, and say nothing. */
+/** @internal What the read settings are called in Pants. To assign one would do nothing, and say nothing. */
 export const IN_PANTS: Readonly<Record<string, ReadSetting>> = {
   read_delimiter: 'readDelimiter',
   regex_search: 'regexSearch',
@@ -163,6 +166,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
         'it must be a WebSocketHandler; of a Map of them give its values()',
       );
     };
+    // Not by `get` and `set` in the body of the class: a subclass sets them by fields, and TypeScript does not let a field override an
+    // accessor (TS2610). So they are declared as fields, and defined here.
     for (const name of READ_SETTINGS) {
       Object.defineProperty(WebSocketHandler.prototype, name, {
         configurable: true,

@@ -5,9 +5,7 @@ import type { RateLimit } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
 import { invalidOption } from '../errors.js';
 import { Limits } from '../memory/memory-budget.js';
-
-/** The longest time a timer of Node takes: more would fire at once. */
-const MAX_TIMEOUT = 0x7fff_ffff;
+import { MAX_DELAY } from '../transport/clock.js';
 
 /** @param unit such as `in bytes` */
 export function checkPositive(name: string, value: unknown, unit: string): void {
@@ -26,7 +24,7 @@ export function checkLimit(name: string, value: unknown, unit = 'a number of con
 
 /** @param least 0 where that means never */
 export function checkTimeout(name: string, value: unknown, least: 0 | 1): void {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > MAX_TIMEOUT) {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > MAX_DELAY) {
     const never = least === 0 ? ', or 0 for never' : '';
     throw invalidOption(name, value, `it must be an integer from 1 to 2,147,483,647, in milliseconds${never}`);
   }

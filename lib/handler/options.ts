@@ -1,6 +1,9 @@
-/** The options of a route: their types, their defaults, each with its reason, and their validation. */
+/**
+ * The options of a route: their types, their defaults, each with its reason, and their validation. The file is long because each
+ * option is documented where it is declared.
+ */
 import type { IncomingMessage } from 'node:http';
-import { checkBoolean, isPlainObject, unknownName, withDefaults } from '../argument-checks.js';
+import { checkBoolean, checkKeys, isPlainObject, withDefaults } from '../argument-checks.js';
 import type { AsyncContextChoice } from '../connection/async-context.js';
 import type { RateLimit, SlowConsumerPolicy } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
@@ -258,13 +261,11 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
     throw invalidArgument('options', options, rule);
   }
   const known = [...Object.keys(DEFAULTS), ...allowed];
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    if (ROUTE_OPTIONS.includes(name)) {
-      throw unknownOption('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
-    }
-    throw unknownName('option', name, known);
+  for (const name of ROUTE_OPTIONS) {
+    if (!Object.hasOwn(options, name) || known.includes(name)) continue;
+    throw unknownOption('option', name, "it is only for a route with a path: websocketRoute('/ws/:id', …)");
   }
+  checkKeys('option', options, known);
   const resolved = withDefaults<ResolvedOptions>(DEFAULTS, options);
   for (const name of READ_SETTINGS) checkReadSetting(name, resolved[name]);
   checkBoolean('allowOldHandshake', resolved.allowOldHandshake);

@@ -28,10 +28,10 @@ export interface MemoryHolder {
   evict(): void;
 }
 
-/** Tells the budget that a connection pins another amount now. */
+/** @internal Friend of `Limits`: tells the budget that a connection pins another amount now. */
 export let account: (limits: Limits, holder: MemoryHolder, bytes: number) => void;
 
-/** Tells the budget that these bytes are pinned once more. Wherever they are pinned as well, they count once. */
+/** @internal Friend of `Limits`: tells the budget that these bytes are pinned once more. Wherever they are pinned as well, they count once. */
 export let retain: (limits: Limits, bytes: Uint8Array) => Region;
 
 /** Some memory that is pinned, perhaps by several. */

@@ -10,7 +10,7 @@ import { beginDraining, endDraining } from '../handshake/draining.js';
 import { type PendingHandshake, pendingHandshakes } from '../handshake/pending-handshakes.js';
 import { publish } from '../telemetry/channels.js';
 import { type OpenConnection, unfinishedConnections } from '../telemetry/route-counters.js';
-import { type Clock, clockOf } from '../transport/clock.js';
+import { type Clock, clockOf, MAX_DELAY } from '../transport/clock.js';
 import { type DrainOptions, type ResolvedDrainOptions, resolveDrainOptions } from './drain-options.js';
 
 /** How the connections of a drained server ended. */
@@ -85,7 +85,7 @@ class Drain {
     for (const handshake of pendingHandshakes(server)) this.waitFor(handshake);
     if (this.left.size > 0) {
       // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
-      const alive = setInterval(() => {}, FOR_EVER);
+      const alive = setInterval(() => {}, MAX_DELAY);
       await empty;
       clearInterval(alive);
     }
@@ -145,6 +145,3 @@ class Drain {
     if (this.left.size === 0) this.done();
   }
 }
-
-/** Of the times that a timer takes, the longest. */
-const FOR_EVER = 0x7fff_ffff;

@@ -5,7 +5,7 @@ import { CompiledFormat } from './compiled-format.js';
 import { valueError } from './format.js';
 import type { StructInputs, StructValues } from './types.js';
 
-/** The format made ready to run, for whoever reads many records. */
+/** @internal Friend of `Struct`: its format made ready to run, for whoever reads many records. */
 export let compiledOf: (struct: Struct) => CompiledFormat;
 
 /**

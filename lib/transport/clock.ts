@@ -16,13 +16,13 @@ export interface Clock {
 }
 
 /** The longest time a timer of Node takes: more would fire at once. */
-const LONGEST = 0x7fff_ffff;
+export const MAX_DELAY = 0x7fff_ffff;
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delay, callback) {
     // Node drops fractions: the callback would find that it is not yet time.
-    const timer = setTimeout(callback, Math.min(Math.ceil(delay), LONGEST)).unref();
+    const timer = setTimeout(callback, Math.min(Math.ceil(delay), MAX_DELAY)).unref();
     return () => clearTimeout(timer);
   },
 };

@@ -1,5 +1,6 @@
 import { compressSettings, resolveOptions, resolveRouteOptions } from '../../lib/handler/options.js';
 import { BinaryPattern, type Delimiter, EntireMessage, Limits, NetStruct, Struct } from '../../lib/index.js';
+import { processLog } from '../../lib/log.js';
 import { usageErrorCode } from '../support/usage-error.js';
 
 const refused = (pattern: RegExp): Error =>
@@ -34,6 +35,7 @@ describe('options', () => {
       keyOf: 'ip',
       rate: {},
       asyncContext: 'none',
+      log: processLog,
       name: '',
     };
     expect(resolveOptions({})).toEqual(defaults);
@@ -234,7 +236,7 @@ describe('options', () => {
         ),
       );
       expect(() => resolveRouteOptions(options)).toThrow(
-        refused(/asyncContext, name, convert, caseSensitive, strict$/),
+        refused(/asyncContext, log, name, convert, caseSensitive, strict$/),
       );
     },
   );

@@ -9,7 +9,7 @@ export interface Framed {
   readonly frame: Buffer;
 }
 
-/** What is to be sent of it: out of reach of users, as all connections that it was written to send it from there. */
+/** @internal Friend of `PreparedMessage`: what is to be sent of it, out of reach of users, as all connections that it was written to send it from there. */
 export let framedOf: (message: PreparedMessage) => Framed;
 
 /** What `prepare` makes, and `write` takes: any number of times, on any connections, of any routes. */
