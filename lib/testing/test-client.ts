@@ -74,12 +74,12 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   private resolveClosed!: (closed: Closed) => void;
 
   /** @internal Made by `connect`. */
-  constructor(answer: Answer, clock: TestClock, manners: AutoReplies, socket?: MemorySocket) {
+  constructor(answer: Answer, clock: TestClock, autoReplies: AutoReplies, socket?: MemorySocket) {
     this.status = answer.status;
     this.headers = answer.headers;
     this.body = answer.body;
     this.clock = clock;
-    this.autoReplies = manners;
+    this.autoReplies = autoReplies;
     this.socket = socket;
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve;
