@@ -80,7 +80,7 @@ describe('docs/tutorial.md', () => {
       const client = await connect(`${url}/notes/garden`, { headers: { cookie: await logIn(httpUrl) } });
       client.socket.send(`put long 5000\n${'x'.repeat(5000)}`);
       expect(await client.messages.take(2)).toEqual(['notebook garden of ada: 0 notes', 'kept long']);
-      const log = jest.spyOn(console, 'error').mockImplementation();
+      const log = jest.spyOn(console, 'warn').mockImplementation();
       client.socket.send('x'.repeat(1025));
       expect(await closed(client)).toBe(1009);
       log.mockRestore();

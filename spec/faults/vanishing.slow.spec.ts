@@ -14,15 +14,18 @@ import { type Running, serve } from '../support/server.js';
 let connected: number;
 let closes: AsyncQueue<number>;
 let logged: jest.SpyInstance;
+let warned: jest.SpyInstance;
 beforeEach(() => {
   connected = 0;
   closes = new AsyncQueue();
   logged = jest.spyOn(console, 'error').mockImplementation();
+  warned = jest.spyOn(console, 'warn').mockImplementation();
 });
 afterEach(() => {
   // A client that goes away is no error of ours.
-  expect(logged.mock.calls).toEqual([]);
+  expect([...logged.mock.calls, ...warned.mock.calls]).toEqual([]);
   logged.mockRestore();
+  warned.mockRestore();
 });
 
 class Echo extends WebSocketHandler {

@@ -30,16 +30,19 @@ function setupOf(compress: ConnectionOptions['compress']): fc.Arbitrary<Setup> {
 }
 
 let logged: jest.SpyInstance;
+let warned: jest.SpyInstance;
 beforeEach(() => {
   logged = jest.spyOn(console, 'error').mockImplementation(() => {});
+  warned = jest.spyOn(console, 'warn').mockImplementation(() => {});
 });
 afterEach(() => {
   logged.mockRestore();
+  warned.mockRestore();
 });
 
 function expectSane({ code, reason, closed: [told, why, wasClean] }: Played, bytes: Buffer): void {
   // Nobody has reported an error of our own.
-  expect(logged.mock.calls).toEqual([]);
+  expect([...logged.mock.calls, ...warned.mock.calls]).toEqual([]);
   // With a goodbye of the client's the code is its own; without any end, FIN is all there is.
   expect([told, why]).toEqual([code ?? 1006, reason]);
   if (!wasClean && code !== undefined) expect(CODES).toContain(code);

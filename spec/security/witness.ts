@@ -39,13 +39,13 @@ export class Witness {
 
 /** In a spec of whose peers nothing is to be logged: what a peer does wrong is no error of ours. */
 export function expectNothingLogged(): void {
-  let logged: jest.SpyInstance;
+  let spies: jest.SpyInstance[];
   beforeEach(() => {
-    logged = jest.spyOn(console, 'error').mockImplementation();
+    spies = [jest.spyOn(console, 'error').mockImplementation(), jest.spyOn(console, 'warn').mockImplementation()];
   });
   afterEach(() => {
-    const { calls } = logged.mock;
-    logged.mockRestore();
+    const calls = spies.flatMap(({ mock }) => mock.calls as unknown[]);
+    for (const spy of spies) spy.mockRestore();
     expect(calls).toEqual([]);
   });
 }
