@@ -28,7 +28,7 @@ import { PendingHandshake, serverOf } from './pending-handshakes.js';
 import { PlainRefusal, refuse } from './refusal.js';
 import { agreeOnDeflate } from './request/deflate-offers.js';
 import { originRefusalText } from './request/origins.js';
-import { hostOf, isEncrypted, isSecure } from './request/proxy.js';
+import { hostOf, isEncrypted, isSecure, peerOf } from './request/proxy.js';
 import { sendRefusal, sendSwitchingProtocols } from './response.js';
 import { type RoutePlan, settingsFor } from './route-plan.js';
 import { PendingSocket, pendingSocketOf } from './socket/pending-socket.js';
@@ -145,7 +145,7 @@ class Handshake {
       extensions: deflate?.header ?? '',
       deflate: plan.compress && deflate && { agreement: deflate.agreement, settings: plan.compress },
       localAddress: addressOf(request.socket, 'localAddress'),
-      remoteAddress: addressOf(request.socket, 'remoteAddress'),
+      remoteAddress: peerOf(request),
     });
     if (isAsked(handler)) {
       bindPending(handler, new PendingConnection(this.settings, this.negotiated));

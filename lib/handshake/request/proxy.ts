@@ -3,6 +3,7 @@
  * trusts, the forwarded headers count, and nowhere else.
  */
 import type { IncomingMessage } from 'node:http';
+import { addressOf } from '../../transport/addresses.js';
 import { elementsOf } from './tokens.js';
 
 /** Whether each scheme that a proxy may name means TLS. Traefik names the WebSocket's. */
@@ -30,6 +31,16 @@ export function isSecure(request: IncomingMessage): boolean | undefined {
 
 export function isEncrypted(socket: object): boolean {
   return 'encrypted' in socket && socket.encrypted === true;
+}
+
+/**
+ * The address of the peer, which may be a proxy. Express has asked the socket already, to know whether it trusts that one, and the
+ * socket keeps the answer: to ask the operating system again would be a system call for each handshake.
+ */
+export function peerOf(request: IncomingMessage): string | undefined {
+  const { socket } = request;
+  const known = 'app' in request ? socket.remoteAddress : undefined;
+  return known ?? addressOf(socket, 'remoteAddress');
 }
 
 /** The host and port the client asked for. */

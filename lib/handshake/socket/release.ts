@@ -74,6 +74,7 @@ export function releaseFromServer(socket: Duplex): void {
 
 function removeListeners(socket: Duplex, listeners: typeof READ_LISTENERS): void {
   for (const [event, name] of listeners) {
+    if (socket.listenerCount(event) === 0) continue;
     for (const listener of socket.listeners(event)) {
       if (listener.name === name) socket.removeListener(event, listener as () => void);
     }
