@@ -17,6 +17,7 @@ import { draft76Close } from '../framing/draft76-frames.js';
 import { Opcode } from '../framing/opcode.js';
 import { logError } from '../log.js';
 import { account, type MemoryHolder } from '../memory/memory-budget.js';
+import type { Chunk } from '../memory/shared-read-buffer.js';
 import { MAX_COPIED } from '../memory/slab.js';
 import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/route-counters.js';
@@ -121,7 +122,7 @@ export class Connection
 
   // What the transport calls.
 
-  onData(chunk: Buffer): number {
+  onData(chunk: Chunk): number {
     if (!canReceive(this.state)) return Number.POSITIVE_INFINITY;
     this.heard = true;
     this.deliver(this.receiver.feed, chunk);
@@ -142,7 +143,7 @@ export class Connection
     this.deliver(run, NOTHING);
   }
 
-  private deliver(run: (this: Receiver, chunk: Buffer) => void, chunk: Buffer): void {
+  private deliver(run: (this: Receiver, chunk: Chunk) => void, chunk: Chunk): void {
     const { sender } = this;
     // What is written in between leaves with the rest.
     const isNested = sender.isCollecting;

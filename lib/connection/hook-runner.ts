@@ -3,10 +3,11 @@
  * and what it throws told to `onError`. Units of data come straight from the dispatcher.
  */
 import type { AsyncResource } from 'node:async_hooks';
-import type { UnitConsumer } from '../dispatch/dispatcher.js';
 import type { Unit } from '../dispatch/reader.js';
+import type { UnitConsumer } from '../dispatch/unit-delivery.js';
 import type { OverflowError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
+import type { Chunk } from '../memory/shared-read-buffer.js';
 import { publish } from '../telemetry/channels.js';
 import { isThenable, whenSettled } from '../thenables.js';
 import { contextFor, scopeOf } from './async-context.js';
@@ -68,7 +69,7 @@ export class HookRunner implements UnitConsumer {
     }
   }
 
-  onFew(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
+  onValues4(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
     const { hooks } = this;
     try {
       let result: unknown;
@@ -122,7 +123,7 @@ export class HookRunner implements UnitConsumer {
   }
 
   /** The same without a closure, for what happens to each chunk. */
-  deliver<T>(run: (this: T, chunk: Buffer) => void, self: T, chunk: Buffer): void {
+  deliver<T>(run: (this: T, chunk: Chunk) => void, self: T, chunk: Chunk): void {
     scopeOf(this.context).runInAsyncScope(run, self, chunk);
   }
 

@@ -1,5 +1,5 @@
 /** What a connection calls on the one who handles it, and what it has to be told about it. */
-import type { DispatchSettings } from '../dispatch/dispatcher.js';
+import type { DispatchSettings } from '../dispatch/reader-choice.js';
 import type { OverflowError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Limits } from '../memory/memory-budget.js';

@@ -12,6 +12,7 @@ import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
 import type { InflatingSink, MessageSink } from '../framing/sink.js';
 import { Utf8Validator } from '../framing/utf8.js';
+import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 import type { DeflateAgreement } from './agreement.js';
 import { cancelTurn, enterQueue, isAnybodyWaiting, releaseTurn, type ZlibJob } from './zlib-jobs.js';
 import { inflaters } from './zlib-pool.js';
@@ -111,7 +112,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.sink.frame(kind, 0);
   }
 
-  data(bytes: Buffer, start: number, end: number): void {
+  data(bytes: BorrowedBytes, start: number, end: number): void {
     if (this.isOver) return;
     const length = this.length + end - start;
     // With room for the tail.

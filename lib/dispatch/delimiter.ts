@@ -14,8 +14,8 @@ class EntireMessageDelimiter {
 }
 
 /**
- * The default `readDelimiter`: each message arrives whole, as the peer framed it, an empty one too. Set in the middle of a
- * message it delivers the rest of that message.
+ * The default `readDelimiter`: each message arrives whole, as the peer framed it, an empty one too. Set in the middle
+ * of a message it delivers the rest of that message.
  *
  * @example
  * this.readDelimiter = EntireMessage;
@@ -23,8 +23,8 @@ class EntireMessageDelimiter {
 export const EntireMessage = new EntireMessageDelimiter();
 
 /**
- * A regular expression for binary data. It sees each byte as the character of the same number (latin1), so `\xff` is the
- * byte 255; what it delivers are buffers. A bare `RegExp` reads text.
+ * A regular expression for binary data. It sees each byte as the character of the same number (latin1), so `\xff` is
+ * the byte 255; what it delivers are buffers. A bare `RegExp` reads text.
  *
  * @example
  * this.readDelimiter = new BinaryPattern(/\xff[\xfe\xfd]/);

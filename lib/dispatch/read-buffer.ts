@@ -1,11 +1,12 @@
 /**
- * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one that
- * sends them all at once. Grows by doubling, or to the size of a frame of which more than half has come, drops what was taken from
- * its front when it would have to grow, and holds no memory at all while it is empty. None of it is of Node's pool, of which a byte
- * would keep the 8 KiB that it is cut from.
+ * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one
+ * that sends them all at once. Grows by doubling, or to the size of a frame of which more than half has come, drops
+ * what was taken from its front when it would have to grow, and holds no memory at all while it is empty. None of it is
+ * of Node's pool, of which a byte would keep the 8 KiB that it is cut from.
  */
 
 import type { MessageKind } from '../framing/opcode.js';
+import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 import { allocate } from '../memory/bulk-allocation.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -22,7 +23,7 @@ export class ReadBuffer {
   }
 
   /** @param rest so many bytes are announced to come behind these */
-  append(kind: MessageKind, bytes: Buffer, start: number, end: number, rest = 0): void {
+  append(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, rest = 0): void {
     const length = this.length;
     const more = end - start;
     if (this.end + more > this.bytes.length) {

@@ -1,9 +1,11 @@
 /**
- * A reader knows one kind of delimiter. It is given what is buffered, takes whole units from its front, hands each to the
- * outlet, and returns how far it came; what it has searched in vain it remembers, so that no byte is searched twice.
+ * A reader knows one kind of delimiter. It is given what is buffered, takes whole units from its front, hands each to
+ * the outlet, and returns how far it came; what it has searched in vain it remembers, so that no byte is searched
+ * twice.
  */
 import type { OverflowError } from '../errors.js';
 import type { MessageKind } from '../framing/opcode.js';
+import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 
 /** What reaches `onRead` as its only argument. */
 export type Unit = string | Buffer | RegExpExecArray | readonly (Buffer | undefined)[];
@@ -14,13 +16,13 @@ export interface UnitSink {
   /** Set when the reader must return after the unit it just handed over: the delimiter changed, or reading paused. */
   readonly stopped: boolean;
   /** bytes[start, end) as the user gets them: a string, or a buffer whose memory is theirs. */
-  take(kind: MessageKind, bytes: Buffer, start: number, end: number): string | Buffer;
+  readonly take: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number) => string | Buffer;
   /** bytes[start, end) decoded once, though several readers in turn may ask for its rest. */
-  decode(kind: MessageKind, bytes: Buffer, start: number, end: number): string;
+  readonly decode: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number) => string;
   unit(value: Unit): void;
   units(values: readonly unknown[]): void;
   /** The same for the first `count` of these values, up to four. */
-  few(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
+  values4(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
   /** The unit at the front, or its delimiter, is too long. The reader returns after it. */
   overflow(error: OverflowError): void;
 }
@@ -39,5 +41,12 @@ export interface Reader {
    * @param complete whether bytes[start, end) end with the end of a message
    * @returns where the first unit begins that was not handed over
    */
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number;
+  readonly read: (
+    kind: MessageKind,
+    bytes: BorrowedBytes,
+    start: number,
+    end: number,
+    complete: boolean,
+    outlet: UnitSink,
+  ) => number;
 }

@@ -6,7 +6,10 @@ import { invalidUtf8, isText } from './utf8.js';
 /** A control frame carries at most 125 octets (RFC 6455 section 5.5), and two of them are the code. */
 export const MAX_REASON_LENGTH = 123;
 
-/** @throws ProtocolError 1002 for a body of one octet or a code that must not be sent, 1007 for a reason that is no UTF-8 */
+/**
+ * @throws ProtocolError 1002 for a body of one octet or a code that must not be sent, 1007 for a reason that is no
+ * UTF-8
+ */
 export function parseClosePayload(payload: Buffer): { code: number; reason: string } {
   if (payload.length === 0) return { code: CloseCode.NO_STATUS_RECEIVED, reason: '' };
   // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer."

@@ -1,4 +1,7 @@
-/** What draft-76 (section 4.2, 5.3) lets a server send: text between 0x00 and 0xFF, which no UTF-8 contains, and the end. */
+/**
+ * What draft-76 (section 4.2, 5.3) lets a server send: text between 0x00 and 0xFF, which no UTF-8 contains, and the
+ * end.
+ */
 
 export function draft76Text(text: string | Uint8Array): Buffer {
   const length = typeof text === 'string' ? Buffer.byteLength(text) : text.byteLength;

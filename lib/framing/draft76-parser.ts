@@ -1,12 +1,13 @@
 /**
- * The framing of draft-hixie-thewebsocketprotocol-76, section 4.2: 0x00, UTF-8 text, 0xFF; and the closing handshake 0xFF 0x00.
- * Its frames of a length in base 128 (type 0x80 to 0xFE) never carried anything ("the client must ignore"), and lengths that
- * grow without bound have been an advisory in another library: they end the connection.
+ * The framing of draft-hixie-thewebsocketprotocol-76, section 4.2: 0x00, UTF-8 text, 0xFF; and the closing handshake
+ * 0xFF 0x00. Its frames of a length in base 128 (type 0x80 to 0xFE) never carried anything ("the client must ignore"),
+ * and lengths that grow without bound have been an advisory in another library: they end the connection.
  */
 import { ProtocolError } from '../errors.js';
+import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import { CloseCode } from './close-code.js';
-import { PausableParser } from './halting-parser.js';
 import { Opcode } from './opcode.js';
+import { PausableParser } from './pausable-parser.js';
 import { Utf8Validator } from './utf8.js';
 
 const TEXT = 0x00;
@@ -20,18 +21,19 @@ export class Draft76Parser extends PausableParser {
   private stage: typeof BETWEEN | typeof IN_TEXT | typeof CLOSING = BETWEEN;
   private gate = new Utf8Validator();
 
-  protected override run(chunk: Buffer): void {
+  protected override run(chunk: Chunk): void {
+    const bytes = chunk instanceof SharedChunk ? chunk.bytes : chunk;
     let at = 0;
-    while (at < chunk.length && !this.discarding) {
+    while (at < bytes.length && !this.discarding) {
       if (this.stage === IN_TEXT) {
-        at = this.readText(chunk, at);
+        at = this.readText(bytes, at);
         continue;
       }
       if (this.paused) {
         this.keep(chunk, at);
         return;
       }
-      this.readType(chunk[at++]!);
+      this.readType(bytes[at++]!);
     }
   }
 
@@ -55,10 +57,10 @@ export class Draft76Parser extends PausableParser {
     }
   }
 
-  private readText(chunk: Buffer, at: number): number {
-    const found = chunk.indexOf(END, at);
-    const stop = found === -1 ? chunk.length : found;
-    this.gate.write(chunk, at, stop, this.messages);
+  private readText(bytes: Buffer, at: number): number {
+    const found = bytes.indexOf(END, at);
+    const stop = found === -1 ? bytes.length : found;
+    this.gate.write(bytes, at, stop, this.messages);
     if (found === -1) return stop;
     this.gate.end();
     this.stage = BETWEEN;

@@ -1,9 +1,10 @@
 /**
- * Masking (RFC 6455 section 5.3): octet i of the payload is XORed with octet i modulo 4 of the key. Done in place, and by
- * 32-bit words where the payload is long enough to pay for a word view of it.
+ * Masking (RFC 6455 section 5.3): octet i of the payload is XORed with octet i modulo 4 of the key. Done in place, and
+ * by 32-bit words where the payload is long enough to pay for a word view of it.
  */
 
-import { BURST, isLent, LITTLE_ENDIAN } from './simd-scan.js';
+/** The host's byte order decides how four octets look as one word of a view. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /** Below this many bytes, creating the view costs more than it saves. */
 const WORDWISE = 192;
@@ -15,11 +16,6 @@ const WORDWISE = 192;
  * @returns the key as due at `end`, for the rest of a payload that came in parts
  */
 export function unmask(bytes: Buffer, start: number, end: number, key: number): number {
-  if (BURST !== undefined && isLent(bytes)) {
-    BURST.unmask(start, end, swapBytes(key));
-    const turn = ((end - start) & 3) << 3;
-    return (key << turn) | (key >>> (32 - turn));
-  }
   let at = start;
   if (end - start >= WORDWISE) {
     for (; ((bytes.byteOffset + at) & 3) !== 0; at++) {
@@ -48,6 +44,6 @@ export function unmask(bytes: Buffer, start: number, end: number, key: number): 
   return key;
 }
 
-function swapBytes(word: number): number {
+export function swapBytes(word: number): number {
   return (word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff0000) | (word << 24);
 }

@@ -17,10 +17,14 @@ export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 /** The two kinds of data messages, by the opcode of their first frame. */
 export type MessageKind = typeof Opcode.Text | typeof Opcode.Binary;
 
-/** The bit beside the opcode in a header that says "compressed" in the first frame of a message (RFC 7692 section 6). */
+/**
+ * The bit beside the opcode in a header that says "compressed" in the first frame of a message (RFC 7692 section 6).
+ */
 export const RSV1 = 0x40;
 
-/** RFC 6455 section 5.5: "Control frames are identified by opcodes where the most significant bit of the opcode is 1." */
+/**
+ * RFC 6455 section 5.5: "Control frames are identified by opcodes where the most significant bit of the opcode is 1."
+ */
 export function isControl(opcode: number): boolean {
   return opcode >= 8;
 }

@@ -1,6 +1,6 @@
 /**
- * Frames on their way out (RFC 6455 section 5.2). "A server MUST NOT mask any frames that it sends to the client" (5.1), so
- * a frame is two to ten octets of header and the payload as it is:
+ * Frames on their way out (RFC 6455 section 5.2). "A server MUST NOT mask any frames that it sends to the client"
+ * (5.1), so a frame is two to ten octets of header and the payload as it is:
  *
  *     FIN and opcode | length < 126
  *                    | 126, length as 16 bits

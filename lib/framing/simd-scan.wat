@@ -1,7 +1,8 @@
-;; What `burst.ts` runs on the memory that all sockets read into. That holds their bytes from 0, and from 524288 on a table of the
-;; frames that were found, of 16 octets each: start, end, first octet of the header (with 0x100 unless all is ASCII), masking key.
+;; What `simd-scan.ts` runs on the memory that all sockets read into. That holds their bytes from 0, from 524288 on a table of the
+;; frames that were found, of 16 octets each (start, end, first octet of the header with 0x100 unless all is ASCII, masking key), and
+;; behind that what is joined.
 (module
-  (memory (import "burst" "memory") 9)
+  (memory (import "shared" "memory") 9)
 
   ;; XORs the octets of [at, end) with those of the key, whose lowest is due at `at` (RFC 6455 section 5.3).
   ;; Returns 0 if all that came out is ASCII.
@@ -98,9 +99,9 @@
         (br $next)))
     (local.get $count))
 
-  ;; Moves the payloads of the continuation frames from `at` on together, from `to` on and over their headers, and unmasks them: those
-  ;; that are whole, not the last of a message, and shorter than 126 octets, until there are more than `most` octets from `to` on.
-  ;; Returns where the first frame begins that was not taken; where the octets end that were moved, the first word of the table tells.
+  ;; Copies the payloads of the continuation frames from `at` on, one behind the other, to `to`, and unmasks them there: those that
+  ;; are whole, not the last of a message, and shorter than 126 octets, as long as there are no more than `most` octets from `to` on.
+  ;; Returns where the first frame begins that was not taken; where the octets end that were copied, the first word of the table tells.
   (func (export "join") (param $at i32) (param $end i32) (param $to i32) (param $most i32) (result i32)
     (local $length i32) (local $from i32) (local $stop i32) (local $key i32) (local $keys v128)
     (block $done

@@ -1,8 +1,12 @@
 /**
  * How the engine is called back: one method per event and no event objects, because a server that handles millions of
- * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in place;
- * [start, end) is the part that is meant. All of it that is kept has to be copied: it belongs to others, or is used again.
+ * messages a second would spend its time collecting them. `bytes` is the chunk that came from the peer, unmasked in
+ * place; [start, end) is the part that is meant. It is borrowed: all of it that is kept has to be copied, and the
+ * compiler lets no view of it be handed to a user. (Hence properties and no methods: of a method's parameters it would
+ * not ask.)
  */
+import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
+import type { Chunk } from '../memory/shared-read-buffer.js';
 import type { ControlScanSink } from './control-scanner.js';
 import type { MessageKind } from './opcode.js';
 
@@ -12,39 +16,41 @@ export interface MessageSink {
    *
    * @param text the same decoded, where that is done already
    */
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void;
+  readonly message: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, text?: string) => void;
   /** A frame of any other message begins, `length` bytes long: the place to refuse it before anything is buffered. */
-  frame(kind: MessageKind, length: number): void;
-  /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character; its bytes must not be kept. */
-  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
+  readonly frame: (kind: MessageKind, length: number) => void;
+  /** Some of that message's bytes. Text is valid UTF-8 and never cut inside a character. */
+  readonly data: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number) => void;
   /** That message is complete. */
-  end(kind: MessageKind): void;
+  readonly end: (kind: MessageKind) => void;
   /**
-   * How many bytes of the message that is open may come as if they had been one frame, asked before a frame of it: what is sent in
-   * very small fragments is joined up to there, so that they cost next to nothing each. 0 for nothing: each frame by itself.
+   * Whether small frames of the message that is open may come as if they had been one: what is sent in very small
+   * fragments then costs next to nothing each. Asked before each.
    */
-  readonly joinable: number;
+  readonly joinsFragments: boolean;
 }
 
-/** Where the payload of compressed messages goes (RFC 7692); what comes out of it reaches the `MessageSink` by way of that one. */
+/**
+ * Where the payload of compressed messages goes (RFC 7692); what comes out of it reaches the `MessageSink` through it.
+ */
 export interface InflatingSink {
   /** A compressed message begins. */
-  begin(kind: MessageKind): void;
-  /** Some of its payload, still compressed; its bytes must not be kept. */
-  data(bytes: Buffer, start: number, end: number): void;
+  readonly begin: (kind: MessageKind) => void;
+  /** Some of its payload, still compressed. */
+  readonly data: (bytes: BorrowedBytes, start: number, end: number) => void;
   /** That was all. */
-  end(): void;
+  readonly end: () => void;
   /** Whether some of it waits to be inflated: control frames and mistakes that come behind it wait, too. */
   readonly hasInput: boolean;
-  /** Begins with that, and halts the parser. */
-  start(): void;
+  /** Begins with that, and pauses the parser. */
+  readonly start: () => void;
 }
 
 /** Beside these, `pingAhead` and `closeAhead` tell of frames that a parser which is paused has not come to yet. */
 export interface ControlSink extends ControlScanSink {
-  /** `payload` is only valid during the call. */
+  /** `payload` is a copy. */
   ping(payload: Buffer): void;
-  /** `payload` is only valid during the call. */
+  /** `payload` is a copy. */
   pong(payload: Buffer): void;
   /** The peer's close frame; nothing is parsed after it. `code` is 1005 when it carried none. */
   closed(code: number, reason: string): void;
@@ -53,7 +59,7 @@ export interface ControlSink extends ControlScanSink {
 /** What turns the peer's bytes into calls of the sinks: the RFC 6455 parser, or the draft-76 one. */
 export interface Parser {
   /** Takes the next bytes. Throws a `ProtocolError` at the peer's first mistake. */
-  feed(chunk: Buffer): void;
+  feed(chunk: Chunk): void;
   /** Stops in front of the next frame. What is left of the chunk is kept until `resume`. */
   pause(): void;
   readonly paused: boolean;

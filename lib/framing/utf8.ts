@@ -1,13 +1,14 @@
 /**
- * UTF-8 (RFC 3629) as RFC 6455 section 8.1 wants it: "When an endpoint is to interpret a byte stream as UTF-8 but finds that
- * the byte stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
+ * UTF-8 (RFC 3629) as RFC 6455 section 8.1 wants it: "When an endpoint is to interpret a byte stream as UTF-8 but finds
+ * that the byte stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
  *
  * The runtime validates whole runs of characters; what is written here is what it does not offer: a character cut by a
- * frame or by TCP is held back until it is whole, a prefix that no character begins with fails at that very byte, and the
- * characters before a bad byte are found, so that what is delivered does not depend on how the bytes were cut.
+ * frame or by TCP is held back until it is whole, a prefix that no character begins with fails at that very byte, and
+ * the characters before a bad byte are found, so that what is delivered does not depend on how the bytes were cut.
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
+import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 import { CloseCode } from './close-code.js';
 import { type MessageKind, Opcode } from './opcode.js';
 
@@ -67,6 +68,12 @@ function isPrefix(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
+/** Whether bytes[start, end) are valid UTF-8 as far as they go: the last character may be cut. */
+export function isTextSoFar(bytes: Buffer, start: number, end: number): boolean {
+  const boundary = lastBoundary(bytes, start, end);
+  return isText(bytes, start, boundary) && (boundary === end || isPrefix(bytes, boundary, end));
+}
+
 /** The end of the whole, valid characters that bytes[start, end) begin with. */
 export function validPrefix(bytes: Buffer, start: number, end: number): number {
   let at = start;
@@ -80,7 +87,7 @@ export function validPrefix(bytes: Buffer, start: number, end: number): number {
 
 /** Where whole characters go. */
 export interface TextSink {
-  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void;
+  readonly data: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number) => void;
 }
 
 /** Passes on the text of one message as whole characters, however it was cut. */

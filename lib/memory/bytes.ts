@@ -1,8 +1,8 @@
 import { invalidArgument } from '../errors.js';
 
 /**
- * The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. Nor has what
- * was transferred to somebody else.
+ * The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. Nor
+ * has what was transferred to somebody else.
  */
 export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value.length === 0 && isGone(value) ? undefined : value;

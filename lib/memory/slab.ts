@@ -9,8 +9,8 @@ const SLAB_SIZE = 64 * 1024;
 export const MAX_COPIED = 8 * 1024;
 
 /**
- * How many full slabs may wait for peers: 4 MiB. A peer that stops reading pins the slab that it was being sent from, whoever
- * else that was for; two hundred such peers, one after the other, would pin two hundred of them.
+ * How many full slabs may wait for peers: 4 MiB. A peer that stops reading pins the slab that it was being sent from,
+ * whoever else that was for; two hundred such peers, one after the other, would pin two hundred of them.
  */
 const MAX_LEFT = 64;
 

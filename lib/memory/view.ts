@@ -1,6 +1,6 @@
 /**
- * Buffers upon memory that is there. `subarray` asks its buffer for the memory each time, which costs more than the object: where
- * many are cut from one piece it is asked once.
+ * Buffers upon memory that is there. `subarray` asks its buffer for the memory each time, which costs more than the
+ * object: where many are cut from one piece it is asked once.
  */
 
 interface BufferClass {

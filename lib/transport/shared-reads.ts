@@ -4,11 +4,11 @@
  * the next socket, so one such piece is enough; who keeps any of it copies it.
  */
 import type { Duplex } from 'node:stream';
-import { MEMORY } from '../framing/simd-scan.js';
+import { READ_BUFFER } from '../memory/shared-read-buffer.js';
 import { readInto } from './node-internals.js';
 
 /** What is read at a time as a rule: as much as Node reads itself. */
-const USUAL = MEMORY.subarray(0, 64 * 1024);
+const USUAL = READ_BUFFER.subarray(0, 64 * 1024);
 
 /** What the socket that has just read is to read into next, if that is another. */
 let next: Buffer | undefined;
@@ -16,7 +16,7 @@ let next: Buffer | undefined;
 /**
  * From now on what the socket reads is given to `onRead`, and no `data` is emitted.
  *
- * @param onRead called with the socket as `this`: so many bytes stand in `MEMORY`, until it returns; false ends reading until
+ * @param onRead called with the socket as `this`: so many bytes stand in `READ_BUFFER`, until it returns; false ends reading until
  * `socket.resume()`. It calls `nextReadIs` at its end
  * @returns false where that cannot be: nothing has changed then, and `data` events do the same
  */
@@ -32,7 +32,7 @@ export function shareReads(socket: Duplex, onRead: (this: Duplex, length: number
  * @param room how many more may come
  */
 export function memoryForNextRead(length: number, memory: Buffer, room: number): Buffer {
-  if (room === Number.POSITIVE_INFINITY) return length >= USUAL.length ? MEMORY : USUAL;
+  if (room === Number.POSITIVE_INFINITY) return length >= USUAL.length ? READ_BUFFER : USUAL;
   if (room >= USUAL.length || room === 0) return USUAL;
   return room === memory.length ? memory : USUAL.subarray(0, room);
 }

@@ -6,13 +6,13 @@
  * connections cost no closure.
  */
 import type { Duplex } from 'node:stream';
-import { isOnLoan, lend, MEMORY, takeBack } from '../framing/simd-scan.js';
+import { type Chunk, isOnLoan, lend, READ_BUFFER, takeBack } from '../memory/shared-read-buffer.js';
 import { hasNativeHandle, hasNativeWrite, transmittedBytes, unsentBytes } from './node-internals.js';
 import { memoryForNextRead, nextReadIs, shareReads } from './shared-reads.js';
 
 export interface TransportListener {
   /** @returns how many bytes more may come now; 0: none until `resume` */
-  onData(chunk: Buffer): number;
+  onData(chunk: Chunk): number;
   /** The peer has sent its last byte. */
   onEnd(): void;
   /** The socket is closed, for whatever reason. */
@@ -73,9 +73,9 @@ export class Transport {
     // A stream that calls back at once may bring more in the midst of what a hook does with what came before.
     if (isOnLoan()) return listener.onData(Buffer.from(chunk));
     let room = Number.POSITIVE_INFINITY;
-    for (let at = 0; at < chunk.length; at += MEMORY.length) {
-      const part = chunk.subarray(at, at + MEMORY.length);
-      MEMORY.set(part);
+    for (let at = 0; at < chunk.length; at += READ_BUFFER.length) {
+      const part = chunk.subarray(at, at + READ_BUFFER.length);
+      READ_BUFFER.set(part);
       room = this.lendTo(listener, part.length);
     }
     return room;

@@ -90,7 +90,7 @@ function engine(readDelimiter, settings) {
   const consumer = {
     onUnit() {},
     onUnits() {},
-    onFew() {},
+    onValues4() {},
     onOverflow(error) {
       throw error;
     },

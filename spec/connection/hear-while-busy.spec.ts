@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MAX_READ_AHEAD } from '../../lib/framing/halting-parser.js';
+import { MAX_READ_AHEAD } from '../../lib/framing/pausable-parser.js';
 import { metrics, type WebSocketHandler } from '../../lib/index.js';
 import { Limits } from '../../lib/memory/memory-budget.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';

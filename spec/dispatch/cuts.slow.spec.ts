@@ -3,6 +3,7 @@
  * messages, any delimiters (each set in the `onRead` before it) and any limit, the same units, overflows and failures.
  */
 import fc from 'fast-check';
+import { own } from '../framing/recording-sink.js';
 import { frame } from '../support/frames.js';
 import { binaryScenario, play, type Scenario, textScenario } from './scenarios.js';
 
@@ -51,6 +52,7 @@ describe('what is delivered', () => {
           expect(play(scenario, [Buffer.concat(whole)])).toEqual(expected);
           expect(play(scenario, cut(Buffer.concat(whole), [1]))).toEqual(expected);
           expect(play(scenario, [inFragments])).toEqual(expected);
+          expect(play(scenario, [inFragments], 0, own)).toEqual(expected);
           expect(play(scenario, cut(inFragments, segments))).toEqual(expected);
           expect(play(scenario, whole, pauseEvery)).toEqual(expected);
           expect(play(scenario, cut(inFragments, segments), pauseEvery)).toEqual(expected);
@@ -78,6 +80,7 @@ describe('what is delivered', () => {
           const expected = play(scenario, cut(Buffer.concat(whole), [1]));
           expect(play(scenario, whole)).toEqual(expected);
           expect(play(scenario, [inFragments])).toEqual(expected);
+          expect(play(scenario, [inFragments], 0, own)).toEqual(expected);
           expect(play(scenario, cut(Buffer.concat(whole), segments))).toEqual(expected);
           expect(play(scenario, cut(inFragments, segments))).toEqual(expected);
           expect(play(scenario, whole, pauseEvery)).toEqual(expected);

@@ -1,7 +1,8 @@
 /** A dispatcher without a connection: messages in, cut as one likes, units out. */
 import type { Delimiter } from '../../lib/dispatch/delimiter.js';
-import { Dispatcher, type DispatchSettings } from '../../lib/dispatch/dispatcher.js';
+import { Dispatcher } from '../../lib/dispatch/dispatcher.js';
 import type { Unit } from '../../lib/dispatch/reader.js';
+import type { DispatchSettings } from '../../lib/dispatch/reader-choice.js';
 import { EntireMessage, type OverflowError, ProtocolError } from '../../lib/index.js';
 
 export type Dispatched = ['read', ...unknown[]] | ['overflow', number] | ['fail', number];
@@ -36,7 +37,7 @@ export class Dispatching {
     this.dispatcher = new Dispatcher(all, {
       onUnit: (unit: Unit) => read(unit),
       onUnits: (values) => read(...values),
-      onFew: (count, ...values) => read(...values.slice(0, count)),
+      onValues4: (count, ...values) => read(...values.slice(0, count)),
       onOverflow: (error) => {
         this.events.push(['overflow', error.limit]);
         reactions.overflow?.(this.dispatcher, error);

@@ -3,7 +3,8 @@
  * what was compiled before is not counted.
  */
 import type { Delimiter } from '../../lib/dispatch/delimiter.js';
-import { Dispatcher, type DispatchSettings } from '../../lib/dispatch/dispatcher.js';
+import { Dispatcher } from '../../lib/dispatch/dispatcher.js';
+import type { DispatchSettings } from '../../lib/dispatch/reader-choice.js';
 import { ProtocolError } from '../../lib/errors.js';
 import { Draft76Parser } from '../../lib/framing/draft76-parser.js';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
@@ -43,7 +44,7 @@ export function createEngine(readDelimiter: Delimiter, settings: EngineSettings 
   };
   const dispatcher = new Dispatcher(
     { regexSearch: true, bufferSize: 1 << 30, maxDelimiterLength: 8, ...others, readDelimiter },
-    { onUnit: unit, onUnits: unit, onFew: unit, onOverflow() {}, onStale() {} },
+    { onUnit: unit, onUnits: unit, onValues4: unit, onOverflow() {}, onStale() {} },
   );
   const controls: ControlSink = { ping() {}, pong() {}, closed() {} };
   const parser = draft76 ? new Draft76Parser(dispatcher, controls) : new FrameParser(dispatcher, controls);

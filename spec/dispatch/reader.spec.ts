@@ -41,7 +41,7 @@ function workPerByte(delimiter: Delimiter, byte: string, regexSearch = true): nu
     take: refuse,
     unit: refuse,
     units: refuse,
-    few: refuse,
+    values4: refuse,
     overflow: refuse,
     decode: (_kind, bytes, start, end) => bytes.toString('latin1', start, end),
   };

@@ -1,11 +1,13 @@
 /** Dispatchers to be tried: messages, delimiters (each set in the `onRead` before it) and limits, and what is delivered of these. */
 import fc from 'fast-check';
 import { BinaryPattern, type Delimiter, EntireMessage } from '../../lib/dispatch/delimiter.js';
-import { Dispatcher, type UnitConsumer } from '../../lib/dispatch/dispatcher.js';
+import { Dispatcher } from '../../lib/dispatch/dispatcher.js';
+import type { UnitConsumer } from '../../lib/dispatch/unit-delivery.js';
 import { ProtocolError } from '../../lib/errors.js';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import { NetStruct } from '../../lib/struct/net-struct.js';
 import { Struct } from '../../lib/struct/struct.js';
+import { type Give, lent } from '../framing/recording-sink.js';
 
 export interface Scenario {
   opcode: 1 | 2;
@@ -17,8 +19,8 @@ export interface Scenario {
   onOverflow: 'nothing' | 'raise' | 'close';
 }
 
-/** Runs the engine over the chunks; every `pauseEvery`th unit takes until the chunk has been fed. */
-export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery = 0): unknown[] {
+/** Runs the engine over the chunks, in memory that is lent as that of sockets is; every `pauseEvery`th unit takes until the chunk has been fed. */
+export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery = 0, give: Give = lent): unknown[] {
   const events: unknown[] = [];
   let units = 0;
   let pending = false;
@@ -36,7 +38,7 @@ export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery =
   const consumer: UnitConsumer = {
     onUnit: (value) => delivered(value),
     onUnits: (values) => delivered(...values),
-    onFew: (count, ...values) => delivered(...values.slice(0, count)),
+    onValues4: (count, ...values) => delivered(...values.slice(0, count)),
     onOverflow() {
       // Once per arrival: a unit that is still too long for another reason overflows again, or fails at once.
       if (events.at(-1) !== 'overflow') events.push('overflow');
@@ -58,7 +60,7 @@ export function play(scenario: Scenario, chunks: readonly Buffer[], pauseEvery =
   };
   try {
     for (const chunk of chunks) {
-      parser.feed(Buffer.from(chunk));
+      parser.feed(give(chunk));
       settle();
     }
     // What is left shows itself, too.

@@ -64,7 +64,7 @@ describe('the scanner for control frames', () => {
     (at) => {
       const bytes = Buffer.concat([ping('abcd'), close]);
       const found: string[] = [];
-      const sink = { message() {}, frame() {}, data() {}, end() {}, joinable: 0 };
+      const sink = { message() {}, frame() {}, data() {}, end() {}, joinsFragments: false };
       const controls = {
         ping: (payload: Buffer) => void found.push(`ping ${payload}`),
         pong() {},

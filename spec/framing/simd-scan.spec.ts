@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import loadWabt from 'wabt';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
-import { BURST, CODE, isLent, lend, MAX_FRAMES, MEMORY } from '../../lib/framing/simd-scan.js';
+import { MAX_FRAMES } from '../../lib/framing/frame-scanner.js';
+import { CODE, simdScanner } from '../../lib/framing/simd-scan.js';
 import { binary, frame, text } from '../support/frames.js';
 import {
   failure,
@@ -15,19 +16,12 @@ import {
   randomFrom,
 } from './recording-sink.js';
 
-it('is the assembled form of burst.wat', async () => {
+it('is the assembled form of simd-scan.wat', async () => {
   const wabt = await loadWabt();
   const source = readFileSync(join(__dirname, '../../lib/framing/simd-scan.wat'), 'utf8');
-  const { buffer } = wabt.parseWat('burst.wat', source, { simd: true }).toBinary({});
+  const { buffer } = wabt.parseWat('simd-scan.wat', source, { simd: true }).toBinary({});
   expect(CODE).toBe(Buffer.from(buffer).toString('base64'));
-  expect(BURST).toBeDefined();
-});
-
-it('lends one chunk at a time', () => {
-  const first = lend(10);
-  expect([first.length, first.buffer, isLent(first)]).toEqual([10, MEMORY.buffer, true]);
-  const second = lend(10);
-  expect([isLent(first), isLent(second)]).toEqual([false, true]);
+  expect(simdScanner).toBeDefined();
 });
 
 /** Messages of all lengths that matter, and what else may stand between them. */
@@ -119,43 +113,4 @@ it('takes a message of 64 KiB and more that lies whole in a chunk', () => {
   new FrameParser(sink, sink).feed(lent(Buffer.concat(messages)));
   expect(sink.announced).toEqual([]);
   expect(sink.happened.filter(([name]) => name === 'end')).toHaveLength(4);
-});
-
-it('gives the user of binary messages memory that nobody writes to again', () => {
-  const kept: Buffer[] = [];
-  const sink = new RecordingSink();
-  sink.message = (_kind, bytes, start, end) => {
-    kept.push(isLent(bytes) ? Buffer.from(bytes.subarray(start, end)) : bytes.subarray(start, end));
-  };
-  new FrameParser(sink, sink).feed(
-    lent(Buffer.concat(['one', 'two', 'three'].map((word) => binary(Buffer.from(word))))),
-  );
-  lent(Buffer.alloc(100));
-  expect(kept.map(String)).toEqual(['one', 'two', 'three']);
-});
-
-it('does without WebAssembly', () => {
-  jest.isolateModules(() => {
-    const { WebAssembly } = globalThis as { WebAssembly?: unknown };
-    try {
-      Reflect.deleteProperty(globalThis, 'WebAssembly');
-      const without = require('../../lib/framing/simd-scan.js') as typeof import('../../lib/framing/simd-scan.js');
-      const parser = require('../../lib/framing/frame-parser.js') as typeof import('../../lib/framing/frame-parser.js');
-      expect(without.BURST).toBeUndefined();
-      const sink = new RecordingSink();
-      const chunk = Buffer.concat([text('one'), binary(Buffer.alloc(1000, 'x')), text('é')]);
-      without.MEMORY.set(chunk);
-      new parser.FrameParser(sink, sink).feed(without.lend(chunk.length));
-      expect(sink.happened).toEqual([
-        ['data', 1, 'one'],
-        ['end', 1],
-        ['data', 2, 'x'.repeat(1000)],
-        ['end', 2],
-        ['data', 1, Buffer.from('é').toString('latin1')],
-        ['end', 1],
-      ]);
-    } finally {
-      Reflect.set(globalThis, 'WebAssembly', WebAssembly);
-    }
-  });
 });

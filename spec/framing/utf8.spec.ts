@@ -1,5 +1,6 @@
 import { ErrorCode } from '../../lib/errors.js';
 import { invalidUtf8, isText, Utf8Validator, validPrefix } from '../../lib/framing/utf8.js';
+import type { BorrowedBytes } from '../../lib/memory/borrowed-bytes.js';
 import { byteByByte, type Cut, failure, randomCut, randomFrom, whole } from './recording-sink.js';
 
 /** What a text message of these bytes delivers, cut like this, and at which byte it failed. */
@@ -7,7 +8,7 @@ function gate(bytes: Buffer, cut: Cut): { delivered: string; failedAt: number | 
   const gate = new Utf8Validator();
   let delivered = '';
   const sink = {
-    data(kind: number, from: Buffer, start: number, end: number): void {
+    data(kind: number, from: BorrowedBytes, start: number, end: number): void {
       if (kind !== 1 || end <= start) throw new Error('not text');
       delivered += from.toString('latin1', start, end);
     },

@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { constants, deflateRawSync } from 'node:zlib';
 import { compileOrigins } from '../../lib/handshake/request/origins.js';
 import { open } from '../connection/open.js';
-import { frame, text } from '../support/frames.js';
+import { play as playUnits, type Scenario } from '../dispatch/scenarios.js';
+import { frame, more, text } from '../support/frames.js';
 import { play } from './play.js';
 
 /** A compressed text message of these bytes. */
@@ -54,4 +55,25 @@ it('a pong that was held back does not come after that of a later ping', async (
   expect((await client.next()).opcode).toBe(2);
   const pongs = [await client.next(), await client.next()];
   expect(pongs.map(({ payload }) => String(payload))).toEqual(['1', '2']);
+});
+
+it('fragments that are put together announce no frame that is found to be broken before another delimiter reads', () => {
+  const scenario: Scenario = {
+    opcode: 1,
+    messages: [],
+    delimiters: [7, /\s+/],
+    regexSearch: false,
+    bufferSize: 4,
+    maxDelimiterLength: 1024,
+    onOverflow: 'close',
+  };
+  // What is left behind the first unit has room for two bytes more, and the last frame has three, of which the first is none of a text's.
+  const broken = Buffer.concat([
+    ...[text('1234', false), more('567  '), more(Buffer.from('\xff\r\n', 'latin1'))],
+    ...[more('never', true)],
+  ]);
+  const pieces = Array.from(broken, (_, at) => broken.subarray(at, at + 1));
+  const expected = [['1234567'], 'overflow', 1007];
+  expect(playUnits(scenario, pieces)).toEqual(expected);
+  expect(playUnits(scenario, [broken])).toEqual(expected);
 });

@@ -49,10 +49,11 @@ export async function start(
   text: string,
   args: readonly string[] = [],
   stdio: StdioOptions = ['ignore', 'pipe', 'pipe'],
+  flags: readonly string[] = [],
 ): Promise<Program> {
   const file = join(folder, name);
   await writeFile(file, text);
-  const child = spawn(process.execPath, [file, ...args], { stdio });
+  const child = spawn(process.execPath, [...flags, file, ...args], { stdio });
   started.add(child);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('its output must be pipes');

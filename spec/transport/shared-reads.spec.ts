@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MAX_FRAMES, MEMORY } from '../../lib/framing/simd-scan.js';
+import { MAX_FRAMES } from '../../lib/framing/frame-scanner.js';
 import type { WebSocketHandler } from '../../lib/index.js';
+import { READ_BUFFER } from '../../lib/memory/shared-read-buffer.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { shareReads } from '../../lib/transport/shared-reads.js';
 import { open, serveHooks } from '../connection/open.js';
@@ -16,7 +17,7 @@ const never = new Promise<void>(() => {});
 function readsShared(socket: Socket): boolean {
   const kBuffer = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer');
   const memory: unknown = kBuffer && Reflect.get(socket, kBuffer);
-  return memory instanceof Uint8Array && memory.buffer === MEMORY.buffer;
+  return memory instanceof Uint8Array && memory.buffer === READ_BUFFER.buffer;
 }
 
 it('is what the sockets of connections read into', async () => {

@@ -3,8 +3,8 @@
  * queued here: TCP holds the peer back. Only until somebody has asked for the first time is one unit read ahead: who just
  * writes, and never asks, hears of goodbyes and pongs all the same.
  */
-import type { UnitConsumer } from '../../dispatch/dispatcher.js';
 import type { Unit } from '../../dispatch/reader.js';
+import type { UnitConsumer } from '../../dispatch/unit-delivery.js';
 
 export interface MessageIteratorOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'> {
   /** Nobody asks for more. */
@@ -58,7 +58,7 @@ export class MessageIterator implements UnitConsumer, AsyncIterableIterator<Item
     this.put(values);
   }
 
-  onFew(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
+  onValues4(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void {
     this.put([a, b, c, d].slice(0, count));
   }
 

@@ -4,6 +4,7 @@
  */
 import type { MessageKind } from '../../framing/opcode.js';
 import type { MessageSink } from '../../framing/sink.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { RateLimit } from '../hooks.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -43,11 +44,11 @@ export class RateLimiter implements MessageSink {
     return this.exceededSince !== undefined;
   }
 
-  get joinable(): number {
-    return this.sink.joinable;
+  get joinsFragments(): boolean {
+    return this.sink.joinsFragments;
   }
 
-  message(kind: MessageKind, bytes: Buffer, start: number, end: number, text?: string): void {
+  message(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, text?: string): void {
     this.sink.message(kind, bytes, start, end, text);
     this.lastActivity = this.now();
     this.passed();
@@ -57,7 +58,7 @@ export class RateLimiter implements MessageSink {
     this.sink.frame(kind, length);
   }
 
-  data(kind: MessageKind, bytes: Buffer, start: number, end: number): void {
+  data(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): void {
     // A message that takes long is not over: the connection is not idle meanwhile.
     this.lastActivity = this.now();
     this.sink.data(kind, bytes, start, end);

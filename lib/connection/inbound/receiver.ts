@@ -14,6 +14,7 @@ import { CloseCode } from '../../framing/close-code.js';
 import { Draft76Parser } from '../../framing/draft76-parser.js';
 import { FrameParser } from '../../framing/frame-parser.js';
 import type { ControlSink, MessageSink, Parser } from '../../framing/sink.js';
+import type { Chunk } from '../../memory/shared-read-buffer.js';
 import type { Clock } from '../../transport/clock.js';
 import type { HookRunner } from '../hook-runner.js';
 import type { ConnectionSettings } from '../hooks.js';
@@ -73,7 +74,7 @@ export class Receiver
     this.parser = version === 0 ? new Draft76Parser(sink, this) : frameParser(sink, this, this.inflation);
   }
 
-  feed(chunk: Buffer): void {
+  feed(chunk: Chunk): void {
     this.parser.feed(chunk);
     this.inflation?.start();
     this.limiter?.arrived(chunk.length);

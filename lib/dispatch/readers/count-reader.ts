@@ -1,5 +1,6 @@
 /** A number as delimiter: so many bytes of binary data, so many characters (code points) of text. */
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader, UnitSink } from '../reader.js';
 
 export class CountReader implements Reader {
@@ -19,7 +20,14 @@ export class CountReader implements Reader {
     return Number.POSITIVE_INFINITY;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
+  read(
+    kind: MessageKind,
+    bytes: BorrowedBytes,
+    start: number,
+    end: number,
+    _complete: boolean,
+    outlet: UnitSink,
+  ): number {
     for (;;) {
       const stop = kind === Opcode.Text ? this.countCharacters(bytes, start, end) : start + this.count;
       if (stop === -1 || stop > end) return start;
@@ -32,8 +40,10 @@ export class CountReader implements Reader {
     }
   }
 
-  /** Where the unit ends, or -1. Text is never cut inside a character, so each lead byte tells where the next one is. */
-  private countCharacters(bytes: Buffer, start: number, end: number): number {
+  /**
+   * Where the unit ends, or -1. Text is never cut inside a character, so each lead byte tells where the next one is.
+   */
+  private countCharacters(bytes: BorrowedBytes, start: number, end: number): number {
     let at = start + this.bytes;
     let characters = this.characters;
     while (at < end && characters < this.count) {

@@ -1,12 +1,14 @@
 /**
- * Regular expressions that have to match at the beginning (`regexSearch` off): the match itself is the unit, with its groups.
+ * Regular expressions that have to match at the beginning (`regexSearch` off): the match itself is the unit, with its
+ * groups.
  *
- * They see whole messages, over all that is buffered: with each cut of the network a greedy pattern would deliver differently. With
- * each message the pattern is tried on all of the unit, so the tries are bounded: a unit that as many messages as twice
- * `maxDelimiterLength` did not complete is too long.
+ * They see whole messages, over all that is buffered: with each cut of the network a greedy pattern would deliver
+ * differently. With each message the pattern is tried on all of the unit, so the tries are bounded: a unit that as many
+ * messages as twice `maxDelimiterLength` did not complete is too long.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import { ownCopy } from '../../memory/bulk-allocation.js';
 import type { Reader, Unit, UnitSink } from '../reader.js';
 import { byteLength, copyPattern, splitsPair } from './pattern-text.js';
@@ -30,7 +32,14 @@ export class MatchReader implements Reader {
     return bufferSize;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number {
+  read(
+    kind: MessageKind,
+    bytes: BorrowedBytes,
+    start: number,
+    end: number,
+    complete: boolean,
+    outlet: UnitSink,
+  ): number {
     if (!complete) return start;
     while (start < end) {
       const match = this.match(kind, bytes, start, end, outlet);
@@ -64,7 +73,7 @@ export class MatchReader implements Reader {
   /** A match of at least one character, and how many bytes that has. */
   private match(
     kind: MessageKind,
-    bytes: Buffer,
+    bytes: BorrowedBytes,
     start: number,
     end: number,
     outlet: UnitSink,

@@ -1,5 +1,6 @@
 /** The two readers that search nothing and therefore keep nothing: every connection shares them. */
 import { Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader } from '../reader.js';
 
 /** `EntireMessage`: all there is, once the message is complete. */
@@ -33,7 +34,7 @@ export const streamReader: Reader = {
 };
 
 /** Text is never cut inside a character. */
-function textEnd(bytes: Buffer, start: number, end: number): number {
+function textEnd(bytes: BorrowedBytes, start: number, end: number): number {
   if (end - start <= MOST) return end;
   let next = start + MOST;
   while ((bytes[next]! & 0xc0) === 0x80) next--;

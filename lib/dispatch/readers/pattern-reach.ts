@@ -3,8 +3,9 @@
  *
  *     ... | behind | match? ........ ahead ........ | ...
  *
- * Where that is bounded, what comes later cannot change what is found here, so that a message need not be complete for it. It is
- * read from the source of the pattern, by the grammar of ECMAScript (22.2.1). What is not understood is taken for unbounded.
+ * Where that is bounded, what comes later cannot change what is found here, so that a message need not be complete for
+ * it. It is read from the source of the pattern, by the grammar of ECMAScript (22.2.1). What is not understood is taken
+ * for unbounded.
  */
 export interface Reach {
   /** In characters, what it matches included; at least 1. */
@@ -13,7 +14,10 @@ export interface Reach {
   readonly behind: number;
 }
 
-/** A part of a pattern: how many characters it takes at the most, and how far it looks ahead of, and behind, its beginning. */
+/**
+ * A part of a pattern: how many characters it takes at the most, and how far it looks ahead of, and behind, its
+ * beginning.
+ */
 interface Part {
   readonly width: number;
   readonly ahead: number;

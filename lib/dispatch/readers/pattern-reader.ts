@@ -1,18 +1,20 @@
 /**
  * Regular expressions that are searched for: what stands before a match is a unit.
  *
- * Most patterns look no further than a few characters (`pattern-reach.ts`): `\r?\n` two. What they find is final as soon as so many
- * characters have come behind it, so these deliver as data comes, as a string does:
+ * Most patterns look no further than a few characters (`pattern-reach.ts`): `\r?\n` two. What they find is final as
+ * soon as so many characters have come behind it, so these deliver as data comes, as a string does:
  *
  *     | unit at hand, searched in vain | behind | undecided | new data
  *                                               ^ the search begins here, and a match here may still change
  *
- * The others, such as `,+`, see whole messages: with each cut of the network a greedy pattern would deliver differently. They begin
- * again `maxDelimiterLength` characters back, since a delimiter may have begun there, with as many behind that for `^`, `\b` and
- * lookbehind. Either way a peer that sends a character at a time costs no more than that window each time.
+ * The others, such as `,+`, see whole messages: with each cut of the network a greedy pattern would deliver
+ * differently. They begin again `maxDelimiterLength` characters back, since a delimiter may have begun there, with as
+ * many behind that for `^`, `\b` and lookbehind. Either way a peer that sends a character at a time costs no more than
+ * that window each time.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader, UnitSink } from '../reader.js';
 import { type Reach, reachOf } from './pattern-reach.js';
 import { back, byteLength, copyPattern, decodeRun, splitsPair } from './pattern-text.js';
@@ -42,12 +44,22 @@ export class PatternReader implements Reader {
     return bufferSize;
   }
 
-  /** The unit may be as large as it may, and its delimiter stands behind it; three bytes are the most that a character takes. */
+  /**
+   * The unit may be as large as it may, and its delimiter stands behind it; three bytes are the most that a character
+   * takes.
+   */
   messageLimit(limit: number): number {
     return limit + this.maxDelimiterLength * (this.kind === Opcode.Text ? 3 : 1);
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, complete: boolean, outlet: UnitSink): number {
+  read(
+    kind: MessageKind,
+    bytes: BorrowedBytes,
+    start: number,
+    end: number,
+    complete: boolean,
+    outlet: UnitSink,
+  ): number {
     if (!complete && this.wholeMessages) return start;
     // A match that begins before it is final.
     const before = complete ? end : this.undecided(kind, bytes, start, end);
@@ -86,14 +98,14 @@ export class PatternReader implements Reader {
   }
 
   /** From where on a match that begins there may still change, or come about, when more has come. */
-  private undecided(kind: MessageKind, bytes: Buffer, start: number, end: number): number {
+  private undecided(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): number {
     return back(kind, bytes, start, end, this.reach.ahead - 1);
   }
 
   /** The next match that is not empty and begins before `before`, and its place in `bytes`. */
   private find(
     kind: MessageKind,
-    bytes: Buffer,
+    bytes: BorrowedBytes,
     start: number,
     end: number,
     before: number,

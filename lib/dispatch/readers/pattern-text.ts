@@ -1,7 +1,8 @@
 /** What a pattern sees of bytes: text as it is, and of binary data the characters of the same numbers (latin1). */
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 
-export function decodeRun(kind: MessageKind, bytes: Buffer, start: number, end: number): string {
+export function decodeRun(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): string {
   return bytes.toString(kind === Opcode.Text ? 'utf8' : 'latin1', start, end);
 }
 
@@ -11,7 +12,7 @@ export function byteLength(kind: MessageKind, text: string): number {
 }
 
 /** Where the last `count` characters before `at` begin, or `start` where there are fewer. */
-export function back(kind: MessageKind, bytes: Buffer, start: number, at: number, count: number): number {
+export function back(kind: MessageKind, bytes: BorrowedBytes, start: number, at: number, count: number): number {
   if (kind === Opcode.Binary) return Math.max(start, at - count);
   while (at > start && count > 0) {
     at--;

@@ -1,18 +1,21 @@
 /**
- * String and Buffer delimiters. Both are searched as bytes: valid UTF-8 contains the UTF-8 of a string exactly where the
- * text contains the string, so text needs no decoding before it is delivered.
+ * String and Buffer delimiters. Both are searched as bytes: valid UTF-8 contains the UTF-8 of a string exactly where
+ * the text contains the string, so text needs no decoding before it is delivered.
  *
- * Of text that has many short units one behind the other, a block is decoded at a time, and the units are cut from that:
+ * Of text that has many short units one behind the other, a block is decoded at a time, and the units are cut from
+ * that:
  *
  *     | unit | unit | unit | unit | uni|t | ...
  *     | as bytes | a block ............|          the next block begins with the unit that this one has not whole
  *
- * V8 cuts a string without copying it, so a unit that is kept keeps its block, as a line that `split` made keeps the whole text.
- * Hence blocks are small: larger ones gain nothing that can be measured. The first is smaller still, and each twice as large as the
- * one before it, so that little is decoded in vain for a handler that makes reading wait, or changes the delimiter, at each unit.
+ * V8 cuts a string without copying it, so a unit that is kept keeps its block, as a line that `split` made keeps the
+ * whole text. Hence blocks are small: larger ones gain nothing that can be measured. The first is smaller still, and
+ * each twice as large as the one before it, so that little is decoded in vain for a handler that makes reading wait, or
+ * changes the delimiter, at each unit.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader, UnitSink } from '../reader.js';
 
 /** Below this many bytes a loop is faster than a call into the runtime. */
@@ -45,7 +48,14 @@ export class SequenceReader implements Reader {
     return bufferSize;
   }
 
-  read(kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
+  read(
+    kind: MessageKind,
+    bytes: BorrowedBytes,
+    start: number,
+    end: number,
+    _complete: boolean,
+    outlet: UnitSink,
+  ): number {
     const width = this.needle.length;
     // What is left to search only gets shorter: where it is short already, no view is needed.
     const isShort = end - start - this.searched <= SHORT;
@@ -79,7 +89,7 @@ export class SequenceReader implements Reader {
    *
    * @returns where the first unit begins that was not taken: `read` knows what is to become of it
    */
-  private readBlocks(bytes: Buffer, start: number, end: number, outlet: UnitSink): number {
+  private readBlocks(bytes: BorrowedBytes, start: number, end: number, outlet: UnitSink): number {
     const { text: delimiter } = this;
     const width = delimiter.length;
     for (let size = SMALLEST_BLOCK; end - start >= SMALLEST_BLOCK; size = Math.min(2 * size, LARGEST_BLOCK)) {
@@ -103,7 +113,7 @@ export class SequenceReader implements Reader {
     return start;
   }
 
-  private find(haystack: Buffer, from: number, end: number): number {
+  private find(haystack: BorrowedBytes, from: number, end: number): number {
     const first = this.needle[0]!;
     const width = this.needle.length;
     if (end - from <= SHORT) {

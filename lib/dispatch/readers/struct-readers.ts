@@ -2,6 +2,7 @@
 import { OverflowError, ProtocolError, StructError } from '../../errors.js';
 import { CloseCode } from '../../framing/close-code.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
+import { asUint8Array, type BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import { type CompiledFormat, readSlot } from '../../struct/compiled-format.js';
 import type { NetStruct } from '../../struct/net-struct.js';
 import { newParseState, type ParseState } from '../../struct/parse-state.js';
@@ -22,7 +23,15 @@ export class StructReader implements Reader {
     return Number.POSITIVE_INFINITY;
   }
 
-  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
+  read(
+    _kind: MessageKind,
+    borrowed: BorrowedBytes,
+    start: number,
+    end: number,
+    _complete: boolean,
+    outlet: UnitSink,
+  ): number {
+    const bytes = asUint8Array(borrowed);
     const { size, slots } = this.format;
     const count = slots.length;
     if (count === 0) return this.readMany(bytes, start, end, outlet);
@@ -36,14 +45,14 @@ export class StructReader implements Reader {
       const c = count > 2 ? readSlot(third, bytes, start) : undefined;
       const d = count > 3 ? readSlot(fourth, bytes, start) : undefined;
       start += size;
-      outlet.few(count, a, b, c, d);
+      outlet.values4(count, a, b, c, d);
       if (outlet.stopped) return start;
     }
     return start;
   }
 
   /** Of no value at all, or of more than go without an array. */
-  private readMany(bytes: Buffer, start: number, end: number, outlet: UnitSink): number {
+  private readMany(bytes: Uint8Array, start: number, end: number, outlet: UnitSink): number {
     const { format } = this;
     while (end - start >= format.size) {
       const values = format.read(bytes, start);
@@ -71,7 +80,15 @@ export class NetStructReader implements Reader {
     return Math.max(bufferSize, this.struct.minimumSize);
   }
 
-  read(_kind: MessageKind, bytes: Buffer, start: number, end: number, _complete: boolean, outlet: UnitSink): number {
+  read(
+    _kind: MessageKind,
+    borrowed: BorrowedBytes,
+    start: number,
+    end: number,
+    _complete: boolean,
+    outlet: UnitSink,
+  ): number {
+    const bytes = asUint8Array(borrowed);
     while (start < end) {
       const size = this.measure(bytes, start, end);
       if (size > outlet.limit) {
@@ -89,7 +106,7 @@ export class NetStructReader implements Reader {
     return start;
   }
 
-  private measure(bytes: Buffer, start: number, end: number): number {
+  private measure(bytes: Uint8Array, start: number, end: number): number {
     try {
       return this.struct.measure(bytes, start, end, this.state);
     } catch (error) {

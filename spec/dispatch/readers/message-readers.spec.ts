@@ -127,7 +127,7 @@ describe('small fragments that come in one chunk', () => {
     const chunk = Buffer.concat([text('a', false), more('b\nc'), more('d'), more('e'), more('f\n'), more('g\n', true)]);
     const units: unknown[] = [null, '\n', EntireMessage].map((delimiter) => {
       const one = new Dispatching(delimiter);
-      new FrameParser(one.dispatcher, { ping() {}, pong() {}, closed() {} }).feed(Buffer.from(chunk));
+      new FrameParser(one.dispatcher, { ping() {}, pong() {}, closed() {} }).feed(lent(chunk));
       return one.units;
     });
     expect(units).toEqual([['a', 'b\nc', 'd', 'e', 'f\n', 'g\n'], ['ab', 'cdef', 'g'], ['ab\ncdef\ng\n']]);

@@ -1,3 +1,4 @@
+import { Dispatcher } from '../../../lib/dispatch/dispatcher.js';
 import { NetStruct, Struct } from '../../../lib/index.js';
 import { randomFrom } from '../../framing/recording-sink.js';
 import { CUTS, Dispatching } from '../dispatching.js';
@@ -32,6 +33,25 @@ describe('a Struct as delimiter', () => {
       const one = new Dispatching(struct).message(Buffer.concat(records), cut);
       expect(one.events).toEqual(expected);
     }
+  });
+
+  it.each([1, 2, 3, 4, 5])('hands over up to four values without an array, and more in one: %i', (count) => {
+    const calls: unknown[] = [];
+    const none = (): void => {};
+    const dispatcher = new Dispatcher(
+      { readDelimiter: new Struct(`${count}B`), regexSearch: true, bufferSize: 65_536, maxDelimiterLength: 1024 },
+      {
+        onUnit: none,
+        onUnits: (values) => calls.push(['array', ...values]),
+        onValues4: (...values) => calls.push(['values', ...values]),
+        onOverflow: none,
+        onStale: none,
+      },
+    );
+    const values = [1, 2, 3, 4, 5].slice(0, count);
+    dispatcher.message(2, Buffer.from(values), 0, count);
+    const filled = [0, 1, 2, 3].map((i) => values[i]);
+    expect(calls).toEqual([count > 4 ? ['array', ...values] : ['values', count, ...filled]]);
   });
 
   it('is another one at once, where that is set in the midst of records', () => {

@@ -4,8 +4,9 @@
  * closes or leaves is heard. A protocol error that was found in the frame at hand takes effect only when what came before it has
  * been delivered.
  */
+
+import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import type { ControlScanner } from './control-scanner.js';
-import { isLent } from './simd-scan.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
 
 /** How much is read ahead while the parser is paused, in bytes: most of what a client says before it waits for an answer. */
@@ -54,9 +55,9 @@ class PausedInput {
 
 export abstract class PausableParser implements Parser {
   paused = false;
-  protected discarding = false;
+  discarding = false;
   private input: PausedInput | undefined = undefined;
-  protected readonly messages: MessageSink;
+  readonly messages: MessageSink;
   protected readonly controls: ControlSink;
 
   constructor(messages: MessageSink, controls: ControlSink) {
@@ -79,14 +80,14 @@ export abstract class PausableParser implements Parser {
   }
 
   /** Parses the chunk until its end, until discarding, or until it is paused in front of a frame: then it calls `keep`. */
-  protected abstract run(chunk: Buffer): void;
+  protected abstract run(chunk: Chunk): void;
 
   /** Looks for control frames from where the parser stands; undefined where the protocol has none. */
   protected abstract createScanner(): ControlScanner | undefined;
 
-  feed(chunk: Buffer): void {
+  feed(chunk: Chunk): void {
     if (this.discarding) return;
-    if (this.paused) this.readAhead(chunk);
+    if (this.paused) this.readAhead(chunk instanceof SharedChunk ? chunk.bytes : chunk);
     else this.parse(chunk);
   }
 
@@ -111,11 +112,11 @@ export abstract class PausableParser implements Parser {
     this.input = undefined;
   }
 
-  protected keep(chunk: Buffer, at: number): void {
-    this.waiting.rest = isLent(chunk) ? copyOf(chunk, at) : chunk.subarray(at);
+  protected keep(chunk: Chunk, at: number): void {
+    this.waiting.rest = chunk instanceof SharedChunk ? chunk.copy(at) : chunk.subarray(at);
   }
 
-  private parse(chunk: Buffer): void {
+  private parse(chunk: Chunk): void {
     try {
       this.run(chunk);
     } catch (error) {
@@ -152,11 +153,4 @@ export abstract class PausableParser implements Parser {
     this.input ??= new PausedInput();
     return this.input;
   }
-}
-
-/** Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from. */
-function copyOf(chunk: Buffer, start: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(chunk.length - start);
-  chunk.copy(copy, 0, start);
-  return copy;
 }

@@ -1,0 +1,49 @@
+/** A `FrameScanner` for bytes anywhere, in plain JavaScript. */
+import { COLUMNS, type FrameScanner, NOT_ASCII } from './frame-scanner.js';
+import { unmask } from './mask.js';
+import { Opcode } from './opcode.js';
+
+const FIN = 0x80;
+const MASK = 0x80;
+
+const table = new Int32Array(COLUMNS);
+
+/**
+ * One message at a time: there is nothing to win by more. So the table is read before a sink is called, and may be used
+ * again by then, by another parser in the midst of this one.
+ */
+function scan(bytes: Buffer, at: number, end: number): number {
+  if (end - at < 6) return 0;
+  const first = bytes[at]!;
+  const second = bytes[at + 1]!;
+  if ((first !== (FIN | Opcode.Text) && first !== (FIN | Opcode.Binary)) || second < MASK) return 0;
+  let length = second & 0x7f;
+  let start = at + 6;
+  if (length >= 126) {
+    // What has a length of 64 bits is so long that the way through the state costs nothing beside it.
+    if (length === 127 || end - at < 8) return 0;
+    length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    start = at + 8;
+    if (length < 126) return 0;
+  }
+  const stop = start + length;
+  if (stop > end) return 0;
+  const key = (bytes[start - 4]! << 24) | (bytes[start - 3]! << 16) | (bytes[start - 2]! << 8) | bytes[start - 1]!;
+  unmask(bytes, start, stop, key);
+  table[0] = start;
+  table[1] = stop;
+  table[2] = first | NOT_ASCII;
+  table[3] = key;
+  return 1;
+}
+
+export const plainScanner: FrameScanner = {
+  table,
+  scan,
+  unmask,
+  mask: unmask,
+  // Each frame by itself: it would cost more than it saves.
+  join: (at) => at,
+  joined: Buffer.alloc(0),
+  joinedLength: 0,
+};
