@@ -31,16 +31,17 @@ export function askHandler(
   const judge = (answer: unknown): Verdict => verdict(answer, headers, offeredSubprotocols);
   const failed = (error: unknown): PlainRefusal | Promise<PlainRefusal> => {
     if (isA(error, HandshakeAborted)) throw error;
-    const told: unknown = deadline.meet(tellError(handler, settings, error, 'onHandshake'), (second) =>
-      reportSecond(settings, second),
-    );
-    return told instanceof Promise ? told.then(failure) : failure();
+    const told = tellError(handler, settings, error, 'onHandshake');
+    if (!isThenable(told)) return failure();
+    return deadline.wait(told, (second) => reportSecond(settings, second)).then(failure);
   };
   try {
-    const answer: unknown = deadline.meet<unknown>(handler.onHandshake(request, headers), (error) =>
-      tellLate(handler, settings, error),
-    );
-    return answer instanceof Promise ? answer.then(judge).catch(failed) : judge(answer);
+    const answer: unknown = handler.onHandshake(request, headers);
+    if (!isThenable(answer)) return judge(answer);
+    return deadline
+      .wait(answer, (error) => tellLate(handler, settings, error))
+      .then(judge)
+      .catch(failed);
   } catch (error) {
     return failed(error);
   }

@@ -29,18 +29,16 @@ export class Deadline {
     this.timeout = timeout;
   }
 
-  /**
-   * What a function of the user's returned, once it is there.
-   *
-   * @param failedLate gets the error of a promise that is rejected when nobody waits for it any more
-   * @returns rejected with `HandshakeOver` when that is so before it settles
-   */
-  meet<T>(result: T | PromiseLike<T>, failedLate: (error: unknown) => void = ignore): T | Promise<T> {
-    if (!isThenable(result)) return result;
-    return this.wait(result, failedLate);
+  /** What a function of the user's returned, once it is there: at once, unless it is a promise. */
+  meet<T>(result: T | PromiseLike<T>): T | Promise<T> {
+    return isThenable(result) ? this.wait(result) : result;
   }
 
-  private wait<T>(result: PromiseLike<T>, failedLate: (error: unknown) => void): Promise<T> {
+  /**
+   * @param failedLate gets the error of a promise that is rejected when nobody waits for it any more
+   * @returns rejected with `HandshakeAborted` when that is so before it settles
+   */
+  wait<T>(result: PromiseLike<T>, failedLate: (error: unknown) => void = ignore): Promise<T> {
     return new Promise((resolve, reject) => {
       const { socket, timeout } = this;
       const clock = clockOf(socket);

@@ -252,7 +252,7 @@ class Handshake {
   }
 
   private refusalFor(error: unknown): PlainRefusal {
-    if (error instanceof PlainRefusal) return error;
+    if (isA(error, PlainRefusal)) return error;
     if (isA(error, HandshakeAborted)) {
       return refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
     }
