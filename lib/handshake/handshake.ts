@@ -21,20 +21,20 @@ import { addressOf } from '../transport/addresses.js';
 import type { Leave } from './admission.js';
 import { askHandler, type CheckedHeaders, failure, isAsked } from './ask-handler.js';
 import { Deadline, HandshakeAborted } from './deadline.js';
-import { challengeResponse, draft76Headers } from './draft76.js';
+import { draft76Headers } from './draft76.js';
+import { answerChallenge } from './draft76-challenge.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './negotiate.js';
 import { PendingHandshake, serverOf } from './pending-handshakes.js';
-import { PlainRefusal, refuse } from './refusal.js';
+import { granted, PlainRefusal, refuse } from './refusal.js';
 import { agreeOnDeflate } from './request/deflate-offers.js';
 import { originRefusalText } from './request/origins.js';
 import { hostOf, isEncrypted, isSecure, peerOf } from './request/proxy.js';
-import { sendRefusal, sendSwitchingProtocols } from './response.js';
+import { sendRefusal, sendSwitchingProtocols, switchingHeaders } from './response.js';
 import { type RoutePlan, settingsFor } from './route-plan.js';
 import { PendingSocket, pendingSocketOf } from './socket/pending-socket.js';
 import { isPipelined, isReleasable, releaseFromServer, takeFromParser } from './socket/release.js';
 import { refuseUnknownRuntime } from './socket/runtime.js';
-import { takeBytes } from './socket/take-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
 /** Seconds: it is busy, perhaps, and not gone. */
@@ -204,8 +204,14 @@ class Handshake {
     const head = pending === undefined ? NOTHING : pending.release();
     if (pending === undefined) socket.pause();
     releaseFromServer(socket);
-    if (asked.version === 0) answerChallenge(request, head, connection, args).catch(() => socket.destroy());
-    else open(request, connection, args, head);
+    if (asked.version !== 0) open(request, connection, args, head);
+    else {
+      answerChallenge(request, head, connection.settings.closeTimeout)
+        .then((rest) => {
+          if (rest !== undefined) open(request, connection, args, rest);
+        })
+        .catch(() => socket.destroy());
+    }
     this.pending?.over();
   }
 
@@ -270,12 +276,6 @@ class Handshake {
 
 const NO_HEADERS: CheckedHeaders = [];
 
-/** What a step has found out. A refusal ends the handshake: `Handshake.fail` sends it. */
-function granted<T>(result: T | PlainRefusal): T {
-  if (result instanceof PlainRefusal) throw result;
-  return result;
-}
-
 /** Why a handshake cannot be accepted now, whatever it asks for. */
 function hindranceOf(request: IncomingMessage): PlainRefusal | undefined {
   if (isPipelined(request)) {
@@ -294,40 +294,6 @@ function isPlainTcp(socket: Socket): boolean {
 function takeSocket(socket: Socket): PendingSocket {
   takeFromParser(socket);
   return new PendingSocket(socket, NOTHING);
-}
-
-function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
-  const headers: Record<string, string> = {
-    Upgrade: 'websocket',
-    Connection: 'Upgrade',
-    'Sec-WebSocket-Accept': accept,
-  };
-  if (subprotocol !== '') headers['Sec-WebSocket-Protocol'] = subprotocol;
-  if (extensions !== '') headers['Sec-WebSocket-Extensions'] = extensions;
-  return headers;
-}
-
-/** Draft-76 wants an answer to its challenge behind the headers, made of eight bytes that follow the request's. */
-async function answerChallenge(
-  request: IncomingMessage,
-  head: Buffer,
-  connection: Connection,
-  args: readonly unknown[],
-): Promise<void> {
-  const { socket } = request;
-  const taken = await takeBytes(socket, head, 8, connection.settings.closeTimeout);
-  const key1 = request.headers['sec-websocket-key1'];
-  const key2 = request.headers['sec-websocket-key2'];
-  const response =
-    taken && typeof key1 === 'string' && typeof key2 === 'string'
-      ? challengeResponse(key1, key2, taken.bytes)
-      : undefined;
-  if (taken === undefined || response === undefined || socket.destroyed) {
-    socket.destroy();
-    return;
-  }
-  socket.write(response);
-  open(request, connection, args, taken.rest);
 }
 
 function open(request: IncomingMessage, connection: Connection, args: readonly unknown[], head: Buffer): void {

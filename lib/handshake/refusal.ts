@@ -45,6 +45,12 @@ export function refuse(
   return new PlainRefusal(status, all, body, reason);
 }
 
+/** What a step has found out. A refusal is thrown: it ends the handshake, which sends it. */
+export function granted<T>(result: T | PlainRefusal): T {
+  if (result instanceof PlainRefusal) throw result;
+  return result;
+}
+
 /**
  * Checks what the user's `onHandshake` returned and makes it ready to be sent. Unless it names a `Content-Type`, a string is
  * `text/plain; charset=utf-8`, bytes are `application/octet-stream`, an object is `application/json`; no body at all becomes

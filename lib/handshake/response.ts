@@ -38,6 +38,17 @@ export function sendSwitchingProtocols(
   response.end();
 }
 
+export function switchingHeaders(accept: string, subprotocol: string, extensions: string): Record<string, string> {
+  const headers: Record<string, string> = {
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    'Sec-WebSocket-Accept': accept,
+  };
+  if (subprotocol !== '') headers['Sec-WebSocket-Protocol'] = subprotocol;
+  if (extensions !== '') headers['Sec-WebSocket-Extensions'] = extensions;
+  return headers;
+}
+
 /** Compressing middleware goes by `Accept-Encoding`, and begins when the head is written. A 101 has nothing to compress. */
 function writeHead(response: ServerResponse): void {
   const { headers } = response.req;
