@@ -196,13 +196,13 @@ class Handshake {
     const { socket } = request;
     const { route, counters } = plan.settings;
     counters.counts.accepted++;
-    const { runner, negotiated } = connection;
-    publish('accept', () => ({ route, request, connection: runner.hooks, subprotocol: negotiated.subprotocol }));
+    const { subprotocol } = connection.negotiated;
+    publish('accept', () => ({ route, request, connection: connection.runner.hooks, subprotocol }));
     // Its place is taken for as long as the connection is there.
     if (leave !== undefined) socket.once('close', leave);
     // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
-    const head = pending === undefined ? NOTHING : pending.release();
-    if (pending === undefined) socket.pause();
+    socket.pause();
+    const head = pending?.release() ?? NOTHING;
     releaseFromServer(socket);
     if (asked.version !== 0) open(request, connection, args, head);
     else {
