@@ -188,7 +188,8 @@ export class Connection
 
   onInputDelivered(): void {
     this.advance('inputDelivered');
-    this.settleInput();
+    // `onClose` is the last hook.
+    if (!this.runner.isBusy) this.advance('inputSettled');
   }
 
   onThrottled(): void {
@@ -504,7 +505,7 @@ export class Connection
     if (actions & Action.READ_ON) transport.resume();
     if (actions & Action.CALL_ON_CLOSE) this.callOnClose();
     if (actions & Action.FINISH) this.finish();
-    if (this.state === State.CLOSED) this.settleInput();
+    if (this.state >= State.CLOSED && !this.receiver.isBlocked) this.onInputDelivered();
   }
 
   private abortSignal(): void {
@@ -560,11 +561,6 @@ export class Connection
     this.receiver.releaseBackpressure();
     this.receiver.drainToReader();
     this.account();
-  }
-
-  /** Nothing that has come waits any more, unless a hook is pending that has to settle first. */
-  private settleInput(): void {
-    if (!this.receiver.isBlocked && !this.runner.isBusy) this.advance('inputSettled');
   }
 
   private callOnClose(): void {

@@ -12,8 +12,10 @@
  *                         ▼
  *                      ENDING ──finSent──▶ ENDED      nothing more is said or heard; the rest of the output leaves, then FIN
  *                         │                  │
- *                         └─transportClosed──┴──▶ CLOSED ──inputSettled──▶ TELLING ─told─▶ TOLD
- *                                                                             └──onCloseSettled──┴──▶ FINISHED
+ *     OPEN ─transportClosed──▶ CLOSED          │      what had come is being delivered
+ *                         │       │ inputDelivered
+ *                         └───────┴──────────┴──▶ DELIVERED ─inputSettled─▶ TELLING ─told─▶ TOLD
+ *                                                                              └──onCloseSettled─┴─▶ FINISHED
  *
  * As the server, this end closes the TCP connection first (section 7.1.1). An event that a state has no entry for changes nothing
  * and asks for nothing. `transportClosed` leads out of every state before CLOSED.
@@ -30,14 +32,16 @@ export const State = {
   ENDING: 6,
   /** FIN is on its way, or the socket was destroyed. */
   ENDED: 7,
-  /** The TCP connection is closed. A hook may still be pending, and what had come may still be delivered. */
+  /** The TCP connection is closed. What had come is being delivered, and a hook may be pending. */
   CLOSED: 8,
+  /** The same, and nothing more is delivered. */
+  DELIVERED: 9,
   /** `onClose` is being called. */
-  TELLING: 9,
+  TELLING: 10,
   /** `onClose` has returned, and may still be pending. */
-  TOLD: 10,
+  TOLD: 11,
   /** `onClose` has settled. */
-  FINISHED: 11,
+  FINISHED: 12,
 } as const;
 export type State = (typeof State)[keyof typeof State];
 
@@ -66,7 +70,7 @@ export type LifecycleEvent =
   | 'transportClosed'
   /** All that has come has been delivered, and nothing makes reading wait. */
   | 'inputDelivered'
-  /** The same, and no hook is pending. */
+  /** No hook is pending any more. */
   | 'inputSettled'
   /** `onClose` has returned. */
   | 'told'
@@ -115,7 +119,8 @@ const FAILED_SILENTLY = to(State.ENDING, DISCARD_INPUT, END_OUTPUT);
 /** 7.1.5: closed without a close frame, so the code stays 1006. What the peer is owed it may still read. */
 const LEFT = to(State.ENDING, ABORT_SIGNAL, DISCARD_INPUT, END_OUTPUT);
 const CUT = to(State.ENDED, DISCARD_INPUT, DESTROY);
-const LOST = to(State.CLOSED, ABORT_SIGNAL, RELEASE, DISCARD_INPUT);
+const LOST = to(State.DELIVERED, ABORT_SIGNAL, RELEASE, DISCARD_INPUT);
+const DELIVERED = to(State.DELIVERED, DISCARD_INPUT);
 
 /** The same in all states in which the handler may write. */
 const WHILE_OPEN: Partial<Record<LifecycleEvent, Step>> = {
@@ -174,11 +179,14 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   },
   [State.ENDED]: WHILE_ENDING,
   [State.CLOSED]: {
-    fail: to(State.CLOSED, DISCARD_INPUT),
-    failSilently: to(State.CLOSED, DISCARD_INPUT),
-    terminate: to(State.CLOSED, DISCARD_INPUT),
-    remoteClose: to(State.CLOSED, DISCARD_INPUT),
-    inputSettled: to(State.TELLING, DISCARD_INPUT, CALL_ON_CLOSE),
+    fail: DELIVERED,
+    failSilently: DELIVERED,
+    terminate: DELIVERED,
+    remoteClose: DELIVERED,
+    inputDelivered: DELIVERED,
+  },
+  [State.DELIVERED]: {
+    inputSettled: to(State.TELLING, CALL_ON_CLOSE),
   },
   [State.TELLING]: {
     told: to(State.TOLD),

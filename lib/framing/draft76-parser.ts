@@ -38,7 +38,7 @@ export class Draft76Parser extends PausableParser {
   }
 
   /** It has no pings, and its close frame is found when the parser comes to it. */
-  protected override createScanner(): undefined {
+  protected override createLookAhead(): undefined {
     return undefined;
   }
 

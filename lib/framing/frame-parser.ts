@@ -24,7 +24,6 @@ import { ownCopy } from '../memory/bulk-allocation.js';
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import { scannerFor } from './acceleration.js';
 import { parseClosePayload } from './close-payload.js';
-import { ControlScanner } from './control-scanner.js';
 import {
   FIN,
   MAX_HEADER_LENGTH,
@@ -36,13 +35,16 @@ import {
 import type { FrameScanner } from './frame-scanner.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
 import { PausableParser } from './pausable-parser.js';
-import type { InflatingSink } from './sink.js';
+import type { InflatingSink, MessageSink } from './sink.js';
 import { isTextSoFar, Utf8Validator } from './utf8.js';
 import { type MessageReader, readWholeMessages } from './whole-messages.js';
 
 const IN_HEADER = -1;
 const BROKEN = -1;
-const NOTHING = Buffer.alloc(0);
+
+/** What is found by looking ahead is delivered later. */
+const IGNORED_MESSAGES: MessageSink = { message() {}, frame() {}, data() {}, end() {}, joinsFragments: false };
+const IGNORED_INFLATION: InflatingSink = { begin() {}, data() {}, end() {}, hasInput: false, start() {} };
 
 export class FrameParser extends PausableParser implements MessageReader {
   /** The kind of the fragmented message that is open, 0 for none. */
@@ -99,10 +101,24 @@ export class FrameParser extends PausableParser implements MessageReader {
     }
   }
 
-  protected override createScanner(): ControlScanner {
-    const { remaining, opcode, key } = this;
-    const partial = this.partial?.subarray(0, this.partialLength) ?? NOTHING;
-    return new ControlScanner(this.controls, { remaining, opcode, key, partial });
+  protected override createLookAhead(): FrameParser {
+    const { controls, inflation, partial } = this;
+    const ahead = new FrameParser(IGNORED_MESSAGES, {
+      ping: (payload) => controls.pingAhead?.(payload),
+      pong() {},
+      closed: () => controls.closeAhead?.(),
+    });
+    ahead.open = this.open;
+    ahead.final = this.final;
+    ahead.opcode = this.opcode;
+    ahead.remaining = this.remaining;
+    ahead.key = this.key;
+    ahead.partial = partial && Buffer.from(partial);
+    ahead.partialLength = this.partialLength;
+    ahead.utf8 = this.utf8?.clone();
+    ahead.inflation = inflation && IGNORED_INFLATION;
+    ahead.compressed = this.compressed;
+    return ahead;
   }
 
   /**

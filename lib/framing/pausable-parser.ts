@@ -6,7 +6,6 @@
  */
 
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
-import type { ControlScanner } from './control-scanner.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
 
 /** How much is read ahead while the parser is paused, in bytes: most of what a client says before it waits for an answer. */
@@ -15,6 +14,8 @@ export const MAX_READ_AHEAD = 64 * 1024;
 const LEAST_AHEAD = 1024;
 
 const NOTHING = Buffer.alloc(0);
+/** Where what waits is looked at. */
+const SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
 
 /** What waits for a parser that is paused: most never are. */
 class PausedInput {
@@ -24,8 +25,8 @@ class PausedInput {
   ahead = NOTHING;
   aheadLength = 0;
   deferredError: unknown = undefined;
-  /** Has looked at all that waits, as far as it could. */
-  scanner: ControlScanner | undefined = undefined;
+  /** Has looked at all that waits, up to the first protocol error. */
+  lookAhead: PausableParser | undefined = undefined;
   /** How many bytes it is ahead of the parser. */
   lead = 0;
 
@@ -82,8 +83,11 @@ export abstract class PausableParser implements Parser {
   /** Parses the chunk until its end, until discarding, or until it is paused in front of a frame: then it calls `keep`. */
   protected abstract run(chunk: Chunk): void;
 
-  /** Looks for control frames from where the parser stands; undefined where the protocol has none. */
-  protected abstract createScanner(): ControlScanner | undefined;
+  /**
+   * Another parser, which stands where this one does, and tells only of control frames: `pingAhead` and `closeAhead`. Undefined
+   * where the protocol has none.
+   */
+  protected abstract createLookAhead(): PausableParser | undefined;
 
   feed(chunk: Chunk): void {
     if (this.discarding) return;
@@ -132,7 +136,7 @@ export abstract class PausableParser implements Parser {
     input.lead -= length - (rest?.length ?? 0);
     if (input.lead <= 0) {
       input.lead = 0;
-      input.scanner = undefined;
+      input.lookAhead = undefined;
     }
     if (rest !== undefined && this.paused && input.lead < rest.length) this.scan(input, rest.subarray(input.lead));
   }
@@ -143,10 +147,20 @@ export abstract class PausableParser implements Parser {
     this.scan(input, chunk);
   }
 
+  /** The bytes are unmasked in place: by looking ahead only in a copy. */
   private scan(input: PausedInput, bytes: Buffer): void {
-    input.scanner ??= this.createScanner();
+    input.lookAhead ??= this.createLookAhead();
     input.lead += bytes.length;
-    input.scanner?.scan(bytes);
+    const { lookAhead } = input;
+    if (lookAhead === undefined || lookAhead.discarding) return;
+    try {
+      for (let at = 0; at < bytes.length; at += SCRATCH.length) {
+        lookAhead.feed(SCRATCH.subarray(0, bytes.copy(SCRATCH, 0, at, at + SCRATCH.length)));
+      }
+    } catch {
+      // This parser will say so in its turn. Nothing behind it is answered.
+      lookAhead.discard();
+    }
   }
 
   private get waiting(): PausedInput {

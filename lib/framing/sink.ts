@@ -7,7 +7,6 @@
  */
 import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 import type { Chunk } from '../memory/shared-read-buffer.js';
-import type { ControlScanSink } from './control-scanner.js';
 import type { MessageKind } from './opcode.js';
 
 export interface MessageSink {
@@ -46,14 +45,17 @@ export interface InflatingSink {
   readonly start: () => void;
 }
 
-/** Beside these, `pingAhead` and `closeAhead` tell of frames that a parser which is paused has not come to yet. */
-export interface ControlSink extends ControlScanSink {
+export interface ControlSink {
   /** `payload` is a copy. */
   ping(payload: Buffer): void;
   /** `payload` is a copy. */
   pong(payload: Buffer): void;
   /** The peer's close frame; nothing is parsed after it. `code` is 1005 when it carried none. */
   closed(code: number, reason: string): void;
+  /** A ping stands behind what a parser that is paused has come to. Once that comes to it, `ping` is called as well. */
+  pingAhead?(payload: Buffer): void;
+  /** The same for a close frame. */
+  closeAhead?(): void;
 }
 
 /** What turns the peer's bytes into calls of the sinks: the RFC 6455 parser, or the draft-76 one. */

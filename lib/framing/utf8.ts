@@ -114,6 +114,13 @@ export class Utf8Validator {
     this.tailLength = bytes.copy(this.tail, 0, boundary, end);
   }
 
+  /** Another one, which stands where this one does. */
+  clone(): Utf8Validator {
+    const clone = new Utf8Validator();
+    clone.tailLength = this.tail.copy(clone.tail, 0, 0, this.tailLength);
+    return clone;
+  }
+
   /** How many bytes are held back. */
   get pending(): number {
     return this.tailLength;

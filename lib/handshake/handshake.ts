@@ -200,8 +200,9 @@ class Handshake {
     publish('accept', () => ({ route, request, connection: connection.runner.hooks, subprotocol }));
     // Its place is taken for as long as the connection is there.
     if (leave !== undefined) socket.once('close', leave);
-    // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause.
-    socket.pause();
+    // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause. A socket that
+    // only the server's parser has read is not paused: the server would stop the handle, and nothing would start it again.
+    if (pending !== undefined) socket.pause();
     const head = pending?.release() ?? NOTHING;
     releaseFromServer(socket);
     if (asked.version !== 0) open(request, connection, args, head);

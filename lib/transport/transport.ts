@@ -5,7 +5,7 @@
  * The listeners are the same functions for all sockets, and find the transport through a property of the socket: ten thousand idle
  * connections cost no closure.
  */
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { type Chunk, isOnLoan, lend, READ_BUFFER, takeBack } from '../memory/shared-read-buffer.js';
 import { hasNativeHandle, hasNativeWrite, transmittedBytes, unsentBytes } from './node-internals.js';
 import { memoryForNextRead, nextReadIs, shareReads } from './shared-reads.js';
@@ -18,6 +18,8 @@ export interface TransportListener {
   /** The socket is closed, for whatever reason. */
   onClose(): void;
 }
+
+const { pause: pauseStream } = Readable.prototype;
 
 const kTransport = Symbol('websocket-route');
 
@@ -32,6 +34,7 @@ export class Transport {
   /** Whether the socket may be given memory that is used again once it has taken it. See also `mayLend`. */
   private readonly isNative: boolean;
   private listener: TransportListener | undefined = undefined;
+  private readsShared = false;
 
   constructor(socket: Duplex) {
     this.socket = socket;
@@ -50,12 +53,21 @@ export class Transport {
     socket.allowHalfOpen = true;
     // Also where it is never called: it makes the stream flow.
     socket.on('data', onData);
-    shareReads(socket, onSharedRead);
+    this.readsShared = shareReads(socket, onSharedRead);
     socket.on('end', onEnd);
     socket.on('close', onClose);
   }
 
   // Reading.
+
+  /**
+   * Nothing more is wanted until `resume`. A socket of TCP reads on until the listener has no more room, so that a reset is heard:
+   * its own `pause` would stop that at once.
+   */
+  pause(): void {
+    if (this.readsShared) pauseStream.call(this.socket);
+    else this.socket.pause();
+  }
 
   resume(): void {
     this.socket.resume();

@@ -5,6 +5,7 @@
  */
 import type { Dispatcher } from '../../dispatch/dispatcher.js';
 import type { Parser } from '../../framing/sink.js';
+import type { Transport } from '../../transport/transport.js';
 
 export const Reason = {
   /** An asynchronous `onConnect` or `onRead` is pending. */
@@ -29,6 +30,7 @@ const OURS = Reason.HOOK | Reason.READER | Reason.RATE | Reason.INFLATION;
 export abstract class FlowControl {
   abstract readonly dispatcher: Dispatcher;
   protected abstract readonly parser: Parser;
+  protected abstract readonly transport: Transport;
   /** Nothing more is delivered, so that nothing need wait for its delivery. */
   protected discarding = false;
   private reasons = 0;
@@ -47,9 +49,9 @@ export abstract class FlowControl {
     return (this.reasons & reason) !== 0;
   }
 
-  /** Whether the peer is not heard at all, and that is not its own doing: as much has been read ahead as may. */
+  /** Whether what the peer says may not be heard, for reasons that are not its own doing. */
   get isDeaf(): boolean {
-    return (this.reasons & OURS) !== 0 && this.parser.room === 0;
+    return (this.reasons & OURS) !== 0;
   }
 
   /** How many bytes may come now. */
@@ -62,6 +64,8 @@ export abstract class FlowControl {
     this.reasons |= reason;
     this.parser.pause();
     if ((reason & DELIVERY) !== 0) this.dispatcher.pause();
+    // A peer that exceeds its rate has nothing to be heard of: each byte of it was too much.
+    if (reason === Reason.RATE) this.transport.pause();
   }
 
   /** @returns whether that was one: then what waited goes on by `deliverWaiting` */

@@ -16,6 +16,7 @@ import { FrameParser } from '../../framing/frame-parser.js';
 import type { ControlSink, MessageSink, Parser } from '../../framing/sink.js';
 import type { Chunk } from '../../memory/shared-read-buffer.js';
 import type { Clock } from '../../transport/clock.js';
+import type { Transport } from '../../transport/transport.js';
 import type { HookRunner } from '../hook-runner.js';
 import type { ConnectionSettings } from '../hooks.js';
 import type { Negotiated } from '../negotiated.js';
@@ -27,6 +28,7 @@ export interface ReceiverOwner {
   readonly settings: ConnectionSettings;
   readonly negotiated: Negotiated;
   readonly runner: HookRunner;
+  readonly transport: Transport;
   readonly clock: Clock;
   /** Runs what may deliver, or write. What it throws fails the connection; what it wrote is flushed. */
   receive(run: () => void): void;
@@ -56,14 +58,17 @@ export class Receiver
   private iterator: MessageIterator | undefined = undefined;
   /** Takes back the alarm that lets a peer go on which exceeded its rate. */
   private unthrottle: (() => void) | undefined = undefined;
-  /** Pings that were answered, and that the parser has not come to. */
+  /** Pings that the parser has not come to: first those that were answered, then those that were not. */
   private answeredAhead = 0;
+  private skippedAhead = 0;
+  protected readonly transport: Transport;
   private readonly owner: ReceiverOwner;
 
   constructor(owner: ReceiverOwner) {
     super();
     this.owner = owner;
     const { clock, negotiated, runner, settings } = owner;
+    this.transport = owner.transport;
     const { version, deflate } = negotiated;
     this.dispatcher = new Dispatcher(settings, runner);
     this.limiter = settings.isMetered
@@ -179,7 +184,10 @@ export class Receiver
 
   ping(payload: Buffer): void {
     if (this.answeredAhead > 0) this.answeredAhead--;
-    else this.owner.onPing(payload);
+    else {
+      if (this.skippedAhead > 0) this.skippedAhead--;
+      this.owner.onPing(payload);
+    }
     // A flood of them is the peer's. An answer that is deferred leaves at any time, and must not fail the connection then.
     this.limiter?.passed();
   }
@@ -196,6 +204,11 @@ export class Receiver
   }
 
   pingAhead(payload: Buffer): void {
+    // A peer that exceeds its rate is answered as slowly, and all in their order.
+    if (this.skippedAhead > 0 || this.isBlockedBy(Reason.RATE)) {
+      this.skippedAhead++;
+      return;
+    }
     this.answeredAhead++;
     this.owner.onPing(payload);
   }
