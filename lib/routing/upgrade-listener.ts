@@ -6,6 +6,7 @@ import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import { PendingSocket, pendingSocketOf } from '../handshake/socket/pending-socket.js';
 import { clockOf } from '../transport/clock.js';
+import { currentResponse } from '../transport/node-internals.js';
 import { isOurs, rememberListener } from './foreign-listeners.js';
 import { hasLostBody, refuseLostBody } from './lost-body.js';
 import { pathnameOf } from './path.js';
@@ -73,7 +74,7 @@ function whenAnswered(socket: Duplex, callback: () => void): void {
 
 /** The response that the socket is at, if any. */
 function responseOf(socket: Duplex): ServerResponse | undefined {
-  const response: unknown = Reflect.get(socket, '_httpMessage');
+  const response = currentResponse(socket);
   return response instanceof ServerResponse ? response : undefined;
 }
 

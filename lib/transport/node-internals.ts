@@ -152,3 +152,24 @@ export function addressFromHandle(socket: object, which: keyof typeof ASK): unkn
   Reflect.apply(ask, handle, [answer]);
   return Reflect.get(answer, 'address');
 }
+
+// What Node's HTTP server knows of a socket.
+
+/**
+ * The headers of the request that the server's parser has read last from the socket: those of another request where one was
+ * pipelined. Undefined where that is not known.
+ */
+export function latestRawHeaders(socket: object): unknown {
+  const request = objectIn(objectIn(socket, 'parser') ?? {}, 'incoming');
+  return request && Reflect.get(request, 'rawHeaders');
+}
+
+/** Whether the server has taken its parser off the socket, as it does before an `upgrade` event; also where that is not asked. */
+export function hasNoParser(socket: object): boolean {
+  return !usesNodeInternals || Reflect.get(socket, 'parser') === null;
+}
+
+/** The response that the socket is at, if any. */
+export function currentResponse(socket: object): unknown {
+  return property(socket, '_httpMessage');
+}

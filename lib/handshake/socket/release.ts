@@ -12,6 +12,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { hasNoParser, latestRawHeaders } from '../../transport/node-internals.js';
 
 const READ_LISTENERS: readonly (readonly [event: string, name: string])[] = [
   ['data', 'bound socketOnData'],
@@ -34,10 +35,9 @@ const CLOSE_LISTENER = 'bound socketOnClose';
  * one's response into the open WebSocket.
  */
 export function isPipelined(request: IncomingMessage): boolean {
-  const parser: unknown = Reflect.get(request.socket, 'parser');
-  const latest: unknown = typeof parser === 'object' && parser !== null && Reflect.get(parser, 'incoming');
   // Not by the request itself: a middleware may have wrapped it.
-  return typeof latest === 'object' && latest !== null && Reflect.get(latest, 'rawHeaders') !== request.rawHeaders;
+  const latest = latestRawHeaders(request.socket);
+  return latest !== undefined && latest !== request.rawHeaders;
 }
 
 /**
@@ -53,9 +53,7 @@ export function takeFromParser(socket: Duplex): void {
 
 /** Whether the server's hold on a socket is known here. After an `upgrade` event it has none: it has taken its parser off. */
 export function isReleasable(socket: Duplex): boolean {
-  return (
-    Reflect.get(socket, 'parser') === null || socket.listeners('close').some(({ name }) => name === CLOSE_LISTENER)
-  );
+  return hasNoParser(socket) || socket.listeners('close').some(({ name }) => name === CLOSE_LISTENER);
 }
 
 /** @param socket any duplex stream: Node's server takes each that it is given by its `connection` event */
