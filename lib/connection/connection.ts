@@ -156,6 +156,8 @@ export class Connection
     if (isNested) return;
     sender.isCollecting = false;
     sender.writer.flush();
+    // A hook has ended it in the midst of that.
+    if (this.state === State.DELIVERED) this.onInputDelivered();
   }
 
   onPing(payload: Buffer): void {
@@ -209,7 +211,12 @@ export class Connection
   }
 
   onHookSettled(): void {
-    this.receiver.onHookSettled();
+    const { receiver } = this;
+    receiver.onHookSettled();
+    if (this.state !== State.CLOSED) return;
+    // It might have asked for what is left for the reader of `messages()`: nobody is waited for any more.
+    this.deliverRest();
+    if (!receiver.isBlocked) this.onInputDelivered();
   }
 
   onStale(): void {
@@ -482,13 +489,15 @@ export class Connection
     const next = step(this.state, event);
     if (next === undefined) return;
     this.state = next.state;
-    // What is closing has a timer of its own.
-    if (next.state > State.PEER_ENDED) this.keepalive?.stop();
+    // What is closing has a timer of its own. What waits behind a slow peer, or a reader that asks no more, has not.
+    if (next.state > State.CLOSE_HEARD) this.keepalive?.stop();
     if (next.actions !== 0) this.perform(next.actions, code, reason);
   }
 
   private perform(actions: number, code: number, reason: string): void {
     const { receiver, transport } = this;
+    // Before anybody is told, who might end what is left at once.
+    if (actions & Action.RELEASE) this.release();
     if (actions & Action.ABORT_SIGNAL) this.abortSignal();
     if (actions & (Action.SEND_CLOSE | Action.AWAIT_OUTPUT | Action.END_OUTPUT)) this.startCloseTimer();
     if (actions & Action.SEND_CLOSE) this.sendClose(code, reason);
@@ -500,12 +509,12 @@ export class Connection
     if (actions & Action.AWAIT_OUTPUT) this.awaitOutput();
     if (actions & Action.END_OUTPUT) this.endOutput();
     if (actions & Action.DESTROY) transport.destroy();
-    if (actions & Action.RELEASE) this.release();
     if (actions & Action.DELIVER_REST) this.deliverRest();
     if (actions & Action.READ_ON) transport.resume();
     if (actions & Action.CALL_ON_CLOSE) this.callOnClose();
     if (actions & Action.FINISH) this.finish();
-    if (this.state >= State.CLOSED && !this.receiver.isBlocked) this.onInputDelivered();
+    // Not in the midst of a hook, which may be asynchronous.
+    if (this.state >= State.CLOSED && !receiver.isBlocked && !this.sender.isCollecting) this.onInputDelivered();
   }
 
   private abortSignal(): void {

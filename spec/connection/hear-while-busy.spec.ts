@@ -1,4 +1,5 @@
 /** What is heard while a hook is pending: pings, a close frame, FIN, a reset; and what was sent before them. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -133,6 +134,52 @@ it('a reset aborts the signal at once, and what had come before it is delivered'
   gate.resolve();
   expect(await closes.next()).toEqual([1006, '', false]);
   expect(reads).toEqual(['work', 'second']);
+});
+
+it('terminate() in what is delivered after a reset does not call onClose before that hook has settled', async () => {
+  const gates = [deferred(), deferred()];
+  const begun = new AsyncQueue<string>();
+  const log: string[] = [];
+  const { client, closes, handler, socket } = await open({
+    async onRead(data) {
+      begun.push(`${data}`);
+      if (data === 'second') this.terminate();
+      await gates.shift()!.promise;
+      log.push(`${data} settled`);
+    },
+    onClose: () => void log.push('onClose'),
+  });
+  const [first, second] = gates;
+  const before = socket.bytesRead;
+  client.send(text('first'), text('second'), text('third'));
+  expect(await begun.next()).toBe('first');
+  await until(() => socket.bytesRead > before);
+  client.socket.resetAndDestroy();
+  await aborted(handler.signal);
+  first!.resolve();
+  expect(await begun.next()).toBe('second');
+  await turns(5);
+  expect(log).toEqual(['first settled']);
+  second!.resolve();
+  expect(await closes.next()).toEqual([1006, '', false]);
+  expect(log).toEqual(['first settled', 'second settled', 'onClose']);
+});
+
+it('who is told of a reset by the signal may terminate(): it is counted and told of as closed before that', async () => {
+  const durations: number[] = [];
+  const onCloseMessage = (message: unknown): void => void durations.push((message as { duration: number }).duration);
+  subscribe('websocket-route:close', onCloseMessage);
+  const { client, closes } = await open({
+    onConnect(this: WebSocketHandler) {
+      this.signal.addEventListener('abort', () => this.terminate());
+    },
+  } as Hooks);
+  client.socket.resetAndDestroy();
+  expect(await closes.next()).toEqual([1006, '', false]);
+  expect(durations).toEqual([expect.any(Number)]);
+  expect(durations[0]).toBeGreaterThanOrEqual(0);
+  expect(metrics().open).toBe(0);
+  unsubscribe('websocket-route:close', onCloseMessage);
 });
 
 it('a close frame is heard while onConnect is pending', async () => {

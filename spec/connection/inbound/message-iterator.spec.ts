@@ -299,6 +299,36 @@ describe('messages()', () => {
     expect(await messages.next()).toEqual({ done: false, value: 'three' });
     expect(await messages.next()).toEqual({ done: true, value: undefined });
   });
+
+  it.each(['a reset', 'a close frame'])(
+    'is not waited for when the hook that forgot it settles after %s',
+    async (end) => {
+      const work = deferred();
+      const opened = await open(
+        {
+          async onConnect() {
+            await this.messages().next();
+            await work.promise;
+          },
+        },
+        // Who has sent a close frame and left is noticed when it is sent something.
+        { pingInterval: 50 },
+      );
+      const { client, closes, handler } = opened;
+      await sendAndSettle(opened, text('one'), text('two'));
+      const { signal } = handler;
+      if (end === 'a reset') client.socket.resetAndDestroy();
+      else {
+        client.send(frame({ opcode: 8, payload: closeBody(1000) }));
+        if (!signal.aborted) await once(signal, 'abort');
+        client.socket.destroy();
+      }
+      while (handler.readyState !== 3) await turns();
+      expect(closes.left).toEqual([]);
+      work.resolve();
+      expect((await closes.next())[0]).toBe(end === 'a reset' ? 1006 : 1000);
+    },
+  );
 });
 
 describe('whoever leaves messages()', () => {

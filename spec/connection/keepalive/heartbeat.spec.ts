@@ -369,6 +369,20 @@ describe('a peer that reads slowly', () => {
     await clock.advance(50_000);
     expect((await closes.next())[0]).toBe(1006);
   });
+
+  it('is given up also when it has sent a close frame, which waits for that', async () => {
+    const { clock, client, handler, socket, closes } = await openTimed();
+    readOnDemand(client);
+    handler.write(Buffer.alloc(48 << 20));
+    await turns(10);
+    const { signal } = handler;
+    const before = socket.bytesRead;
+    client.send(frame({ opcode: 8, payload: '' }));
+    while (socket.bytesRead === before || !signal.aborted) await turns();
+    expect(closes.left).toEqual([]);
+    await clock.advance(50_000);
+    expect((await closes.next())[0]).toBe(1006);
+  });
 });
 
 describe('idleTimeout', () => {
