@@ -149,6 +149,8 @@ export abstract class PausableParser implements Parser {
 
   /** The bytes are unmasked in place: by looking ahead only in a copy. */
   private scan(input: PausedInput, bytes: Buffer): void {
+    // This parser stands behind a protocol error, and will go no further.
+    if (input.deferredError !== undefined) return;
     input.lookAhead ??= this.createLookAhead();
     input.lead += bytes.length;
     const { lookAhead } = input;

@@ -98,6 +98,28 @@ describe('a parser that is paused', () => {
     expect(found).toEqual(['ahead: ping 1', 'ahead: ping 2', 'ahead: ping 3', ...['ping 1', 'ping 2', 'ping 3']]);
   });
 
+  it('finds nothing behind a protocol error of its own, which waits for what came before it', () => {
+    const found: string[] = [];
+    const parser: FrameParser = new FrameParser(
+      { ...IGNORED, data: () => parser.pause() },
+      {
+        ping: (payload) => void found.push(`ping ${payload}`),
+        pong() {},
+        closed: () => void found.push('close'),
+        pingAhead: (payload) => void found.push(`ahead: ping ${payload}`),
+        closeAhead: () => void found.push('ahead: close'),
+      },
+    );
+    parser.feed(text('a', false));
+    parser.resume();
+    // A character that is not complete.
+    parser.feed(frame({ opcode: 0, payload: Buffer.from([0x62, 0xc3]) }));
+    expect(parser.paused).toBe(true);
+    parser.feed(Buffer.concat([ping('behind'), close]));
+    expect(found).toEqual([]);
+    expect(() => parser.resume()).toThrow('UTF-8');
+  });
+
   it('has room for 64 KiB, and for any number of bytes when it goes on', () => {
     const { parser } = paused();
     expect(parser.room).toBe(64 * 1024);
