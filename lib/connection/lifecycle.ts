@@ -179,6 +179,7 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   },
   [State.ENDED]: WHILE_ENDING,
   [State.CLOSED]: {
+    localClose: DELIVERED,
     fail: DELIVERED,
     failSilently: DELIVERED,
     terminate: DELIVERED,
@@ -230,5 +231,5 @@ export function canReceive(state: State): boolean {
 
 /** Whether it is known that the peer listens no more, and messages of its own may still wait. */
 export function hasPeerLeft(state: State): boolean {
-  return state === State.PEER_ENDED || state === State.CLOSE_HEARD || state >= State.CLOSED;
+  return state === State.PEER_ENDED || state === State.CLOSE_HEARD || state >= State.REMOTE_CLOSING;
 }

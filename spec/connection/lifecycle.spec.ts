@@ -173,6 +173,9 @@ describe('the life of a connection, RFC 6455 section 7', () => {
     expect(NAMES.filter((name) => hasPeerLeft(State[name]))).toEqual([
       'PEER_ENDED',
       'CLOSE_HEARD',
+      'REMOTE_CLOSING',
+      'ENDING',
+      'ENDED',
       'CLOSED',
       'DELIVERED',
       'TELLING',

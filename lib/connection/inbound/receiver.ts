@@ -58,9 +58,10 @@ export class Receiver
   private iterator: MessageIterator | undefined = undefined;
   /** Takes back the alarm that lets a peer go on which exceeded its rate. */
   private unthrottle: (() => void) | undefined = undefined;
-  /** Pings that the parser has not come to: first those that were answered, then those that were not. */
+  /** Pings that the parser has not come to: first those that were answered, then those that were not, and the latest of these. */
   private answeredAhead = 0;
   private skippedAhead = 0;
+  private latestSkipped: Buffer | undefined = undefined;
   protected readonly transport: Transport;
   private readonly owner: ReceiverOwner;
 
@@ -169,6 +170,7 @@ export class Receiver
 
   onHookPending(): void {
     if (this.iterator === undefined) this.block(Reason.HOOK);
+    this.answerAhead();
   }
 
   onHookSettled(): void {
@@ -186,6 +188,7 @@ export class Receiver
     if (this.answeredAhead > 0) this.answeredAhead--;
     else {
       if (this.skippedAhead > 0) this.skippedAhead--;
+      if (this.skippedAhead === 0) this.latestSkipped = undefined;
       this.owner.onPing(payload);
     }
     // A flood of them is the peer's. An answer that is deferred leaves at any time, and must not fail the connection then.
@@ -204,13 +207,22 @@ export class Receiver
   }
 
   pingAhead(payload: Buffer): void {
-    // A peer that exceeds its rate is answered as slowly, and all in their order.
-    if (this.skippedAhead > 0 || this.isBlockedBy(Reason.RATE)) {
-      this.skippedAhead++;
-      return;
-    }
-    this.answeredAhead++;
-    this.owner.onPing(payload);
+    this.skippedAhead++;
+    this.latestSkipped = payload;
+    this.answerAhead();
+  }
+
+  /**
+   * Answers pings early, while the handler is at work. A peer that exceeds its rate is answered as slowly; and a message that is
+   * being inflated is delivered first. Of pings that were skipped for that, the latest is answered (5.5.3 allows it).
+   */
+  private answerAhead(): void {
+    const { latestSkipped, skippedAhead } = this;
+    if (latestSkipped === undefined || this.isBlockedBy(Reason.RATE) || this.takesMore) return;
+    this.answeredAhead += skippedAhead;
+    this.skippedAhead = 0;
+    this.latestSkipped = undefined;
+    this.owner.onPing(latestSkipped);
   }
 
   closeAhead(): void {
