@@ -1,10 +1,10 @@
-/** What a `readDelimiter` may be, and what each kind of it delivers. */
+/** The kinds of `readDelimiter`, and the units that each delivers. */
 import { invalidArgument, invalidOption } from '../errors.js';
 import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
 import type { NetStructValues, StructValues } from '../struct/types.js';
 
-/** A class of one: private, so that nothing else has its type. */
+/** Not exported, so that `EntireMessage` is the only value of this type. */
 class EntireMessageDelimiter {
   private readonly name = 'EntireMessage';
 
@@ -14,8 +14,8 @@ class EntireMessageDelimiter {
 }
 
 /**
- * The default `readDelimiter`: each message arrives whole, as the peer framed it, an empty one too. Set in the middle
- * of a message it delivers the rest of that message.
+ * The default `readDelimiter`: `onRead` receives each message whole, as the peer framed it, including empty ones. If it
+ * is set in the middle of a message, `onRead` receives the rest of that message.
  *
  * @example
  * this.readDelimiter = EntireMessage;
@@ -23,8 +23,8 @@ class EntireMessageDelimiter {
 export const EntireMessage = new EntireMessageDelimiter();
 
 /**
- * A regular expression for binary data. It sees each byte as the character of the same number (latin1), so `\xff` is
- * the byte 255; what it delivers are buffers. A bare `RegExp` reads text.
+ * A regular expression for binary data. Each byte is matched as the character with the same number (latin1), so `\xff`
+ * matches the byte 255. `onRead` receives buffers. A plain `RegExp` reads text.
  *
  * @example
  * this.readDelimiter = new BinaryPattern(/\xff[\xfe\xfd]/);
@@ -32,25 +32,26 @@ export const EntireMessage = new EntireMessageDelimiter();
 export class BinaryPattern {
   readonly pattern: RegExp;
 
-  /** @throws TypeError when `pattern` is no `RegExp` */
+  /** @throws TypeError if `pattern` is not a `RegExp` */
   constructor(pattern: RegExp) {
     if (!(pattern instanceof RegExp)) throw invalidArgument('BinaryPattern', pattern, 'it must wrap a RegExp');
     this.pattern = pattern;
   }
 }
 
-/** What a `BinaryPattern` delivers with `regexSearch` off: the whole match, then its groups. */
+/** The match that a `BinaryPattern` delivers when `regexSearch` is off: the whole match, then its groups. */
 export type BinaryMatch = readonly [match: Buffer, ...groups: (Buffer | undefined)[]];
 
 /**
- * When incoming data reaches `onRead`:
+ * Decides how incoming data is divided into calls of `onRead`:
  *
- * - `EntireMessage`: a message at a time;
- * - `null`: as it arrives, before its frame or message is complete;
- * - a string, or bytes: what stands before each occurrence, which itself is dropped; a string reads text, bytes binary data;
- * - a number: so many characters (code points) of text, or so many bytes;
- * - a `RegExp` (text) or `BinaryPattern` (bytes): what stands before each match, or the match itself (`regexSearch`);
- * - a `Struct` or `NetStruct`: its values, as so many arguments.
+ * - `EntireMessage`: one call per message;
+ * - `null`: data as it arrives, before its frame or message is complete;
+ * - a string (for text) or bytes (for binary data): the data before each occurrence, which is dropped;
+ * - a number: that many characters (code points) of text, or that many bytes;
+ * - a `RegExp` (for text) or `BinaryPattern` (for binary data): the data before each match, or, with `regexSearch` off,
+ *   the match itself;
+ * - a `Struct` or `NetStruct`: the values of one record, each as an argument.
  */
 export type Delimiter =
   | typeof EntireMessage
@@ -63,7 +64,7 @@ export type Delimiter =
   | Struct
   | NetStruct;
 
-/** The arguments that `onRead` gets under the delimiter `D`. */
+/** The arguments of `onRead` with the delimiter `D`. */
 export type UnitOf<D> = D extends string
   ? [data: string]
   : D extends Uint8Array
@@ -78,7 +79,7 @@ export type UnitOf<D> = D extends string
             ? NetStructValues<F>
             : [data: string | Buffer];
 
-/** What `messages()` gives under the delimiter `D`: a struct all its values in one array. */
+/** The type that `messages()` yields with the delimiter `D`. The values of a struct come in one array. */
 export type MessageOf<D> = D extends Struct | NetStruct ? UnitOf<D> : UnitOf<D>[0];
 
 const RULE =
@@ -92,7 +93,7 @@ export function checkDelimiter(value: unknown): asserts value is Delimiter {
 
 function isDelimiter(value: unknown): value is Delimiter {
   if (value === EntireMessage || value === null) return true;
-  // A lone surrogate has no UTF-8 form, so that no text could ever contain it.
+  // A lone surrogate has no UTF-8 encoding, so no text can contain it.
   if (typeof value === 'string') return value.length > 0 && value.isWellFormed();
   if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0;
   if (value instanceof Uint8Array) return value.length > 0;

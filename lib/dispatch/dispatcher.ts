@@ -1,14 +1,14 @@
 /**
- * Turns the data of messages into units, by the read delimiter:
+ * Divides the data of messages into units, according to the read delimiter:
  *
  *      parser ──message/data──▶ dispatcher ──read──▶ reader (one kind of delimiter)
  *                                  │   ▲                │
  *                            held bytes └───unit(s)─────┘──▶ consumer (calls onRead)
  *
- * Data is read straight from the peer's chunk while nothing is held; only what no unit was made of is copied and held.
- * Where something is, as little as completes its unit joins it, and what comes behind that is read from the chunk
- * again. The reader stops after a unit when the delimiter was changed in its `onRead` (the next reader goes on from
- * there), or when reading pauses because `onRead` is asynchronous.
+ * While nothing is held, data is read directly from the peer's chunk, and only the incomplete unit at its end is copied
+ * and held. While something is held, only enough of the next chunk to complete that unit is copied; the rest is again
+ * read from the chunk. The reader stops after a unit if `onRead` changed the delimiter (the next reader continues from
+ * there), or if reading pauses because `onRead` is asynchronous.
  */
 import { OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
@@ -19,40 +19,40 @@ import { ReadBuffer } from './read-buffer.js';
 import { entireReader, streamReader } from './readers/message-readers.js';
 import { UnitDelivery } from './unit-delivery.js';
 
-/** How much of an arrival joins what is held, at the least, to complete its unit. */
+/** The least to copy from new data to complete the held unit, in bytes. */
 const JOINED = 128;
 
 export class Dispatcher extends UnitDelivery implements MessageSink {
   /** A message has begun and is not complete. */
   private open = false;
-  /** Nothing of that message has arrived yet. */
+  /** No data of that message has arrived yet. */
   private untouched = true;
-  /** How much of what is held had arrived before that message began. */
+  /** How many of the held bytes arrived before that message began. */
   private before = 0;
-  /** What is still to come of the frame at hand, in bytes. */
+  /** The rest of the current frame, in bytes. */
   private coming = 0;
   private paused = false;
-  /** An empty message that waits for what is held before it. */
+  /** An empty message that waits behind the held data. */
   private pendingEmptyMessage: MessageKind | undefined = undefined;
   private discarding = false;
   private reading = false;
   /** Complete messages that have arrived. */
   messages = 0;
 
-  // What the connection does.
+  // Called by the connection.
 
-  /** The memory of what is held, in bytes. */
+  /** The memory that held data takes, in bytes. */
   get pinned(): number {
     return this.held?.bytes.length ?? 0;
   }
 
-  /** Keeps what arrives until `resume`. */
+  /** Holds all data that arrives until `resume`. */
   pause(): void {
     this.paused = true;
     this.stopped = true;
   }
 
-  /** Goes on after `pause` with what is held. Throws what `dispatchHeld` throws. */
+  /** Continues after `pause`, starting with the held data. Throws what `dispatchHeld` throws. */
   resume(): void {
     this.paused = false;
     this.dispatchHeld();
@@ -62,7 +62,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.deliverEmpty(kind);
   }
 
-  /** Nothing more reaches the consumer. */
+  /** Drops the held data and all later data. */
   discard(): void {
     this.discarding = true;
     this.stopped = true;
@@ -70,7 +70,10 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.decoded = undefined;
   }
 
-  /** @throws ProtocolError when what is held is of the other kind than the delimiter, or exceeds the limit for good */
+  /**
+   * @throws ProtocolError if the held data is not of the delimiter's kind, or still exceeds the limit after
+   * `onOverflow`
+   */
   dispatchHeld(): void {
     const held = this.held;
     if (held === undefined || held.length === 0 || this.discarding || this.paused || this.reading) return;
@@ -80,13 +83,13 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     if (!this.paused) this.decoded = undefined;
   }
 
-  // What the parser calls.
+  // Called by the parser.
 
   message(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, text?: string): void {
     if (this.discarding) return;
     this.messages++;
     if (this.reader === entireReader && !this.paused && end - start <= this.limit && !this.held?.length) {
-      // What most messages are, by the shortest way: the same as below.
+      // A shortcut for most messages, with the same result as below.
       this.overflowing = false;
       this.consumer.onUnit(text ?? this.take(kind, bytes, start, end));
       return;
@@ -97,7 +100,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     else this.arrive(kind, bytes, start, end);
   }
 
-  /** `null` delivers what has arrived, as it arrived. */
+  /** The delimiter `null` delivers data exactly as it arrived. */
   get joinsFragments(): boolean {
     return this.reader !== streamReader;
   }
@@ -126,8 +129,6 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.endMessage(kind);
   }
 
-  // How it works.
-
   private arrive(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): void {
     this.admit(end - start);
     if (this.discarding) return;
@@ -135,8 +136,8 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.decoded = undefined;
     const held = this.held;
     if (held !== undefined && held.length > 0) {
-      // The seed: closed "if there is an existing string still in the buffer when the client sends another of a
-      // different type".
+      // The specification closes the connection "if there is an existing string still in the buffer when the client
+      // sends another of a different type".
       if (kind !== held.kind) throw mixed(kind);
       start = this.completeHeld(held, bytes, start, end);
       if (start === end || this.discarding) return;
@@ -154,19 +155,19 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
   }
 
   /**
-   * Puts as little behind what is held as completes its unit, if much has arrived: to copy all of that would cost more
-   * than to read it. What may exceed a limit, and what only whole messages are made of, is not looked at in parts; nor
-   * is what is delivered as it arrives.
+   * If much data has arrived, copies only enough to complete the held unit: copying all of it would cost more than
+   * reading it in place. Does nothing if the data may exceed the limit, or if the reader takes whole messages, or data
+   * as it arrives.
    *
-   * @returns where that begins which is not held
+   * @returns the start of the data that was not copied
    */
   private completeHeld(held: ReadBuffer, bytes: BorrowedBytes, start: number, end: number): number {
     const { reader } = this;
     let more = Math.max(JOINED, 4 * held.length);
-    // A unit that is so long that this does not complete it is worth a copy of all.
+    // If this does not complete the unit, the unit is long, and copying all data is cheap in comparison.
     if (end - start < 4 * more || this.paused || reader.wholeMessages || reader === streamReader) return start;
     if (reader.kind !== 0 && reader.kind !== held.kind) return start;
-    // Text is never cut inside a character.
+    // Text is never split inside a character.
     if (held.kind === Opcode.Text) while ((bytes[start + more]! & 0xc0) === 0x80) more++;
     if (held.length + more > this.limit) return start;
     held.append(held.kind, bytes, start, start + more);
@@ -181,7 +182,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
       this.decoded = undefined;
     }
     if (held.length > more || this.paused || this.discarding) return start;
-    // The same bytes are in both.
+    // The remaining held bytes are also in the chunk.
     start -= held.length;
     held.release();
     return start;
@@ -192,8 +193,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.untouched = true;
     if (!nothing || this.reader === entireReader) this.dispatchHeld();
     if (!nothing || this.reader !== entireReader) return;
-    // What was held before it may have made reading pause: there is one such message at most, as nothing more is parsed
-    // then.
+    // Dispatching the held data may have paused reading. At most one message waits here, because parsing stops then.
     if (this.paused) this.pendingEmptyMessage = kind;
     else this.deliverEmpty(kind);
   }
@@ -202,13 +202,16 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     this.consumer.onUnit(kind === Opcode.Text ? '' : Buffer.alloc(0));
   }
 
-  /** Refuses what only whole messages are made of before it is buffered, on its declared length. */
+  /**
+   * Rejects a message that is too long by its declared length, before it is buffered, if the reader takes whole
+   * messages.
+   */
   private admit(length: number): void {
     while (!this.discarding && this.exceeds(length + (this.held?.length ?? 0)));
     this.overflowing = false;
   }
 
-  /** Whether so much is too much for a reader of whole messages; then `onOverflow` has been called. */
+  /** Whether this many bytes exceed the limit of a reader of whole messages. If so, `onOverflow` has been called. */
   private exceeds(buffered: number): boolean {
     if (!this.reader.wholeMessages) return false;
     const size = this.messageLength(buffered);
@@ -221,7 +224,9 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     return this.reader.messageLimit?.(this.limit) ?? this.limit;
   }
 
-  /** What counts of so much: a pattern gets one message of that size, with room for the rest of a unit before it. */
+  /**
+   * For patterns the limit applies to the current message alone: an earlier message's incomplete unit may precede it.
+   */
   private messageLength(buffered: number): number {
     return this.reader === entireReader ? buffered : buffered - this.before;
   }
@@ -231,7 +236,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     try {
       while (start < end && !this.discarding && !this.paused) {
         const reader = this.reader;
-        // The seed: closed if "the string types of the read_delimiter and the buffer differ".
+        // The specification closes the connection if "the string types of the read_delimiter and the buffer differ".
         if (reader.kind !== 0 && reader.kind !== kind) throw mixed(kind);
         if (this.exceeds(end - start)) continue;
         start = this.readOnce(kind, bytes, start, end, !this.open);
@@ -244,7 +249,7 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
     }
   }
 
-  /** Until the reader needs more, or has to stop. */
+  /** Reads until the reader needs more data or has to stop. */
   private readOnce(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, complete: boolean): number {
     this.stopped = false;
     const next = this.reader.read(kind, bytes, start, end, complete, this);
@@ -258,11 +263,11 @@ export class Dispatcher extends UnitDelivery implements MessageSink {
   }
 
   protected override onLimitLowered(): void {
-    // A reader that is at work looks at the limit itself.
+    // A running reader checks the limit itself.
     if (!this.reading) this.dispatchSoon();
   }
 
-  /** What is held may be something else now: units, or too much. */
+  /** Under the new settings the held data may contain units, or exceed the limit. */
   private dispatchSoon(): void {
     if (this.held !== undefined && this.held.length > 0) this.consumer.onStale();
   }

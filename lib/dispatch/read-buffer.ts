@@ -1,8 +1,8 @@
 /**
- * What has arrived and was not delivered, in one piece: a peer that sends a byte a frame costs no more memory than one
- * that sends them all at once. Grows by doubling, or to the size of a frame of which more than half has come, drops
- * what was taken from its front when it would have to grow, and holds no memory at all while it is empty. None of it is
- * of Node's pool, of which a byte would keep the 8 KiB that it is cut from.
+ * Holds data that has arrived and was not delivered, in one piece, so that a peer that sends one byte per frame costs
+ * no more memory than one that sends them all at once. The buffer grows by doubling, or to the size of a frame of which
+ * more than half has arrived. Before it grows it drops consumed data from its front. While empty it holds no memory. It
+ * does not use Node's pool, where a single byte would keep an 8 KiB block alive.
  */
 
 import type { MessageKind } from '../framing/opcode.js';
@@ -15,14 +15,14 @@ export class ReadBuffer {
   bytes = NOTHING;
   start = 0;
   end = 0;
-  /** Text and bytes never stand in the buffer together. Meaningless while it is empty. */
+  /** The buffer never holds both kinds at once. Meaningless while it is empty. */
   kind: MessageKind = 1;
 
   get length(): number {
     return this.end - this.start;
   }
 
-  /** @param rest so many bytes are announced to come behind these */
+  /** @param rest how many more bytes the frame header announced */
   append(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number, rest = 0): void {
     const length = this.length;
     const more = end - start;
@@ -40,13 +40,13 @@ export class ReadBuffer {
     this.kind = kind;
   }
 
-  /** Drops what stands before `start`. */
+  /** Drops the data before `start`. */
   drop(start: number): void {
     if (start === this.end) this.release();
     else this.start = start;
   }
 
-  /** Forgets the memory, so that whoever was given a view of it owns it. */
+  /** Lets go of the memory, so that the recipient of a view of it owns it. */
   release(): void {
     this.bytes = NOTHING;
     this.start = 0;
@@ -54,10 +54,10 @@ export class ReadBuffer {
   }
 }
 
-/** An announcement costs nothing: it is believed where it is no more than what has come. */
+/** Announcing a length costs a peer nothing, so memory is reserved only for as much as has already arrived. */
 function sizeFor(length: number, needed: number, rest: number): number {
   const whole = needed + rest;
-  // By less than a half it never grows: each byte would be copied again and again.
+  // Growing by less than half would copy each byte again and again.
   if (rest <= needed && whole * 2 >= length * 3) return whole;
   return Math.max(needed, length * 2);
 }

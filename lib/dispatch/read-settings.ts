@@ -1,4 +1,4 @@
-/** What a handler may set, at any time, about how it reads: the one list that types, accessors and checks are made of. */
+/** The read settings that a handler may change at any time. Types, accessors and checks derive from this one list. */
 import { checkBufferSize, checkDelimiter, checkRegexSearch, type Delimiter } from './delimiter.js';
 
 export interface ReadSettings {
@@ -21,7 +21,7 @@ export function isReadSetting(name: string): name is ReadSetting {
   return Object.hasOwn(CHECKS, name);
 }
 
-/** @throws TypeError for a value that the setting may not have */
+/** @throws TypeError if the setting does not allow the value */
 export function checkReadSetting(name: ReadSetting, value: unknown): void {
   CHECKS[name](value);
 }

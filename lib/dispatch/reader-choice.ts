@@ -1,4 +1,4 @@
-/** What the user sets, at any time, and the reader that follows from it. */
+/** Holds the read settings, which the user may change at any time, and chooses the reader for them. */
 import {
   BinaryPattern,
   checkBufferSize,
@@ -18,7 +18,7 @@ export interface DispatchSettings extends Readonly<ReadSettings> {
 
 export abstract class ReaderChoice {
   protected reader: Reader;
-  /** The most bytes that one unit may have. */
+  /** The maximum size of one unit, in bytes. */
   limit: number;
   private delimiter: Delimiter;
   private search: boolean;
@@ -34,9 +34,7 @@ export abstract class ReaderChoice {
     this.limit = this.reader.limit(this.size);
   }
 
-  /** Another reader is to go on. */
   protected abstract onReaderChanged(): void;
-  /** The reader may take less than before. */
   protected abstract onLimitLowered(): void;
 
   get readDelimiter(): Delimiter {
@@ -58,7 +56,8 @@ export abstract class ReaderChoice {
     checkRegexSearch(value);
     if (value === this.search) return;
     this.search = value;
-    // Others do not depend on it, and bytes may have been transferred since they were looked at.
+    // Other delimiters do not depend on it, and the memory of a byte delimiter may have been transferred since it was
+    // read.
     if (this.delimiter instanceof RegExp || this.delimiter instanceof BinaryPattern) this.renewReader();
   }
 
@@ -81,13 +80,13 @@ export abstract class ReaderChoice {
   }
 
   private createReader(): Reader {
-    // Every connection begins with this one, and most never have another.
+    // Most connections never use another reader.
     if (this.delimiter === EntireMessage) return entireReader;
     return readerFor(this.delimiter, { regexSearch: this.search, maxDelimiterLength: this.maxDelimiterLength });
   }
 }
 
-/** Whether the same object may mean another delimiter by now. */
+/** Whether the user may have changed the object since it was set. */
 function isMutable(value: Delimiter): boolean {
   return value instanceof RegExp || value instanceof BinaryPattern || value instanceof Uint8Array;
 }

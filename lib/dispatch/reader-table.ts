@@ -1,4 +1,4 @@
-/** Which reader reads which delimiter: decided once, when the delimiter is set. */
+/** Maps each delimiter to its reader, once, when the delimiter is set. */
 import { Opcode } from '../framing/opcode.js';
 import { NetStruct } from '../struct/net-struct.js';
 import { Struct } from '../struct/struct.js';
@@ -12,9 +12,9 @@ import { SequenceReader } from './readers/sequence-reader.js';
 import { NetStructReader, StructReader } from './readers/struct-readers.js';
 
 export interface PatternSettings {
-  /** Whether a pattern is searched for, or has to match at the beginning. */
+  /** True to search for the pattern, false to match it at the beginning. */
   readonly regexSearch: boolean;
-  /** The most characters that a delimiter found by searching may have. */
+  /** The maximum length of a delimiter found by searching, in characters. */
   readonly maxDelimiterLength: number;
 }
 

@@ -1,4 +1,4 @@
-/** What the readers call: units on their way to the consumer. */
+/** Passes units from the readers to the consumer. */
 import { type OverflowError, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type MessageKind, Opcode } from '../framing/opcode.js';
@@ -9,15 +9,15 @@ import type { Unit, UnitSink } from './reader.js';
 import { type DispatchSettings, ReaderChoice } from './reader-choice.js';
 import { decodeRun } from './readers/pattern-text.js';
 
-/** Whom units go to. None of these may throw: what the user's code throws is the consumer's affair. */
+/** Receives units. None of these methods may throw: the consumer handles errors of the user's code. */
 export interface UnitConsumer {
   onUnit(value: Unit): void;
   onUnits(values: readonly unknown[]): void;
-  /** The same for the first `count` of these values, up to four: records are many and small, and need no array each. */
+  /** Like `onUnits`, for the first `count` of up to four values. It saves an array for each of many small records. */
   onValues4(count: number, a: unknown, b: unknown, c: unknown, d: unknown): void;
   /** May change the delimiter or the limit, or close. */
   onOverflow(error: OverflowError): void;
-  /** What is held may now be dispatched differently: call `dispatchHeld` soon, but not within this call. */
+  /** The held data may now be dispatched differently. Call `dispatchHeld` soon, but not within this call. */
   onStale(): void;
 }
 
@@ -33,7 +33,7 @@ export abstract class UnitDelivery extends ReaderChoice implements UnitSink {
     this.consumer = consumer;
   }
 
-  /** From now on units go to this one. */
+  /** Changes the recipient of later units. */
   deliverTo(consumer: UnitConsumer): void {
     this.consumer = consumer;
   }
@@ -44,7 +44,7 @@ export abstract class UnitDelivery extends ReaderChoice implements UnitSink {
     if (held === undefined || bytes !== held.bytes || start !== held.start || end !== held.end) {
       return ownCopy(bytes, start, end);
     }
-    // All that is held: the user gets the memory itself, and the buffer begins anew.
+    // The unit is all the held data, so the user gets the memory itself, uncopied.
     const own = held.bytes.subarray(start, end);
     held.release();
     return own;

@@ -1,15 +1,15 @@
 /**
- * Parses a format into its layout: which field lies where. A run of equal values ("3h") is one field, so that the work is
- * in proportion to the format's length and not to its counts.
+ * Parses a format into its layout: the offset of each field. A run of equal values ("3h") is one field, so the work is
+ * proportional to the length of the format and not to its counts.
  */
 import { inspectValue, invalidArgument, StructError } from '../errors.js';
 import type { Codec } from './fields/codec.js';
 import { type FieldTable, fieldTable, PREFIXES } from './fields/field-types.js';
 
-/** `count` values of `size` bytes each, one after the other. */
+/** `count` consecutive values of `size` bytes each. */
 export interface Field {
   readonly char: string;
-  /** Of the first value, in bytes from the start of the struct. */
+  /** The offset of the first value, in bytes from the start of the struct. */
   readonly offset: number;
   readonly size: number;
   readonly count: number;
@@ -17,11 +17,11 @@ export interface Field {
 }
 
 export interface Layout {
-  /** Those that hold values; padding and zero counts only show in the offsets. */
+  /** The fields that hold values. Padding and zero counts only affect offsets. */
   readonly fields: readonly Field[];
   /** In bytes. */
   readonly size: number;
-  /** Of values. */
+  /** The number of values. */
   readonly count: number;
 }
 
@@ -56,9 +56,9 @@ interface Item {
   readonly position: number;
 }
 
-/** The characters with their counts. A count is followed by its character at once; spaces are only between items. */
+/** Yields each character with its count. A count directly precedes its character; spaces may only separate items. */
 function* items(format: string, start: number): Generator<Item> {
-  // Sticky: it either matches where it stands or not at all. The spaces are those of C's isspace().
+  // Sticky, so it matches at `lastIndex` or not at all. The spaces are those of C's isspace().
   const pattern = /[ \t\n\v\f\r]*(?:(\d*)([^\d \t\n\v\f\r])|(\d+))?/y;
   pattern.lastIndex = start;
   while (pattern.lastIndex < format.length) {
@@ -84,7 +84,7 @@ export function formatError(format: string, rule: string): StructError {
   return new StructError(`format is ${inspectValue(format)}: ${rule}`);
 }
 
-/** `index` counts from 0, the message from 1. */
+/** `index` is zero-based; the message counts from 1. */
 export function valueError(format: string, index: number, value: unknown, rule: string): StructError {
   return new StructError(`value ${index + 1} of format ${inspectValue(format)} is ${inspectValue(value)}: ${rule}`);
 }

@@ -9,11 +9,12 @@ import type { NetStructInputs, NetStructValues, StructValue } from './types.js';
 import { Unpacker } from './unpacker.js';
 
 /**
- * Binary records with strings of variable length, as Python's `netstruct`. The format is that of `Struct` and `$`, which
- * makes the integer before it the length of a string that follows at once; the two are one value, the string. Without a
- * prefix the byte order is that of the network (`!`). `e`, `n` and `N` are refused, as netstruct does.
+ * Packs and unpacks binary records with variable-length strings, as Python's `netstruct` does. The format is that of
+ * `Struct` plus `$`: the integer before a `$` is the length of a string that follows immediately, and the two form one
+ * value, the string. Without a prefix the byte order is big-endian (`!`). `e`, `n` and `N` are rejected, as in
+ * netstruct.
  *
- * Pad bytes (`x`) are not counted as values, which netstruct does by mistake.
+ * Pad bytes (`x`) do not count as values. In netstruct they do, which is a bug.
  *
  * @example
  * ```ts
@@ -23,17 +24,17 @@ import { Unpacker } from './unpacker.js';
  * ```
  */
 export class NetStruct<const F extends string = string> {
-  /** The format as given. */
+  /** The format string passed to the constructor. */
   readonly format: F;
-  /** How many bytes it packs to if every string is empty. */
+  /** The size of a record in which every string is empty, in bytes. */
   readonly minimumSize: number;
-  /** How many bytes come before the first string; 0 for an empty format. */
+  /** The number of bytes before the first string; 0 for an empty format. */
   readonly initialSize: number;
-  /** How many values it packs; a string and its length are one. */
+  /** The number of values in a record. A string and its length count as one. */
   readonly count: number;
   readonly #segments: readonly Segment[];
 
-  /** @throws {StructError} when the format is malformed, `TypeError` when it is not a string. */
+  /** @throws {StructError} if the format is malformed; `TypeError` if it is not a string. */
   constructor(format: F) {
     const segments = parseSegments(format);
     this.#segments = segments;
@@ -47,9 +48,10 @@ export class NetStruct<const F extends string = string> {
   }
 
   /**
-   * The values as bytes, each string behind its length.
+   * Packs the values into a new buffer, each string after its length.
    *
-   * @throws {StructError} when there are too many or too few values, or one does not fit its field or its length.
+   * @throws {StructError} if there are too many or too few values, if a value does not fit its field, or if a string is
+   * too long for its length field.
    * @example
    * ```ts
    * new NetStruct('H$').pack(Buffer.from('hi')); // <Buffer 00 02 68 69>
@@ -82,9 +84,9 @@ export class NetStruct<const F extends string = string> {
   }
 
   /**
-   * The values at the start of `bytes`; what comes after them is ignored. Strings are copies.
+   * Unpacks the record at the start of `bytes` and ignores the bytes after it. Strings are copies.
    *
-   * @throws {StructError} when there are not enough bytes, or the length of a string is negative.
+   * @throws {StructError} if there are not enough bytes, or a string has a negative length.
    * @example
    * ```ts
    * const [id, name] = new NetStruct('IH$').unpack(bytes); // [number, Buffer]
@@ -95,7 +97,7 @@ export class NetStruct<const F extends string = string> {
   }
 
   /**
-   * The values in `bytes` from `offset`; what comes after them is ignored. Strings are copies.
+   * Unpacks the record at `offset` in `bytes` and ignores the bytes after it. Strings are copies.
    *
    * @throws {StructError} as `unpack` does.
    * @example
@@ -123,16 +125,17 @@ export class NetStruct<const F extends string = string> {
       if (values.length === 0) values = fixed;
       else for (const value of fixed) values.push(value);
     }
-    // The compiler and parseSegments have read the same format; the spec of the types holds them together.
+    // The compiler and parseSegments parse the same format. The type specs check that they agree.
     return values as unknown as NetStructValues<F>;
   }
 
   /**
-   * Unpacks bytes as they arrive: yields how many more are needed, takes some with `next(bytes)`, as many or as few as
-   * there are, and so on; then yields the values, and then the bytes that were left over.
+   * Unpacks a record from bytes that arrive in pieces. The generator yields the number of bytes still needed, until
+   * `next(bytes)` has supplied them in chunks of any size. It then yields the values, and finally the leftover bytes.
    *
-   * @param initial what has arrived so far.
-   * @throws {StructError} at once or from `next`, when the length of a string is negative; `TypeError` for anything but bytes.
+   * @param initial the bytes received so far.
+   * @throws {StructError} from the call itself or from `next`, if a string has a negative length; `TypeError` if given
+   * anything but bytes.
    * @example
    * ```ts
    * const it = new NetStruct('H$').iterUnpack();
@@ -159,10 +162,10 @@ export class NetStruct<const F extends string = string> {
   }
 
   /**
-   * Unpacks bytes as they arrive, in an object.
+   * Returns an `Unpacker`, which unpacks a record from bytes that arrive in pieces.
    *
-   * @param initial what has arrived so far.
-   * @throws {StructError} when the length of a string is negative.
+   * @param initial the bytes received so far.
+   * @throws {StructError} if a string has a negative length.
    * @example
    * ```ts
    * const unpacker = new NetStruct('H$').unpacker();
@@ -175,12 +178,12 @@ export class NetStruct<const F extends string = string> {
   }
 
   /**
-   * How many bytes the unit has that begins at `start`, as far as that can be told from those up to `end`. It is complete
-   * when they are no more than `end - start`. Each call goes on where the last one for the same `progress` stopped, so that
-   * any number of calls costs no more than one.
+   * Computes the size of the record that begins at `start`, as far as the bytes up to `end` reveal it. The record is
+   * complete when its size is at most `end - start`. Each call continues where the previous one with the same
+   * `progress` stopped, so many calls cost no more than one.
    *
    * @internal for readers that keep the bytes themselves
-   * @throws {StructError} when the length of a string is negative.
+   * @throws {StructError} if a string has a negative length.
    */
   measure(bytes: Uint8Array, start: number, end: number, progress: ParseState): number {
     const available = end - start;
@@ -193,7 +196,9 @@ export class NetStruct<const F extends string = string> {
           ? 0
           : checkLength(length.read(bytes, start + progress.offset + length.offset), this.format);
       if (!Number.isSafeInteger(progress.need + string)) {
-        throw this.#error(`cannot hold strings of more than ${Number.MAX_SAFE_INTEGER} bytes; the bytes are not of it`);
+        throw this.#error(
+          `cannot hold strings of more than ${Number.MAX_SAFE_INTEGER} bytes; the bytes are not of this format`,
+        );
       }
       progress.segment++;
       progress.offset = next + string;

@@ -1,14 +1,14 @@
-/** What is known about a unit of a `NetStruct` that is still arriving. The caller keeps it, and nobody else changes it. */
+/** The progress through a `NetStruct` record that is still arriving. The caller keeps it; only `measure` changes it. */
 export interface ParseState {
-  /** How many segments have been looked at; each is looked at once. */
+  /** The number of segments measured so far. Each is measured once. */
   segment: number;
-  /** Where the next segment begins, in bytes from the start of the unit. */
+  /** The start of the next segment, in bytes from the start of the record. */
   offset: number;
-  /** How many bytes the unit has at least; exact once every segment has been looked at. */
+  /** The minimum size of the record, in bytes; exact once every segment has been measured. */
   need: number;
 }
 
-/** Where a fresh unit stands. */
+/** @returns the state before the first byte of a record */
 export function newParseState(netStruct: { readonly minimumSize: number }): ParseState {
   return { segment: 0, offset: 0, need: netStruct.minimumSize };
 }

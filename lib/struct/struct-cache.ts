@@ -1,13 +1,13 @@
-/** Structs by their format: `writePackedAs('!IH', …)` compiles it once. */
+/** Caches structs by format, so that repeated calls of `writePackedAs('!IH', …)` compile the format once. */
 import { invalidArgument } from '../errors.js';
 import { NetStruct } from './net-struct.js';
 import { Struct } from './struct.js';
 
-/** As in CPython, all are forgotten when there are a hundred. */
+/** As in CPython, the cache is cleared when it is full. */
 const MAX_STRUCTS = 100;
 const structs = new Map<string, Struct>();
 
-/** @throws TypeError for what cannot be packed by; StructError for a format that is malformed */
+/** @throws TypeError if `format` is neither a string nor a struct; StructError if it is malformed */
 export function structOf(format: unknown): Struct | NetStruct {
   if (format instanceof Struct || format instanceof NetStruct) return format;
   if (typeof format === 'string') return structFor(format);

@@ -5,28 +5,30 @@ import { CompiledFormat } from './compiled-format.js';
 import { valueError } from './format.js';
 import type { StructInputs, StructValues } from './types.js';
 
-/** @internal Friend of `Struct`: its format made ready to run, for whoever reads many records. */
+/** @internal Friend of `Struct`: its compiled format, for readers of many records. */
 export let compiledOf: (struct: Struct) => CompiledFormat;
 
 /**
- * Fixed-size binary records, exactly as Python's `struct.Struct` (CPython 3.11) on 64-bit Linux. The format is compiled
- * once; keep the object.
+ * Packs and unpacks fixed-size binary records, exactly as Python's `struct.Struct` (CPython 3.11) does on 64-bit Linux.
+ * The constructor compiles the format, so create a `Struct` once and reuse it.
  *
- * The first character may choose byte order and sizes: `<` and `=` little-endian, `>` and `!` big-endian (network order),
- * all with standard sizes and no alignment; `@` or none is native: little-endian, aligned, and `l L n N P` have 8 bytes.
+ * The first character may set the byte order and sizes: `<` and `=` are little-endian, `>` and `!` are big-endian
+ * (network order); all four use standard sizes without alignment. `@`, or no prefix, is native: little-endian, aligned,
+ * and `l L n N P` take 8 bytes.
  *
  * | character | bytes | value |
  * |---|---|---|
- * | `b B h H i I l L` | 1 1 2 2 4 4 4 4 | `number`; capital letters are unsigned |
+ * | `b B h H i I l L` | 1 1 2 2 4 4 4 4 | `number`; capitals are unsigned |
  * | `q Q`, native `l L n N P` | 8 | `bigint`; `number` is accepted when packing |
  * | `e f d` | 2 4 8 | `number` |
  * | `?` | 1 | `boolean` |
  * | `c` | 1 | `Buffer` of one byte |
- * | `5s` | 5 | `Buffer`; padded with zeros or cut when packing |
+ * | `5s` | 5 | `Buffer`; zero-padded or truncated when packing |
  * | `5p` | 5 | `Buffer`; a length byte and up to 4 bytes |
- * | `x` | 1 | no value: a pad byte |
+ * | `x` | 1 | a pad byte, without a value |
  *
- * A count before a character repeats it (`3h`); before `s` and `p` it is the length. White space between is ignored.
+ * A count before a character repeats it (`3h`); before `s` and `p` it is the length. Whitespace between items is
+ * ignored.
  *
  * @example
  * ```ts
@@ -36,11 +38,11 @@ export let compiledOf: (struct: Struct) => CompiledFormat;
  * ```
  */
 export class Struct<const F extends string = string> {
-  /** The format as given. */
+  /** The format string passed to the constructor. */
   readonly format: F;
-  /** How many bytes it packs to. */
+  /** The size of a packed record, in bytes. */
   readonly size: number;
-  /** How many values it packs; pad bytes are none. */
+  /** The number of values in a record. Pad bytes do not count. */
   readonly count: number;
   readonly #compiled: CompiledFormat;
 
@@ -48,7 +50,7 @@ export class Struct<const F extends string = string> {
     compiledOf = (struct) => struct.#compiled;
   }
 
-  /** @throws {StructError} when the format is malformed, `TypeError` when it is not a string. */
+  /** @throws {StructError} if the format is malformed; `TypeError` if it is not a string. */
   constructor(format: F) {
     this.#compiled = new CompiledFormat(format);
     this.format = format;
@@ -57,9 +59,9 @@ export class Struct<const F extends string = string> {
   }
 
   /**
-   * The values as `size` bytes.
+   * Packs the values into a new buffer of `size` bytes.
    *
-   * @throws {StructError} when there are too many or too few values, or one does not fit its field.
+   * @throws {StructError} if there are too many or too few values, or a value does not fit its field.
    * @example
    * ```ts
    * new Struct('<Hc').pack(513, Buffer.from('!')); // <Buffer 01 02 21>
@@ -73,10 +75,10 @@ export class Struct<const F extends string = string> {
   }
 
   /**
-   * Packs into `size` bytes of `target` from `offset`; a negative one counts from the end. Pad bytes are zeroed. When a
-   * value is refused, those before it have been written.
+   * Packs the values into `size` bytes of `target`, starting at `offset`. A negative `offset` counts from the end. Pad
+   * bytes are zeroed. If a value is rejected, the values before it have already been written.
    *
-   * @throws {StructError} as `pack` does, and when `target` has too few bytes from `offset`.
+   * @throws {StructError} as `pack` does, and if fewer than `size` bytes follow `offset`.
    * @example
    * ```ts
    * const target = Buffer.alloc(6);
@@ -92,9 +94,9 @@ export class Struct<const F extends string = string> {
   }
 
   /**
-   * The values in `bytes`, which must be `size` bytes. Buffers among the values are copies.
+   * Unpacks `bytes`, which must be exactly `size` bytes long. Buffers in the result are copies.
    *
-   * @throws {StructError} when there are more or fewer bytes.
+   * @throws {StructError} if `bytes` is longer or shorter than `size`.
    * @example
    * ```ts
    * const [big, small] = new Struct('>qb').unpack(bytes); // [bigint, number]
@@ -109,9 +111,10 @@ export class Struct<const F extends string = string> {
   }
 
   /**
-   * The values in the `size` bytes from `offset`; a negative one counts from the end. Buffers among them are copies.
+   * Unpacks the `size` bytes starting at `offset`. A negative `offset` counts from the end. Buffers in the result are
+   * copies.
    *
-   * @throws {StructError} when there are fewer bytes.
+   * @throws {StructError} if fewer than `size` bytes follow `offset`.
    * @example
    * ```ts
    * const [length] = new Struct('!H').unpackFrom(packet, 2);
@@ -123,9 +126,9 @@ export class Struct<const F extends string = string> {
   }
 
   /**
-   * The values of each record in `bytes`, which must be a whole number of them.
+   * Unpacks consecutive records, one per iteration. `bytes` must hold a whole number of records.
    *
-   * @throws {StructError} at once, when it is not, or when the struct has no bytes.
+   * @throws {StructError} from the call itself, if the length is not a multiple of `size` or `size` is 0.
    * @example
    * ```ts
    * for (const [x, y] of new Struct('<2f').iterUnpack(points)) draw(x, y);
@@ -145,7 +148,7 @@ export class Struct<const F extends string = string> {
   }
 
   #read(bytes: Uint8Array, at: number): StructValues<F> {
-    // The compiler and CompiledFormat have read the same format; the spec of the types holds them together.
+    // The compiler and CompiledFormat parse the same format. The type specs check that they agree.
     return this.#compiled.read(bytes, at) as unknown as StructValues<F>;
   }
 
@@ -154,7 +157,7 @@ export class Struct<const F extends string = string> {
     if (broken !== undefined) throw valueError(this.format, broken.index, values[broken.index], broken.rule);
   }
 
-  /** Where the record begins. */
+  /** @returns the index at which the record begins */
   #locate(bytes: Uint8Array, offset: number, purpose: string): number {
     const at = offset < 0 ? bytes.length + offset : offset;
     if (at >= 0 && at + this.size <= bytes.length && Number.isInteger(at)) return at;

@@ -1,18 +1,21 @@
 /**
- * A format literal, read by the type checker: `'!3hQ'` → `['integer', 'integer', 'integer', 'long']`, and from there the
- * tuple that `unpack` returns and the one that `pack` takes. One character per step, tail-recursive, so that long formats
- * stay within the compiler's limits. What it cannot know (a format that is not a literal, a count above 99, a malformed
- * format) is `Kind[]`, an array of anything that a struct can hold.
+ * Parses format literals in the type system: `'!3hQ'` → `['integer', 'integer', 'integer', 'long']`, and from there the
+ * tuples that `unpack` returns and `pack` takes. The types are tail-recursive and take one character per step, so that
+ * long formats stay within the compiler's limits. Formats that cannot be parsed (not a literal, malformed, or with a
+ * count above 99) become `Kind[]`, an array of anything that a struct can hold.
  */
 import type { Buffer } from 'node:buffer';
 
-/** What a struct unpacks to: integers below 64 bits and floats, 64-bit integers, `?`, and `c`, `s` and `p`. */
+/**
+ * An unpacked value: `number` for floats and integers below 64 bits, `bigint` for 64-bit integers, `boolean` for `?`,
+ * `Buffer` for `c`, `s` and `p`.
+ */
 export type StructValue = number | bigint | boolean | Buffer;
 
-/** Where bytes are packed (`c`, `s`, `p`, and the strings of a `NetStruct`): any view, or an `ArrayBuffer`. */
+/** The input for bytes (`c`, `s`, `p`, and the strings of a `NetStruct`): any view, or an `ArrayBuffer`. */
 export type BytesInput = ArrayBufferView | ArrayBuffer;
 
-/** What can be packed. `?` takes anything at all, by its Python truthiness; these are the types worth allowing. */
+/** A value to pack. At run time `?` takes any value, by its Python truthiness; these are the types worth allowing. */
 export type StructInput = number | bigint | boolean | BytesInput | null | undefined;
 
 interface Values {
@@ -34,7 +37,7 @@ interface Inputs {
 type Kind = keyof Values;
 
 /**
- * The tuple that `Struct` unpacks the format literal `F` to; `StructValue[]` where `F` is not known.
+ * The tuple that a `Struct` with the format literal `F` unpacks to; `StructValue[]` if `F` is not a literal.
  *
  * @example
  * ```ts
@@ -43,11 +46,11 @@ type Kind = keyof Values;
  */
 export type StructValues<F extends string> = ToValues<StructKinds<F>>;
 
-/** The values that `Struct` packs with the format literal `F`; `StructInput[]` where `F` is not known. */
+/** The values that a `Struct` with the format literal `F` packs; `StructInput[]` if `F` is not a literal. */
 export type StructInputs<F extends string> = ToInputs<StructKinds<F>>;
 
 /**
- * The tuple that `NetStruct` unpacks the format literal `F` to; `StructValue[]` where `F` is not known.
+ * The tuple that a `NetStruct` with the format literal `F` unpacks to; `StructValue[]` if `F` is not a literal.
  *
  * @example
  * ```ts
@@ -56,7 +59,7 @@ export type StructInputs<F extends string> = ToInputs<StructKinds<F>>;
  */
 export type NetStructValues<F extends string> = ToValues<NetStructKinds<F>>;
 
-/** The values that `NetStruct` packs with the format literal `F`; `StructInput[]` where `F` is not known. */
+/** The values that a `NetStruct` with the format literal `F` packs; `StructInput[]` if `F` is not a literal. */
 export type NetStructInputs<F extends string> = ToInputs<NetStructKinds<F>>;
 
 type ToValues<K extends Kind[]> = { [I in keyof K]: Values[K[I]] };
@@ -102,7 +105,7 @@ interface NativeKind extends CommonKind {
   N: 'long';
   P: 'long';
 }
-/** `$`: the length before it and the string after it are one value. */
+/** With `$`, which turns the length before it and the string after it into one value. */
 type NetKind<Table> = Omit<Table, 'e' | 'n' | 'N'> & { $: 'string' };
 
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';

@@ -3,7 +3,7 @@ import { ownCopy } from '../memory/bulk-allocation.js';
 import { checkBytes } from '../memory/bytes.js';
 import { newParseState, type ParseState } from './parse-state.js';
 
-/** What an `Unpacker` needs of a `NetStruct`. */
+/** The part of `NetStruct` that an `Unpacker` uses. */
 interface Measurable<Values> {
   readonly minimumSize: number;
   measure(bytes: Uint8Array, start: number, end: number, progress: ParseState): number;
@@ -11,10 +11,10 @@ interface Measurable<Values> {
 }
 
 /**
- * One record of a `NetStruct` that arrives in pieces. Made by `NetStruct.unpacker()`.
+ * Unpacks one `NetStruct` record that arrives in pieces. Created by `NetStruct.unpacker()`.
  *
- * Any number of pieces costs time in proportion to their bytes, and memory in proportion to what has arrived: a length
- * that a peer announces reserves nothing.
+ * However many pieces there are, the time is proportional to their bytes, and the memory to the bytes received: a
+ * length that a peer announces reserves nothing.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export class Unpacker<Values> {
   readonly #netStruct: Measurable<Values>;
   readonly #progress: ParseState;
   #buffer: Buffer = Buffer.alloc(0);
-  /** How many bytes of `#buffer` have been filled. */
+  /** In bytes. */
   #filled = 0;
   #result: Values | undefined;
 
@@ -41,27 +41,27 @@ export class Unpacker<Values> {
   }
 
   /**
-   * How many bytes are missing, as far as is known: lengths that have not arrived count as 0. It is 0 only when the record
-   * is complete.
+   * The number of bytes still missing, as far as is known: a length that has not arrived yet counts as 0. The value is
+   * 0 only when the record is complete.
    */
   get remaining(): number {
     return this.#result === undefined ? this.#progress.need - this.#filled : 0;
   }
 
-  /** The values; `undefined` until the record is complete. */
+  /** The unpacked values; `undefined` until the record is complete. */
   get result(): Values | undefined {
     return this.#result;
   }
 
-  /** What was fed beyond the end of the record, as a copy; empty until the record is complete. */
+  /** A copy of the bytes after the end of the record; empty until the record is complete. */
   get unusedData(): Buffer {
     return ownCopy(this.#buffer, this.#result === undefined ? this.#filled : this.#progress.need, this.#filled);
   }
 
   /**
-   * Takes more bytes, as many or as few as there are, and returns `remaining`.
+   * Takes the next chunk, of any size, and returns `remaining`.
    *
-   * @throws {StructError} when they say that the length of a string is negative.
+   * @throws {StructError} if a string has a negative length.
    */
   feed(bytes: Uint8Array): number {
     this.#append(checkBytes('bytes', bytes));
@@ -75,7 +75,7 @@ export class Unpacker<Values> {
   #append(bytes: Uint8Array): void {
     const filled = this.#filled + bytes.length;
     if (filled > this.#buffer.length) {
-      // Doubled, so that each byte is moved a bounded number of times on average.
+      // Doubling keeps the copying linear in the number of bytes.
       const larger = Buffer.allocUnsafeSlow(Math.max(filled, 2 * this.#buffer.length));
       larger.set(this.#buffer.subarray(0, this.#filled));
       this.#buffer = larger;

@@ -1,4 +1,4 @@
-/** A number as delimiter: so many bytes of binary data, so many characters (code points) of text. */
+/** A number as delimiter: that many bytes of binary data, or that many characters (code points) of text. */
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
 import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader, UnitSink } from '../reader.js';
@@ -7,7 +7,7 @@ export class CountReader implements Reader {
   readonly kind = 0;
   readonly wholeMessages = false;
   private readonly count: number;
-  /** Characters, and their bytes, of the unit at hand that have been counted. */
+  /** The characters of the current unit counted so far, and their bytes. */
   private characters = 0;
   private bytes = 0;
 
@@ -15,7 +15,7 @@ export class CountReader implements Reader {
     this.count = count;
   }
 
-  /** The count is the limit: its own unit always fits. */
+  /** A unit always fits, whatever the buffer size. */
   limit(): number {
     return Number.POSITIVE_INFINITY;
   }
@@ -41,7 +41,7 @@ export class CountReader implements Reader {
   }
 
   /**
-   * Where the unit ends, or -1. Text is never cut inside a character, so each lead byte tells where the next one is.
+   * @returns the end of the unit, or -1. Text is never split inside a character, so each lead byte reveals the next one
    */
   private countCharacters(bytes: BorrowedBytes, start: number, end: number): number {
     let at = start + this.bytes;

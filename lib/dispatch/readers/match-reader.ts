@@ -1,10 +1,9 @@
 /**
- * Regular expressions that have to match at the beginning (`regexSearch` off): the match itself is the unit, with its
- * groups.
+ * Regular expressions that must match at the beginning (`regexSearch` off): the match, with its groups, is the unit.
  *
- * They see whole messages, over all that is buffered: with each cut of the network a greedy pattern would deliver
- * differently. With each message the pattern is tried on all of the unit, so the tries are bounded: a unit that as many
- * messages as twice `maxDelimiterLength` did not complete is too long.
+ * They see whole messages, and all buffered data, because the result of a greedy pattern would otherwise depend on how
+ * the network splits the data. Each message tries the pattern on the whole unit, so the number of tries is bounded: a
+ * unit that is incomplete after `2 * maxDelimiterLength` messages is too long.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
@@ -18,7 +17,7 @@ export class MatchReader implements Reader {
   readonly wholeMessages = true;
   private readonly pattern: RegExp;
   private readonly maxDelimiterLength: number;
-  /** How many bytes of the unit at hand were tried in vain, and how often. */
+  /** How many bytes of the current unit were tried without a match, and how often. */
   private tried = 0;
   private tries = 0;
 
@@ -70,7 +69,7 @@ export class MatchReader implements Reader {
     }
   }
 
-  /** A match of at least one character, and how many bytes that has. */
+  /** @returns a non-empty match, and its length in bytes */
   private match(
     kind: MessageKind,
     bytes: BorrowedBytes,
@@ -78,13 +77,14 @@ export class MatchReader implements Reader {
     end: number,
     outlet: UnitSink,
   ): { unit: Unit; size: number } | undefined {
-    // Where nothing was added to it, it is not tried again: another limit, or the end of a pause, changes nothing.
+    // Without new data the result is the same: a new limit, or the end of a pause, does not change it.
     if (end - start === this.tried) return undefined;
     const text = outlet.decode(kind, bytes, start, end);
     this.pattern.lastIndex = 0;
     const groups = this.pattern.exec(text);
     if (groups === null || groups[0].length === 0) return undefined;
-    // Without the u flag it may end inside of a surrogate pair, which has no bytes: the whole character belongs to it.
+    // Without the u flag a match may end inside a surrogate pair, half of which has no encoding. The unit then includes
+    // the whole character.
     const { length } = groups[0];
     const size = byteLength(kind, text.slice(0, length + (splitsPair(text, length) ? 1 : 0)));
     return { unit: kind === Opcode.Text ? groups : asBuffers(groups), size };

@@ -1,9 +1,9 @@
-/** The two readers that search nothing and therefore keep nothing: every connection shares them. */
+/** The two readers that do not search. They have no state, so all connections share them. */
 import { Opcode } from '../../framing/opcode.js';
 import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 import type { Reader } from '../reader.js';
 
-/** `EntireMessage`: all there is, once the message is complete. */
+/** `EntireMessage`: all data, once the message is complete. */
 export const entireReader: Reader = {
   kind: 0,
   wholeMessages: true,
@@ -15,10 +15,10 @@ export const entireReader: Reader = {
   },
 };
 
-/** So much of bulk data is a unit: it is copied, and may be kept. */
+/** The maximum size of a unit, in bytes. */
 const MOST = 64 * 1024;
 
-/** `null`: all there is, at once. Nothing is kept, so there is nothing to limit. */
+/** `null`: all data, at once. Nothing is held, so there is nothing to limit. */
 export const streamReader: Reader = {
   kind: 0,
   wholeMessages: false,
@@ -33,7 +33,7 @@ export const streamReader: Reader = {
   },
 };
 
-/** Text is never cut inside a character. */
+/** @returns the end of the last complete character */
 function textEnd(bytes: BorrowedBytes, start: number, end: number): number {
   if (end - start <= MOST) return end;
   let next = start + MOST;

@@ -1,22 +1,20 @@
 /**
- * How far a pattern looks, at the most, from where a match of it may begin:
+ * Computes how far a pattern looks, at most, from the start of a match:
  *
  *     ... | behind | match? ........ ahead ........ | ...
  *
- * Where that is bounded, what comes later cannot change what is found here, so that a message need not be complete for
- * it. It is read from the source of the pattern, by the grammar of ECMAScript (22.2.1). What is not understood is taken
- * for unbounded.
+ * If the reach is bounded, later data cannot change a match, so the message need not be complete. The reach is derived
+ * from the pattern's source, by the grammar of ECMAScript (22.2.1). Syntax that is not recognized counts as unbounded.
  */
 export interface Reach {
-  /** In characters, what it matches included; at least 1. */
+  /** In characters, including the match itself; at least 1. */
   readonly ahead: number;
   /** In characters: for `^`, `\b` and lookbehind. */
   readonly behind: number;
 }
 
 /**
- * A part of a pattern: how many characters it takes at the most, and how far it looks ahead of, and behind, its
- * beginning.
+ * A part of a pattern: its maximum width, and how far it looks ahead of and behind its start, in characters.
  */
 interface Part {
   readonly width: number;
@@ -24,9 +22,9 @@ interface Part {
   readonly behind: number;
 }
 
-/** @returns undefined where it is not bounded by `most` characters */
+/** @returns undefined if the reach exceeds `most` characters */
 export function reachOf(pattern: RegExp, most: number): Reach | undefined {
-  // Under the flag v a class may be of strings.
+  // With the v flag a class may contain strings.
   if (pattern.flags.includes('v')) return undefined;
   const { ahead, behind } = new PatternParser(pattern.source, pattern.unicode).parse();
   return ahead <= most && behind <= most ? { ahead: Math.max(1, ahead), behind } : undefined;
@@ -66,7 +64,7 @@ class PatternParser {
 
   private term(): Part {
     const part = this.atom();
-    // A count that is open at its end, and `{` where it is a character.
+    // Open-ended counts, and `{` as a literal character.
     const quantifier = this.match(/(?:[*+]|\{\d+,\}|(\?)|\{\d+,(\d+)\}|\{(\d+)\})\??/y);
     if (quantifier === undefined) return part;
     const [, optional, last, exact] = quantifier;
@@ -94,9 +92,9 @@ class PatternParser {
 
   private escape(): Part {
     if (this.match(/[bB]/y)) return BOUNDARY;
-    // A back reference is as long as what it refers to, and without a group of its number a character.
+    // A back reference is as long as its group. Without such a group it is a character escape.
     if (this.match(/[1-9]|k/y)) return UNBOUNDED;
-    // Without a letter behind it, it is a backslash and a c.
+    // Without a letter after it, `\c` matches a backslash and a c.
     if (this.skip('c')) return { width: 2, ahead: 2, behind: 0 };
     const long = this.unicode
       ? /u\{[^}]*\}|[pP]\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}/y
@@ -137,7 +135,7 @@ function then(a: Part, b: Part): Part {
 
 function repeated(part: Part, times: number): Part {
   if (times === 0) return NOTHING;
-  // Nothing, however often, is nothing.
+  // Avoids 0 * Infinity.
   const before = part.width === 0 || times === 1 ? 0 : part.width * (times - 1);
   return { width: before + part.width, ahead: before + part.ahead, behind: part.behind };
 }

@@ -1,16 +1,17 @@
 /**
- * Regular expressions that are searched for: what stands before a match is a unit.
+ * Regular expressions that are searched for: the data before each match is a unit.
  *
- * Most patterns look no further than a few characters (`pattern-reach.ts`): `\r?\n` two. What they find is final as
- * soon as so many characters have come behind it, so these deliver as data comes, as a string does:
+ * Most patterns examine only a few characters (`pattern-reach.ts`); `\r?\n` examines two. A match is final once that
+ * many characters have arrived after its start, so such patterns deliver units as data arrives, like a string
+ * delimiter:
  *
- *     | unit at hand, searched in vain | behind | undecided | new data
+ *     | current unit, without a match  | behind | undecided | new data
  *                                               ^ the search begins here, and a match here may still change
  *
- * The others, such as `,+`, see whole messages: with each cut of the network a greedy pattern would deliver
- * differently. They begin again `maxDelimiterLength` characters back, since a delimiter may have begun there, with as
- * many behind that for `^`, `\b` and lookbehind. Either way a peer that sends a character at a time costs no more than
- * that window each time.
+ * Other patterns, such as `,+`, see whole messages, because the result of a greedy pattern would otherwise depend on
+ * how the network splits the data. A search restarts `maxDelimiterLength` characters back, where a delimiter may have
+ * begun, and sees as many characters before that for `^`, `\b` and lookbehind. Either way, a peer that sends one
+ * character at a time costs at most that window each time.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
@@ -25,9 +26,9 @@ export class PatternReader implements Reader {
   private readonly pattern: RegExp;
   private readonly reach: Reach;
   private readonly maxDelimiterLength: number;
-  /** From how many bytes of the unit at hand on a match may still begin. */
+  /** A match can no longer begin within this many bytes of the current unit. */
   private decided = 0;
-  /** What was searched last, in vain: so many bytes, and whether they were the end of a message. */
+  /** How many bytes the last search without a match covered, and whether they ended a message. */
   private searched = 0;
   private wasComplete = false;
 
@@ -44,10 +45,7 @@ export class PatternReader implements Reader {
     return bufferSize;
   }
 
-  /**
-   * The unit may be as large as it may, and its delimiter stands behind it; three bytes are the most that a character
-   * takes.
-   */
+  /** A unit of the maximum size, and its delimiter, with up to three bytes per character. */
   messageLimit(limit: number): number {
     return limit + this.maxDelimiterLength * (this.kind === Opcode.Text ? 3 : 1);
   }
@@ -61,7 +59,7 @@ export class PatternReader implements Reader {
     outlet: UnitSink,
   ): number {
     if (!complete && this.wholeMessages) return start;
-    // A match that begins before it is final.
+    // A match that begins before this index is final.
     const before = complete ? end : this.undecided(kind, bytes, start, end);
     while (start < end) {
       const match = this.find(kind, bytes, start, end, before, complete, outlet);
@@ -69,7 +67,7 @@ export class PatternReader implements Reader {
         this.decided = Math.max(0, (complete ? this.undecided(kind, bytes, start, end) : before) - start);
         this.searched = end - start;
         this.wasComplete = complete;
-        // Also without a match: the next one would make a unit at least that long.
+        // Even without a match, because the next one would end a unit of at least this length.
         if (this.decided > outlet.limit) outlet.overflow(this.unfound(outlet.limit));
         return start;
       }
@@ -97,12 +95,12 @@ export class PatternReader implements Reader {
     return OverflowError.ofSearch(this.decided, limit, this.maxDelimiterLength);
   }
 
-  /** From where on a match that begins there may still change, or come about, when more has come. */
+  /** @returns the index from which on a match may still begin or change when more data arrives */
   private undecided(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): number {
     return back(kind, bytes, start, end, this.reach.ahead - 1);
   }
 
-  /** The next match that is not empty and begins before `before`, and its place in `bytes`. */
+  /** Finds the next non-empty match that begins before `before`, and its place in `bytes`. */
   private find(
     kind: MessageKind,
     bytes: BorrowedBytes,
@@ -112,7 +110,7 @@ export class PatternReader implements Reader {
     complete: boolean,
     outlet: UnitSink,
   ): Match | undefined {
-    // Where nothing has come it is not searched again: another limit, or the end of a pause, changes nothing.
+    // Without new data the result is the same: a new limit, or the end of a pause, does not change it.
     if (end - start === this.searched && (this.wasComplete || !complete)) return undefined;
     const searchFrom = start + this.decided;
     if (searchFrom >= before) return undefined;
@@ -121,7 +119,7 @@ export class PatternReader implements Reader {
     this.pattern.lastIndex = searchFrom === textFrom ? 0 : decodeRun(kind, bytes, textFrom, searchFrom).length;
     let groups = this.pattern.exec(text);
     while (groups !== null && groups[0].length === 0 && groups.index < text.length) {
-      // An empty match delimits nothing, wherever it is; a longer one may still follow.
+      // An empty match never delimits a unit; a longer match may follow.
       const point = text.codePointAt(groups.index) ?? 0;
       this.pattern.lastIndex = groups.index + (point > 0xffff ? 2 : 1);
       groups = this.pattern.exec(text);
@@ -135,17 +133,18 @@ export class PatternReader implements Reader {
 interface Match {
   readonly from: number;
   readonly to: number;
-  /** In characters of JavaScript. */
+  /** In UTF-16 code units. */
   readonly length: number;
 }
 
-/** Where a match in the text of bytes[textFrom, end) lies among those. */
+/** Converts the position of a match in the text of bytes[textFrom, end) to byte offsets. */
 function place(kind: MessageKind, text: string, groups: RegExpExecArray, textFrom: number, end: number): Match {
   const { index } = groups;
   const { length } = groups[0];
-  // A byte a character: the places are the same in both.
+  // One byte per character, so the offsets are the same.
   if (text.length === end - textFrom) return { from: textFrom + index, to: textFrom + index + length, length };
-  // Without the u flag a pattern may match half of a surrogate pair, which has no bytes: the whole character delimits.
+  // Without the u flag a pattern may match half of a surrogate pair, which has no encoding. The match is then extended
+  // to the whole character.
   const head = index - (splitsPair(text, index) ? 1 : 0);
   const tail = index + length;
   const from = textFrom + byteLength(kind, text.slice(0, head));

@@ -1,4 +1,4 @@
-/** What a pattern sees of bytes: text as it is, and of binary data the characters of the same numbers (latin1). */
+/** Decodes bytes for patterns: text as UTF-8, binary data as latin1, one character per byte. */
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
 import type { BorrowedBytes } from '../../memory/borrowed-bytes.js';
 
@@ -6,12 +6,12 @@ export function decodeRun(kind: MessageKind, bytes: BorrowedBytes, start: number
   return bytes.toString(kind === Opcode.Text ? 'utf8' : 'latin1', start, end);
 }
 
-/** How many bytes `decodeRun` made this of. */
+/** @returns the number of bytes that `decodeRun` decoded to `text` */
 export function byteLength(kind: MessageKind, text: string): number {
   return kind === Opcode.Text ? Buffer.byteLength(text) : text.length;
 }
 
-/** Where the last `count` characters before `at` begin, or `start` where there are fewer. */
+/** @returns the start of the last `count` characters before `at`, or `start` if there are fewer */
 export function back(kind: MessageKind, bytes: BorrowedBytes, start: number, at: number, count: number): number {
   if (kind === Opcode.Binary) return Math.max(start, at - count);
   while (at > start && count > 0) {
@@ -25,7 +25,7 @@ export function splitsPair(text: string, at: number): boolean {
   return at > 0 && at < text.length && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 }
 
-/** A copy with other flags, so that those of the user's own object, and its `lastIndex`, neither matter nor change. */
+/** Copies the pattern with the flag it needs, so that the user's flags and `lastIndex` neither matter nor change. */
 export function copyPattern(pattern: RegExp, flag: 'g' | 'y'): RegExp {
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '') + flag);
 }

@@ -1,17 +1,16 @@
 /**
  * String and Buffer delimiters. Both are searched as bytes: valid UTF-8 contains the UTF-8 of a string exactly where
- * the text contains the string, so text needs no decoding before it is delivered.
+ * the text contains the string, so text need not be decoded before it is delivered.
  *
- * Of text that has many short units one behind the other, a block is decoded at a time, and the units are cut from
- * that:
+ * Text with many consecutive short units is decoded a block at a time, and the units are sliced from the block:
  *
  *     | unit | unit | unit | unit | uni|t | ...
- *     | as bytes | a block ............|          the next block begins with the unit that this one has not whole
+ *     | as bytes | a block ............|          the next block begins with the unit that is incomplete in this one
  *
- * V8 cuts a string without copying it, so a unit that is kept keeps its block, as a line that `split` made keeps the
- * whole text. Hence blocks are small: larger ones gain nothing that can be measured. The first is smaller still, and
- * each twice as large as the one before it, so that little is decoded in vain for a handler that makes reading wait, or
- * changes the delimiter, at each unit.
+ * V8 slices a string without copying, so a unit that the user keeps also keeps its block in memory, just as a line from
+ * `split` keeps the whole text. Hence blocks are small; larger ones bring no measurable gain. The first block is
+ * smaller still, and each is twice the size of the previous one, so that little is decoded for nothing if the handler
+ * makes reading wait, or changes the delimiter, at each unit.
  */
 import { OverflowError } from '../../errors.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
@@ -21,25 +20,25 @@ import type { Reader, UnitSink } from '../reader.js';
 /** Below this many bytes a loop is faster than a call into the runtime. */
 const SHORT = 32;
 
-/** How many bytes of text the first block has. */
+/** The size of the first block, in bytes. */
 const SMALLEST_BLOCK = 128;
-/** How many a block has at the most: what a kept unit may cost in memory. */
+/** The maximum size of a block, in bytes, and so the memory that a kept unit may hold. */
 const LARGEST_BLOCK = 1024;
-/** Longer units gain nothing by being cut from a block. */
+/** Slicing longer units from a block gains nothing. */
 const SHORT_UNIT = 256;
 
 export class SequenceReader implements Reader {
   readonly kind: MessageKind;
   readonly wholeMessages = false;
   private readonly needle: Buffer;
-  /** The same as a string; empty for bytes. */
+  /** The delimiter as a string; empty for bytes. */
   private readonly text: string;
-  /** How many bytes of the unit at hand cannot begin an occurrence. */
+  /** How many bytes of the current unit cannot begin an occurrence. */
   private searched = 0;
 
   constructor(delimiter: string | Uint8Array) {
     this.kind = typeof delimiter === 'string' ? Opcode.Text : Opcode.Binary;
-    // A copy: the user may write to theirs.
+    // A copy, because the user may modify the original.
     this.text = typeof delimiter === 'string' ? delimiter : '';
     this.needle = typeof delimiter === 'string' ? Buffer.from(delimiter) : Buffer.from(delimiter);
   }
@@ -57,14 +56,14 @@ export class SequenceReader implements Reader {
     outlet: UnitSink,
   ): number {
     const width = this.needle.length;
-    // What is left to search only gets shorter: where it is short already, no view is needed.
+    // The rest to search only gets shorter, so a short one never needs a view.
     const isShort = end - start - this.searched <= SHORT;
     const haystack = isShort || end === bytes.length ? bytes : bytes.subarray(0, end);
     for (;;) {
       const found = this.find(haystack, start + this.searched, end);
       const length = (found === -1 ? end - width + 1 : found) - start;
       if (length > outlet.limit) {
-        // Also without an occurrence: the next one would make a unit at least that long.
+        // Even without an occurrence, because the next one would end a unit of at least this length.
         outlet.overflow(new OverflowError(length, outlet.limit));
         return start;
       }
@@ -85,19 +84,19 @@ export class SequenceReader implements Reader {
   }
 
   /**
-   * Takes units of text, as many as are whole in one block after the other.
+   * Takes all units of text that are complete within a block, block by block.
    *
-   * @returns where the first unit begins that was not taken: `read` knows what is to become of it
+   * @returns the start of the first unit that was not taken, which `read` handles
    */
   private readBlocks(bytes: BorrowedBytes, start: number, end: number, outlet: UnitSink): number {
     const { text: delimiter } = this;
     const width = delimiter.length;
     for (let size = SMALLEST_BLOCK; end - start >= SMALLEST_BLOCK; size = Math.min(2 * size, LARGEST_BLOCK)) {
       let stop = Math.min(end, start + size);
-      // Not inside a character: half of one would be decoded as U+FFFD, which may be the delimiter.
+      // Stop between characters: half of one would be decoded as U+FFFD, which may be the delimiter.
       if (stop < end) while ((bytes[stop]! & 0xc0) === 0x80) stop--;
       const block = bytes.toString('utf8', start, stop);
-      // The most bytes that a unit of a string may be: where that is over the limit, `read` counts them.
+      // The maximum bytes per UTF-16 code unit. If a unit may exceed the limit by this bound, `read` counts exactly.
       const widest = block.length === stop - start ? 1 : 3;
       let at = 0;
       let found = block.indexOf(delimiter);

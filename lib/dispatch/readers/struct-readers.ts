@@ -1,4 +1,4 @@
-/** `Struct` and `NetStruct` as delimiters: the values of each become the arguments of one `onRead`. */
+/** `Struct` and `NetStruct` as delimiters: the values of each record become the arguments of one `onRead` call. */
 import { OverflowError, ProtocolError, StructError } from '../../errors.js';
 import { CloseCode } from '../../framing/close-code.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
@@ -18,7 +18,7 @@ export class StructReader implements Reader {
     this.format = compiledOf(struct);
   }
 
-  /** The size is the limit: its own unit always fits. */
+  /** A record always fits, whatever the buffer size. */
   limit(): number {
     return Number.POSITIVE_INFINITY;
   }
@@ -51,7 +51,7 @@ export class StructReader implements Reader {
     return start;
   }
 
-  /** Of no value at all, or of more than go without an array. */
+  /** For records without values, or with more than four. */
   private readMany(bytes: Uint8Array, start: number, end: number, outlet: UnitSink): number {
     const { format } = this;
     while (end - start >= format.size) {
@@ -75,7 +75,7 @@ export class NetStructReader implements Reader {
     this.state = newParseState(struct);
   }
 
-  /** The fixed part always fits; the strings, whose lengths the peer names, only within the buffer. */
+  /** The fixed part always fits. Strings, whose lengths the peer chooses, are limited by the buffer size. */
   limit(bufferSize: number): number {
     return Math.max(bufferSize, this.struct.minimumSize);
   }
@@ -92,7 +92,7 @@ export class NetStructReader implements Reader {
     while (start < end) {
       const size = this.measure(bytes, start, end);
       if (size > outlet.limit) {
-        // Known from the lengths alone, before the strings are buffered.
+        // The lengths alone reveal it, before the strings are buffered.
         outlet.overflow(new OverflowError(size, outlet.limit));
         return start;
       }
@@ -110,7 +110,7 @@ export class NetStructReader implements Reader {
     try {
       return this.struct.measure(bytes, start, end, this.state);
     } catch (error) {
-      // The length of a string, as the peer gave it, is negative or beyond counting.
+      // The peer sent a string length that is negative or not a safe integer.
       if (error instanceof StructError) throw new ProtocolError(error.message, CloseCode.PROTOCOL_ERROR);
       throw error;
     }

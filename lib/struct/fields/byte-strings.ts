@@ -1,4 +1,4 @@
-/** Fields of bytes: `c`, `s` and `p`; and `?`, one byte that is zero or not. */
+/** The byte fields `c`, `s` and `p`, and the boolean `?`. */
 import { ownCopy } from '../../memory/bulk-allocation.js';
 import { asBytes } from '../../memory/bytes.js';
 import type { Codec } from './codec.js';
@@ -15,7 +15,7 @@ export const char: Codec = {
   },
 };
 
-/** `s`: `length` bytes; shorter ones are padded with zeros, longer ones cut. */
+/** `s`: `length` bytes. Shorter strings are zero-padded, longer ones truncated. */
 export function fixedString(length: number): Codec {
   return {
     read: (bytes, at) => ownCopy(bytes, at, at + length),
@@ -29,9 +29,9 @@ export function fixedString(length: number): Codec {
 }
 
 /**
- * `p`: a Pascal string in `length` bytes, of which the first counts those that follow. As in CPython, a string longer than
- * 255 bytes is stored as far as it fits, but counted as 255. CPython's `0p` writes its count outside of the field and
- * cannot be unpacked; here it is an empty string in no bytes.
+ * `p`: a Pascal string in `length` bytes, the first of which counts the bytes that follow. As in CPython, a string
+ * longer than 255 bytes is stored as far as it fits, with a count of 255. CPython's `0p` writes its count outside the
+ * field and cannot be unpacked; here it is an empty string that takes no bytes.
  */
 export function pascalString(length: number): Codec {
   const room = Math.max(length - 1, 0);
@@ -49,7 +49,7 @@ export function pascalString(length: number): Codec {
   };
 }
 
-/** `?`: packs anything by its truthiness in Python; any byte but zero is `true`. */
+/** `?`: packs any value by its Python truthiness; every byte but zero unpacks to `true`. */
 export const bool: Codec = {
   read: (bytes, at) => bytes[at] !== 0,
   write(target, at, value) {

@@ -1,5 +1,5 @@
 /**
- * How one value of a field is read and written. Both are called without checks: the caller has made sure that the field's
+ * Reads and writes one value of a field. Neither function checks its arguments: the caller ensures that the field's
  * bytes are there, and that the target is zeroed.
  */
 import type { StructValue } from '../types.js';
@@ -7,7 +7,8 @@ import type { StructValue } from '../types.js';
 export type Read = (bytes: Uint8Array, at: number) => StructValue;
 
 /**
- * Returns what rule the value broke, with its remedy; the caller, who knows which value of which format it was, throws.
+ * Returns the rule that the value violates, with the remedy. The caller, which knows the format and the position,
+ * throws.
  */
 export type Write = (target: Uint8Array, at: number, value: unknown) => string | undefined;
 
@@ -16,11 +17,11 @@ export interface Codec {
   readonly write: Write;
 }
 
-/** Eight bytes to convert 64-bit integers and floats in: `DataView` does so exactly, but of its own memory only. */
+/** Eight bytes for converting 64-bit integers and floats: `DataView` converts exactly, but only in its own memory. */
 export const scratch: Uint8Array = new Uint8Array(8);
 export const scratchView: DataView = new DataView(scratch.buffer);
 
-/** The eight bytes at `at` into `scratch`. Spelled out, because a loop or `set` costs more than the copy. */
+/** Copies the eight bytes at `at` to `scratch`. Unrolled, because a loop or `set` costs more than the copy itself. */
 export function loadScratch(bytes: Uint8Array, at: number): void {
   scratch[0] = bytes[at]!;
   scratch[1] = bytes[at + 1]!;
@@ -32,7 +33,7 @@ export function loadScratch(bytes: Uint8Array, at: number): void {
   scratch[7] = bytes[at + 7]!;
 }
 
-/** The first `size` bytes of `scratch` to `at`. */
+/** Copies the first `size` bytes of `scratch` to `at`. */
 export function storeScratch(target: Uint8Array, at: number, size: number): void {
   for (let i = 0; i < size; i++) target[at + i] = scratch[i]!;
 }

@@ -1,11 +1,11 @@
 /**
- * The format characters, in the three tables between which the first character of a format chooses:
+ * The format characters, in three tables. The first character of a format selects the table:
  *
  *     @ or none   native   little-endian, C sizes of 64-bit Linux, aligned
  *     = <         little   little-endian, standard sizes, no alignment, no n, N, P
  *     > !         big      big-endian, likewise
  *
- * Native is the same on every machine, so that a format does not change its meaning with the server it runs on.
+ * Native is the same on every machine, so a format means the same on every server.
  */
 import { bool, char, fixedString, pascalString } from './byte-strings.js';
 import type { Codec } from './codec.js';
@@ -22,7 +22,7 @@ export type FieldTable = ReadonlyMap<string, FieldType>;
 
 export const PREFIXES = '@=<>!';
 
-/** The table for a prefix; `''` is native. */
+/** @returns the table for `prefix`; `''` is native */
 export function fieldTable(prefix: string): FieldTable {
   if (prefix === '<' || prefix === '=') return LITTLE;
   return prefix === '>' || prefix === '!' ? BIG : NATIVE;

@@ -1,4 +1,4 @@
-/** Float fields: `e`, `f` and `d`. They take integers too, as Python does, if a double can hold them. */
+/** The float fields `e`, `f` and `d`. As in Python, they also take integers that a double can hold. */
 import { type Codec, loadScratch, scratchView, storeScratch } from './codec.js';
 import { decodeHalf, encodeHalf } from './half-float.js';
 
@@ -19,7 +19,7 @@ export function float16(littleEndian: boolean): Codec {
 }
 
 /**
- * `overflows`: a number that rounds to infinity becomes infinity. That is what C does, and so Python in native mode; in
+ * @param overflows whether a number that rounds to infinity becomes infinity, as in C and in Python's native mode. In
  * the standard modes it is an error.
  */
 export function float32(littleEndian: boolean, overflows: boolean): Codec {

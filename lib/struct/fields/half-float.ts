@@ -1,18 +1,18 @@
 /**
- * IEEE 754 half precision (`e`), which this Node has no function for:
+ * IEEE 754 half precision (`e`), for which supported Node versions have no function:
  *
  *     s eeeee mmmmmmmmmm      (-1)^s × 2^(e-15) × 1.m      e = 0: 2^-14 × 0.m      e = 31: infinity, NaN
  *
- * A double is rounded half to even in one step, as CPython does; by way of a single it would be rounded twice.
+ * A double is rounded half to even in one step, as in CPython; going through single precision would round twice.
  */
 import { scratchView } from './codec.js';
 
-/** From here on, rounding reaches 2^16, which does not fit. */
+/** The smallest number that rounds to 2^16, which does not fit. */
 const TOO_LARGE = 65520;
 const INFINITY_BITS = 0x7c00;
 const NAN_BITS = 0x7e00;
 
-/** The 16 bits of `value`; `undefined` if it is finite but too large. */
+/** @returns the 16 bits of `value`; `undefined` if it is finite but too large */
 export function encodeHalf(value: number): number | undefined {
   if (Number.isNaN(value)) return NAN_BITS;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
@@ -22,11 +22,11 @@ export function encodeHalf(value: number): number | undefined {
   if (magnitude < 2 ** -14) return sign | roundHalfEven(magnitude * 2 ** 24);
   scratchView.setFloat64(0, magnitude);
   const exponent = (scratchView.getUint16(0) >> 4) - 1023;
-  // Added, not or-ed: a mantissa rounded up to 1024 carries into the exponent.
+  // Addition, not OR: a mantissa rounded up to 1024 carries into the exponent.
   return sign | (((exponent + 15) << 10) + roundHalfEven((magnitude / 2 ** exponent - 1) * 1024));
 }
 
-/** The number that 16 bits stand for. */
+/** @returns the number that the 16 bits encode */
 export function decodeHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -35,7 +35,7 @@ export function decodeHalf(bits: number): number {
   return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
 
-/** Scaling by powers of two was exact, so one half is exactly one half. */
+/** Scaling by powers of two is exact, so ties are exact. */
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;

@@ -1,15 +1,16 @@
 /**
- * Integer fields. Reading assembles bytes with shifts, which V8 compiles to a few instructions for any kind of byte array;
- * 64-bit fields go through `DataView` and are always `bigint`, so that a field's type never depends on its value.
+ * Integer fields. Reading combines bytes with shifts, which V8 compiles to a few instructions for any kind of byte
+ * array. 64-bit fields go through `DataView` and are always `bigint`, so that the type of a field never depends on its
+ * value.
  */
 import { type Codec, loadScratch, type Read, scratchView, storeScratch } from './codec.js';
 
-/** The integer of `size` bytes in one byte order, under the name of its format character. */
+/** `char` is the format character, for error messages. */
 export function integer(char: string, size: 1 | 2 | 4 | 8, signed: boolean, littleEndian: boolean): Codec {
   return size === 8 ? long(char, signed, littleEndian) : short(char, size, signed, littleEndian);
 }
 
-/** `P`: unsigned, but it packs negative ones too, in two's complement, as CPython does. */
+/** `P`: unsigned, but like CPython it also packs negative integers, in two's complement. */
 export function pointer(littleEndian: boolean): Codec {
   return long('P', false, littleEndian, MIN_INT64);
 }
@@ -65,7 +66,7 @@ function short(char: string, size: 1 | 2 | 4, signed: boolean, littleEndian: boo
     read: reader(size, signed, littleEndian),
     write(target, at, value) {
       const integer = typeof value === 'number' ? value : toInteger(value);
-      // NaN and undefined fail the comparisons.
+      // NaN fails the comparisons.
       if (!(integer !== undefined && integer >= min && integer <= max && isInteger(integer))) {
         return rule(char, min, max, value);
       }
@@ -85,7 +86,7 @@ function long(char: string, signed: boolean, littleEndian: boolean, min = signed
       if (!(integer !== undefined && integer >= min && integer <= max && isInteger(integer))) {
         return rule(char, min, max, value);
       }
-      // Unsigned for both: two's complement wraps a negative one to the right bytes.
+      // Also right for signed integers: a negative one wraps to its two's complement.
       scratchView.setBigUint64(0, BigInt(integer), littleEndian);
       storeScratch(target, at, 8);
       return undefined;
@@ -93,7 +94,7 @@ function long(char: string, signed: boolean, littleEndian: boolean, min = signed
   };
 }
 
-/** As Python does, `true` is 1 and `false` 0. */
+/** As in Python, `true` is 1 and `false` is 0. */
 function toInteger(value: unknown): number | bigint | undefined {
   if (typeof value === 'bigint' || typeof value === 'number') return value;
   return typeof value === 'boolean' ? Number(value) : undefined;

@@ -1,6 +1,6 @@
 /**
- * Cuts the format of a `NetStruct` into segments at each `$`. A segment is a struct of its own, in the byte order of the
- * whole, and where a `$` ended it, its last value is the length of the string that follows:
+ * Splits the format of a `NetStruct` into segments at each `$`. A segment is a struct in the byte order of the whole.
+ * If a `$` ends it, its last value is the length of the string that follows:
  *
  *     "ih$5b"  →  "!ih"  + string        i     h    string…   b b b b b
  *                 "!5b"                  ──── fixed ── free ─ ─ fixed ─
@@ -17,7 +17,7 @@ export interface Segment {
   readonly length: LengthField | undefined;
 }
 
-/** The last field of a segment, where it is the length of a string. */
+/** The last field of a segment that a `$` ends. */
 interface LengthField {
   readonly char: string;
   /** In bytes from the start of the segment. */
@@ -25,7 +25,7 @@ interface LengthField {
   readonly read: Read;
 }
 
-/** What may stand before a `$`. */
+/** The characters allowed before a `$`. */
 const LENGTHS = 'bBhHiIlLqQP';
 
 /** `e`, `n` and `N` are missing, as in Python's netstruct. */
@@ -54,16 +54,16 @@ function withString(format: string, prefix: string, part: string): Segment {
   const rule = `a $ comes right after the length of its string, which is one of ${[...LENGTHS].join(' ')}; write "H$"`;
   if (part === '' || !LENGTHS.includes(part.at(-1)!)) throw formatError(format, rule);
   const struct = new CompiledFormat(prefix + part);
-  // A zero count ("0h$") is no value: the one before it, if there is any, is the last.
+  // A zero count ("0h$") has no value, so the last field may come from an earlier character.
   const field = struct.fields.at(-1);
   if (field === undefined || !LENGTHS.includes(field.char)) throw formatError(format, rule);
   const offset = field.offset + (field.count - 1) * field.size;
   return { struct, length: { char: field.char, offset, read: field.codec.read } };
 }
 
-/** The length of a string as a number of bytes. */
+/** @returns the length of a string, in bytes */
 export function checkLength(length: unknown, format: string): number {
-  // 64-bit ones are bigint.
+  // 64-bit lengths are bigint.
   const bytes = Number(length);
   if (bytes < 0 || !Number.isSafeInteger(bytes)) {
     throw new StructError(
