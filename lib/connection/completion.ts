@@ -1,10 +1,10 @@
-/** The end of a connection, for those who wait for it: a server that drains, work that a handler has begun. Made when somebody does. */
+/** The end of a connection, for a draining server or for unfinished work of the handler. Created on first use. */
 import { InvalidStateError } from '../errors.js';
 
 export class Completion {
-  /** How to close when the handler is done with what it is doing. */
+  /** The close to perform once the handler has finished its current work. */
   pendingClose: { readonly code: number; readonly reason: string } | undefined = undefined;
-  /** Fulfilled when the connection is closed and its handler has finished. */
+  /** Fulfills when the connection is closed and its handler has finished. */
   readonly finished: Promise<void>;
   finish!: () => void;
   private readonly controller = new AbortController();
@@ -15,7 +15,7 @@ export class Completion {
     });
   }
 
-  /** Aborted when the peer listens no more; what is rejected with its reason is not an error of the handler. */
+  /** Aborts when the peer stops reading. Rejections with its reason do not count as errors of the handler. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }

@@ -1,13 +1,13 @@
-/** What becomes of an error that a hook threw, or rejected with. */
+/** Handles errors that hooks throw or reject with. */
 import { InvalidStateError, isA, propertyOf } from '../errors.js';
 import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 
 /**
- * Counts and publishes it, and calls `onError`.
+ * Counts and publishes the error, and calls `onError`.
  *
- * @returns what that returns; throws what that throws
+ * @returns the result of `onError`; throws what `onError` throws
  */
 export function tellError(
   hooks: Pick<ConnectionHooks, 'onError'>,
@@ -20,14 +20,14 @@ export function tellError(
   return hooks.onError(error, hook);
 }
 
-/** `onError` itself has failed. */
+/** Logs an error of `onError` itself. */
 export function reportSecond({ name, log }: Pick<ConnectionSettings, 'name' | 'log'>, error: unknown): void {
   logError(`onError of ${name} failed`, error, log);
 }
 
 /**
- * Whether it says that the connection is not open; of one that has gone meanwhile that is no mistake of the handler. `AbortError`s
- * of Node have the reason of the `signal` for their cause.
+ * Whether the error only says that the connection is not open, which is not the handler's fault if the connection
+ * closed meanwhile. Node's `AbortError` carries the reason of the `signal` as its cause.
  */
 export function isDueToState(error: unknown): boolean {
   return isA(error, InvalidStateError) || isA(propertyOf(error, 'cause'), InvalidStateError);

@@ -1,4 +1,4 @@
-/** The one list of hooks that types and checks are made of. */
+/** The one list of hooks, from which types and checks derive. */
 
 /** In the order of a connection's life. */
 export const HOOKS = [
@@ -14,5 +14,5 @@ export const HOOKS = [
 
 export type Hook = (typeof HOOKS)[number];
 
-/** The hooks in which user code runs, as `onError` is told them. */
+/** The hooks whose errors `onError` receives. */
 export type HookName = Exclude<Hook, 'onError'>;

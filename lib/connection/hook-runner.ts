@@ -1,6 +1,6 @@
 /**
- * The one place that calls the user's code for a connection: each hook in the connection's async context, what it returns awaited,
- * and what it throws told to `onError`. Units of data come straight from the dispatcher.
+ * The one place that calls the user's code for a connection. It runs each hook in the connection's async context,
+ * awaits the result, and reports errors to `onError`. It receives units of data directly from the dispatcher.
  */
 import type { AsyncResource } from 'node:async_hooks';
 import type { Unit } from '../dispatch/reader.js';
@@ -15,14 +15,14 @@ import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 
 export interface HookRunnerOwner {
-  /** Whether the handler has been told, or could have seen, that the peer listens no more. */
+  /** Whether the peer has stopped reading, which the handler may not have noticed yet. */
   readonly isPeerGone: boolean;
-  /** `onConnect` or `onRead` is asynchronous: nothing more is to be read until `onHookSettled`. */
+  /** An asynchronous `onConnect` or `onRead` is pending: reading must wait until `onHookSettled`. */
   onHookPending(): void;
   onHookSettled(): void;
-  /** What is held may be dispatched differently now. */
+  /** The held data may now be dispatched differently. */
   onStale(): void;
-  /** `onError` has failed, too. */
+  /** Called if `onError` fails too. */
   close(code: number, reason: string): void;
 }
 
@@ -41,7 +41,7 @@ export class HookRunner implements UnitConsumer {
     this.owner = owner;
   }
 
-  /** Calls `onConnect`: reading waits while it is pending. */
+  /** Calls `onConnect`. Reading waits while it is pending. */
   connect(args: readonly unknown[]): void {
     try {
       this.wait(this.hooks.onConnect(...args), 'onConnect');
@@ -50,7 +50,7 @@ export class HookRunner implements UnitConsumer {
     }
   }
 
-  // What the dispatcher calls. Nothing of the user's is thrown at it.
+  // Called by the dispatcher. Errors of the user's code never reach it.
 
   onUnit(value: Unit): void {
     try {
@@ -73,7 +73,7 @@ export class HookRunner implements UnitConsumer {
     const { hooks } = this;
     try {
       let result: unknown;
-      // No hook gets more arguments than there are values.
+      // Pass exactly as many arguments as there are values.
       if (count === 1) result = hooks.onRead(a);
       else if (count === 2) result = hooks.onRead(a, b);
       else if (count === 3) result = hooks.onRead(a, b, c);
@@ -97,13 +97,13 @@ export class HookRunner implements UnitConsumer {
 
   // Other hooks.
 
-  /** Calls a hook that reading does not wait for, and then `done`: at once, or when what it returned has settled. */
+  /** Calls a hook that reading does not wait for, then `done`: immediately, or when the hook's promise has settled. */
   call(hook: HookName, run: () => unknown, done: () => void = ignore): void {
     try {
       const isPending = this.inContext(() => {
         const result = run();
         if (!isThenable(result)) return false;
-        // A query builder begins its work only when it is asked for its result.
+        // A lazy thenable, such as a query builder, starts its work only in `then`, so it must run in this context.
         whenSettled(result, done, (error) => {
           this.failed(error, hook);
           done();
@@ -117,12 +117,12 @@ export class HookRunner implements UnitConsumer {
     done();
   }
 
-  /** Runs what may call the user's code. */
+  /** Runs a function that may call the user's code. */
   inContext<T>(run: () => T): T {
     return scopeOf(this.context).runInAsyncScope(run);
   }
 
-  /** The same without a closure, for what happens to each chunk. */
+  /** Like `inContext`, without a closure, for the work on each chunk. */
   deliver<T>(run: (this: T, chunk: Chunk) => void, self: T, chunk: Chunk): void {
     scopeOf(this.context).runInAsyncScope(run, self, chunk);
   }
@@ -147,7 +147,7 @@ export class HookRunner implements UnitConsumer {
   }
 
   private failed(error: unknown, hook: HookName): void {
-    // The handler went on although its peer listens no more: it could not know.
+    // The handler could not know that its peer has stopped reading.
     if (isDueToState(error) && this.owner.isPeerGone) return;
     const failedAgain = (second: unknown): void => {
       reportSecond(this.settings, second);

@@ -1,4 +1,4 @@
-/** What a connection calls on the one who handles it, and what it has to be told about it. */
+/** The hooks that a connection calls on its handler, and the settings it needs. */
 import type { DispatchSettings } from '../dispatch/reader-choice.js';
 import type { OverflowError } from '../errors.js';
 import type { Log } from '../log.js';
@@ -22,44 +22,44 @@ export interface ConnectionHooks {
 
 /** How fast a peer may send; see the option `rate`. */
 export interface RateLimit {
-  /** Messages a second; a ping counts as one. Default: any number. */
+  /** Messages per second. A ping counts as a message. Default: unlimited. */
   messages?: number | undefined;
-  /** Bytes a second, as they come from the network. Default: any number. */
+  /** Bytes per second, as received from the network. Default: unlimited. */
   bytes?: number | undefined;
-  /** How many seconds' worth may come at once. Default 1. */
+  /** How many seconds' worth may arrive at once. Default 1. */
   burst?: number | undefined;
   /**
-   * For how many milliseconds a peer may be slowed down without a break before the connection closes with 1008. Default 10,000:
-   * a burst is over by then, and what goes on for longer is on purpose. `Infinity` never closes.
+   * How long a peer may be throttled without a break before the connection closes with 1008, in milliseconds. Default
+   * 10,000: a burst is over by then, and longer excess is deliberate. `Infinity` never closes the connection.
    */
   patience?: number | undefined;
 }
 
-/** What becomes of a peer that does not take what is written to it. */
+/** What to do with a peer that does not read what is written to it. */
 export type SlowConsumerPolicy = 'close' | 'drop';
 
 export interface ConnectionSettings extends DispatchSettings, HeartbeatSettings {
   /** How long to wait for the peer while closing, in milliseconds. */
   readonly closeTimeout: number;
-  /** Buffered bytes from which on `write` returns false. */
+  /** `write` returns false from this many buffered bytes on. */
   readonly highWaterMark: number;
-  /** Buffered bytes above which nothing more is taken. */
+  /** `slowConsumer` applies above this many buffered bytes. */
   readonly maxBufferedAmount: number;
   readonly slowConsumer: SlowConsumerPolicy;
-  /** The budget of the process. */
+  /** The memory budget of the process. */
   readonly limits: Limits;
   readonly rate: RateLimit;
   readonly asyncContext: AsyncContextChoice;
-  /** Whether messages have to be looked at as they come: for `rate`, or for `idleTimeout`. */
+  /** Whether incoming messages must be counted or timed, for `rate` or `idleTimeout`. */
   readonly isMetered: boolean;
-  /** What is counted, with all connections of the same route. */
+  /** Shared by all connections of the route. */
   readonly counters: RouteCounters;
-  /** What telemetry calls the route. */
+  /** The name of the route in telemetry. */
   readonly route: string;
-  /** Whether `onWrite` does anything: nobody waits for the kernel on behalf of a hook that is not there. */
+  /** Whether the handler defines `onWrite`. If not, there is no need to wait for the kernel. */
   readonly watchesWrites: boolean;
-  /** What the log calls the route. */
+  /** The name of the route in the log. */
   readonly name: string;
-  /** Where errors go that no hook takes. */
+  /** Receives errors that no hook handles. */
   readonly log: Log;
 }

@@ -1,40 +1,40 @@
 /**
- * The life of a connection (RFC 6455 section 7) as a table, without I/O: an event comes in, the next state and what is to be done
- * come out. The states say which close frames have passed, and how far the TCP connection has come:
+ * The life of a connection (RFC 6455 section 7) as a table, without I/O: an event goes in; the next state and the
+ * actions come out. The states record which close frames have passed, and how far the TCP connection has been closed:
  *
- *     CONNECTING ─open─▶ OPEN ──closeHeard──▶ CLOSE_HEARD    the peer's close frame has come, messages before it wait
- *                         ├──peerEndedEarly──▶ PEER_ENDED     the same for FIN; both go on as OPEN does
+ *     CONNECTING ─open─▶ OPEN ──closeHeard──▶ CLOSE_HEARD    a close frame has arrived, messages before it wait
+ *                         ├──peerEndedEarly──▶ PEER_ENDED     the same for FIN; both continue as OPEN does
  *        localClose ◀─────┼─────▶ remoteClose
  *             ▼           │            ▼
- *       LOCAL_CLOSING     │      REMOTE_CLOSING       the peer's close frame has come, and ours is on its way
+ *       LOCAL_CLOSING     │      REMOTE_CLOSING       the peer's close frame has arrived, and ours is being sent
  *             │      fail, peerEnded   │
  *             └───────────┼────────────┘
  *                         ▼
- *                      ENDING ──finSent──▶ ENDED      nothing more is said or heard; the rest of the output leaves, then FIN
+ *                      ENDING ──finSent──▶ ENDED      no more input or frames; the rest of the output leaves, then FIN
  *                         │                  │
- *     OPEN ─transportClosed──▶ CLOSED          │      what had come is being delivered
+ *     OPEN ─transportClosed──▶ CLOSED          │      input that had arrived is being delivered
  *                         │       │ inputDelivered
  *                         └───────┴──────────┴──▶ DELIVERED ─inputSettled─▶ TELLING ─told─▶ TOLD
  *                                                                              └──onCloseSettled─┴─▶ FINISHED
  *
- * As the server, this end closes the TCP connection first (section 7.1.1). An event that a state has no entry for changes nothing
- * and asks for nothing. `transportClosed` leads out of every state before CLOSED.
+ * As the server, this end closes the TCP connection first (section 7.1.1). An event without an entry for the current
+ * state is ignored. `transportClosed` leads out of every state before CLOSED.
  */
 export const State = {
   CONNECTING: 0,
   OPEN: 1,
-  /** The peer has sent FIN. What it sent before that is delivered first, and it may still read. */
+  /** The peer has sent FIN. Its earlier data is delivered first, and the peer may still read. */
   PEER_ENDED: 2,
-  /** The peer's close frame has come, and messages before it wait for a handler. */
+  /** The peer's close frame has arrived, and messages before it wait for the handler. */
   CLOSE_HEARD: 3,
   LOCAL_CLOSING: 4,
   REMOTE_CLOSING: 5,
   ENDING: 6,
-  /** FIN is on its way, or the socket was destroyed. */
+  /** FIN has been sent, or the socket was destroyed. */
   ENDED: 7,
-  /** The TCP connection is closed. What had come is being delivered, and a hook may be pending. */
+  /** The TCP connection is closed. Earlier input is being delivered, and a hook may be pending. */
   CLOSED: 8,
-  /** The same, and nothing more is delivered. */
+  /** The TCP connection is closed, and delivery is over. A hook may be pending. */
   DELIVERED: 9,
   /** `onClose` is being called. */
   TELLING: 10,
@@ -50,52 +50,52 @@ export type LifecycleEvent =
   | 'open'
   /** This end begins the closing handshake. */
   | 'localClose'
-  /** The peer's close frame has come, in its turn. */
+  /** The peer's close frame has been read, after all messages before it. */
   | 'remoteClose'
-  /** The peer's close frame has come, and messages before it wait for a handler. */
+  /** The peer's close frame has arrived, and messages before it wait for the handler. */
   | 'closeHeard'
   /** 7.1.7, _Fail the WebSocket Connection_. */
   | 'fail'
-  /** The same where no close frame can be sent. */
+  /** Like `fail`, but no close frame can be sent. */
   | 'failSilently'
-  /** The peer has sent FIN, and everything before it has been delivered. */
+  /** The peer has sent FIN, and all data before it has been delivered. */
   | 'peerEnded'
-  /** The peer has sent FIN, and something before it waits for a handler. */
+  /** The peer has sent FIN, and data before it waits for the handler. */
   | 'peerEndedEarly'
-  /** All that was written has been given to the socket. */
+  /** All output has been passed to the socket. */
   | 'outputDrained'
   | 'finSent'
-  /** The connection is ended at once. */
+  /** The connection must end immediately. */
   | 'terminate'
   | 'transportClosed'
-  /** All that has come has been delivered, and nothing makes reading wait. */
+  /** All input has been delivered, and reading need not wait. */
   | 'inputDelivered'
-  /** No hook is pending any more. */
+  /** No hook is pending. */
   | 'inputSettled'
   /** `onClose` has returned. */
   | 'told'
   | 'onCloseSettled';
 
-/** What is to be done, in this order. */
+/** The actions of a step, performed in this order. */
 export const Action = {
-  /** Work that goes on for the peer is told that nobody waits for it. */
+  /** Abort the handler's `signal`: its work for the peer is no longer needed. */
   ABORT_SIGNAL: 1 << 0,
-  /** Nothing more reaches the handler; control frames are still read. */
+  /** Deliver no more messages to the handler, but still read control frames. */
   DISCARD_MESSAGES: 1 << 1,
-  /** Nothing that comes, or has come, is read any more. */
+  /** Drop all input, including input that has already arrived. */
   DISCARD_INPUT: 1 << 2,
-  /** A close frame is sent behind what was written. */
+  /** Send a close frame after the output written so far. */
   SEND_CLOSE: 1 << 3,
-  /** The output is ended as soon as nothing of it waits. */
+  /** End the output as soon as none of it waits. */
   AWAIT_OUTPUT: 1 << 4,
-  /** The output is ended: files that have not begun are dropped, what was written leaves, then FIN. */
+  /** End the output: drop files that have not begun, send the rest, then FIN. */
   END_OUTPUT: 1 << 5,
   DESTROY: 1 << 6,
-  /** The socket is closed: what belongs to it is let go. */
+  /** The socket is closed: release its resources. */
   RELEASE: 1 << 7,
-  /** What had come is delivered, although nothing can be answered. */
+  /** Deliver the input that has arrived, although it can no longer be answered. */
   DELIVER_REST: 1 << 8,
-  /** The peer is read again. */
+  /** Resume reading. */
   READ_ON: 1 << 9,
   CALL_ON_CLOSE: 1 << 10,
   FINISH: 1 << 11,
@@ -116,13 +116,13 @@ function to(state: State, ...actions: number[]): Step {
 
 const FAILED = to(State.ENDING, DISCARD_INPUT, SEND_CLOSE, END_OUTPUT);
 const FAILED_SILENTLY = to(State.ENDING, DISCARD_INPUT, END_OUTPUT);
-/** 7.1.5: closed without a close frame, so the code stays 1006. What the peer is owed it may still read. */
+/** 7.1.5: closed without a close frame, so the code stays 1006. The peer may still read the pending output. */
 const LEFT = to(State.ENDING, ABORT_SIGNAL, DISCARD_INPUT, END_OUTPUT);
 const CUT = to(State.ENDED, DISCARD_INPUT, DESTROY);
 const LOST = to(State.DELIVERED, ABORT_SIGNAL, RELEASE, DISCARD_INPUT);
 const DELIVERED = to(State.DELIVERED, DISCARD_INPUT);
 
-/** The same in all states in which the handler may write. */
+/** The entries that all states in which the handler may write have in common. */
 const WHILE_OPEN: Partial<Record<LifecycleEvent, Step>> = {
   localClose: to(State.LOCAL_CLOSING, SEND_CLOSE, DISCARD_MESSAGES),
   remoteClose: to(State.REMOTE_CLOSING, ABORT_SIGNAL, DISCARD_INPUT, SEND_CLOSE, AWAIT_OUTPUT),
@@ -133,7 +133,7 @@ const WHILE_OPEN: Partial<Record<LifecycleEvent, Step>> = {
   transportClosed: to(State.CLOSED, ABORT_SIGNAL, RELEASE, DELIVER_REST),
 };
 
-/** The same in all states in which the connection ends, and the socket is not closed. */
+/** The entries that all closing states before the socket closes have in common. */
 const WHILE_ENDING: Partial<Record<LifecycleEvent, Step>> = { terminate: CUT, transportClosed: LOST };
 
 const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
@@ -153,7 +153,7 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   },
   [State.PEER_ENDED]: {
     ...WHILE_OPEN,
-    // It has said its last word, and will not answer.
+    // After FIN the peer cannot answer.
     localClose: to(State.ENDING, SEND_CLOSE, DISCARD_INPUT, END_OUTPUT),
     inputDelivered: LEFT,
   },
@@ -173,7 +173,7 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   },
   [State.ENDING]: {
     ...WHILE_ENDING,
-    // Messages that were being compressed have left.
+    // Messages that were still being compressed have been sent.
     outputDrained: to(State.ENDING, END_OUTPUT),
     finSent: to(State.ENDED),
   },
@@ -199,13 +199,13 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   [State.FINISHED]: {},
 };
 
-/** @returns undefined where the event changes nothing */
+/** @returns undefined if the state ignores the event */
 export function step(state: State, event: LifecycleEvent): Step | undefined {
   return TABLE[state][event];
 }
 
 /**
- * The states as the WHATWG's `WebSocket` numbers them.
+ * The ready states, numbered as in the WHATWG's `WebSocket`.
  *
  * @example
  * if (member.readyState === ReadyState.OPEN) member.write(news);
@@ -219,17 +219,17 @@ export function readyStateOf(state: State): ReadyState {
   return state < State.CLOSED ? ReadyState.CLOSING : ReadyState.CLOSED;
 }
 
-/** Whether data and pings may be sent: not after a close frame of ours, RFC 6455 section 5.5.1. */
+/** Whether data and pings may be sent: not after our own close frame (RFC 6455 section 5.5.1). */
 export function canSend(state: State): boolean {
   return state >= State.OPEN && state <= State.CLOSE_HEARD;
 }
 
-/** Whether what the peer sends is still parsed: while its close frame has not come. */
+/** Whether input is still parsed, which ends with the peer's close frame. */
 export function canReceive(state: State): boolean {
   return state >= State.OPEN && state <= State.LOCAL_CLOSING;
 }
 
-/** Whether it is known that the peer listens no more, and messages of its own may still wait. */
+/** Whether the peer has announced its end, or the TCP connection is closed. Its earlier messages may still wait. */
 export function hasPeerLeft(state: State): boolean {
   return state === State.PEER_ENDED || state === State.CLOSE_HEARD || state >= State.REMOTE_CLOSING;
 }

@@ -1,4 +1,4 @@
-/** What the handshake has settled: all that a connection is made from. */
+/** The result of the handshake, from which a connection is created. */
 import type { CompressSettings, DeflateAgreement } from '../deflate/agreement.js';
 
 /** The protocol version of the handshake: RFC 6455 (13, and its draft 8), or draft-76 (0). */
@@ -13,13 +13,13 @@ export interface NegotiatedDeflate {
 export interface Negotiated {
   readonly version: Version;
   readonly isSecure: boolean;
-  /** '' for none. */
+  /** '' if there is none. */
   readonly subprotocol: string;
-  /** The value of `Sec-WebSocket-Extensions`; '' for none. */
+  /** The value of `Sec-WebSocket-Extensions`; '' if there is none. */
   readonly extensions: string;
-  /** Undefined where nothing is compressed. */
+  /** Undefined without compression. */
   readonly deflate: NegotiatedDeflate | undefined;
-  /** The addresses as of the handshake: when the peer has reset the connection they can no longer be asked for. */
+  /** The addresses at the time of the handshake: after a reset they can no longer be determined. */
   readonly localAddress: string | undefined;
   readonly remoteAddress: string | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * Bytes that somebody else owns, and will write to again: they may be read during the call that brings them, and not
- * kept. A `Buffer` may be passed where these are wanted, and they may not be passed where a `Buffer` is: so the
- * compiler refuses to hand them to a user. `ownCopy` makes a `Buffer` of them.
+ * Bytes whose owner will overwrite them: they may be read during the call that passes them, but not kept. A `Buffer`
+ * can be passed as `BorrowedBytes` but not the other way round, so the compiler rejects code that would pass them to a
+ * user. `ownCopy` copies them to a `Buffer`.
  */
 type Reading = 'copy' | 'indexOf' | 'length' | 'toString';
 
@@ -10,7 +10,7 @@ export interface BorrowedBytes extends Pick<Buffer, Reading> {
   subarray(start?: number, end?: number): BorrowedBytes;
 }
 
-/** The same for what reads a `Uint8Array` and keeps no view of it. Only buffers are ever lent. */
+/** For callees that read a `Uint8Array` and keep no view of it. The cast is safe because only buffers are ever lent. */
 export function asUint8Array(bytes: Uint8Array | BorrowedBytes): Uint8Array {
   return bytes as Uint8Array;
 }

@@ -1,13 +1,12 @@
 /**
- * Memory for what the user is given: theirs alone, to keep, to change, or to transfer. So it cannot be used again by
- * us; each piece is allocated, and freed when V8 collects it.
+ * Allocates memory for data that is delivered to the user, who may keep, change or transfer it. So it cannot be reused:
+ * each piece is allocated, and freed when V8 collects it.
  *
- * The allocator of the GNU C library gives back to the system what is freed at the end of the heap as soon as that is
- * more than 128 KiB, and takes it again, page by page, for the next piece: two thirds and more of the time that bulk
- * data takes are spent there. It leaves that when a larger piece was freed: from then on twice that size may stay
- * (mallopt(3), M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, "dynamic"). So one such piece is allocated, and never touched,
- * which costs no memory, and dropped. It is done when the first large piece is needed: a server of small messages is
- * left alone. Other allocators do not care.
+ * The allocator of the GNU C library returns free memory at the end of the heap to the system once it exceeds 128 KiB,
+ * and requests it again, page by page, for the next piece. Bulk data spends two thirds of its time there, or more.
+ * After a larger piece has been freed, twice its size may stay free (mallopt(3), M_TRIM_THRESHOLD and M_MMAP_THRESHOLD,
+ * "dynamic"). So one large piece is allocated and dropped. It is never touched, so it costs no memory. This happens
+ * when the first bulk piece is needed, so servers of small messages are unaffected, as are other allocators.
  */
 import { asUint8Array, type BorrowedBytes } from './borrowed-bytes.js';
 import { zeros } from './view.js';
@@ -17,31 +16,31 @@ const BULK = 32 * 1024;
 const SMALL = 4 * 1024;
 
 /**
- * Up to 64 bytes V8 keeps typed arrays in its own heap, where they cost a tenth of what memory outside of it does. Of
- * so few, to make the view that `set` wants costs more than a loop.
+ * V8 keeps typed arrays of up to 64 bytes in its own heap, at a tenth of the cost of external memory. For so few bytes,
+ * a loop is cheaper than creating the view that `set` needs.
  */
 const TINY = 40;
 
-/** The largest that counts there is 32 MiB. */
+/** The allocator ignores pieces above 32 MiB. */
 const LARGEST = 31 * 1024 * 1024;
 
 let isPrepared = false;
 
-/** `size` bytes that are not of Node's pool, of which a few would keep the 8 KiB that they are cut from. */
+/** Allocates outside Node's pool, where a few bytes would keep an 8 KiB block alive. */
 export function allocate(size: number): Buffer<ArrayBuffer> {
-  // Node 24 and later fill small ones with zeros faster than they leave them as they are.
+  // From Node 24 on, small zeroed buffers are faster to allocate than uninitialized ones.
   if (size <= SMALL) return zeros(size);
   if (size >= BULK && !isPrepared) {
     isPrepared = true;
-    // Until V8 collects it, soon, it is among `process.memoryUsage()`.
+    // `process.memoryUsage()` includes it until V8 collects it, which is soon.
     new ArrayBuffer(LARGEST);
   }
   return Buffer.allocUnsafeSlow(size);
 }
 
 /**
- * bytes[start, end) as the user gets them: in memory that is theirs alone, which they may change, keep, or transfer to
- * another thread. Then a view of it ends, and so would all others of the same memory.
+ * Copies bytes[start, end) for the user, to memory of their own, which they may change, keep, or transfer to another
+ * thread. A transfer detaches every view of the memory, so it must not be shared.
  */
 export function ownCopy(bytes: Uint8Array | BorrowedBytes, start: number, end: number): Buffer<ArrayBuffer> {
   const length = end - start;

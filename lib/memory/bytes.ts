@@ -1,8 +1,9 @@
 import { invalidArgument } from '../errors.js';
 
 /**
- * The memory of `value` as bytes, not copied; `undefined` if it has none. Strings have none: they need an encoding. Nor
- * has what was transferred to somebody else.
+ * Views the memory of `value` as bytes, without copying.
+ *
+ * @returns undefined if `value` has no memory: strings, which need an encoding, and memory that was transferred
  */
 export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value.length === 0 && isGone(value) ? undefined : value;
@@ -13,7 +14,7 @@ export function asBytes(value: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-/** Also where its memory was made smaller, and it reaches beyond. */
+/** Whether the memory of an empty view was transferred, or shrunk so that the view is out of bounds. */
 function isGone(empty: Uint8Array): boolean {
   try {
     NOTHING.set(empty);
@@ -25,7 +26,7 @@ function isGone(empty: Uint8Array): boolean {
 
 const NOTHING = new Uint8Array(0);
 
-/** Node 20 has no `ArrayBuffer.prototype.detached`; but nobody can look at such memory. */
+/** Node 20 lacks `ArrayBuffer.prototype.detached`, but creating a view of detached memory throws. */
 function isTransferred(buffer: ArrayBufferLike): boolean {
   if (buffer.byteLength > 0) return false;
   try {
@@ -36,7 +37,7 @@ function isTransferred(buffer: ArrayBufferLike): boolean {
   }
 }
 
-/** The bytes of an argument. Any view is taken, whatever the declared type says. */
+/** @returns the bytes of an argument. Accepts any view, whatever the declared type says */
 export function checkBytes(name: string, value: Uint8Array): Uint8Array {
   const bytes = asBytes(value);
   if (bytes === undefined) throw invalidArgument(name, value, 'it must be a Buffer or Uint8Array');

@@ -1,40 +1,44 @@
 /**
- * The budget of a process: how much memory all connections together may pin. Each tells what it pins when that has changed; the
- * sum is looked at when the turn of the event loop is over. Above the budget it is the connection that pins most that is ended,
- * and then the next, until it fits: whoever fills memory pays for it, and nobody else. What several wait for in the same memory (a
- * prepared message, or one buffer that was written to many) counts once, and weighs on each of them by its part.
+ * The memory budget of a process: how much memory all connections together may pin. Each connection reports the memory
+ * it pins when that changes, and the sum is checked at the end of the turn of the event loop. Above the budget,
+ * connections are closed until the sum fits, the one that pins most first, so that only those that fill memory pay for
+ * it. Memory that several connections wait to send (a prepared message, or one buffer written to many) counts once, and
+ * each of them bears an equal share.
  */
 import { totalmem } from 'node:os';
 import { checkOptions } from '../argument-checks.js';
 import { invalidOption } from '../errors.js';
 import { logError } from '../log.js';
 
-/** What a holder pins together with others. */
+/** The memory that a holder pins together with others. */
 export interface Sharing {
-  /** Tells the budget of what it was not told yet, by `retain`: from now on that is no part of `pinnedBytes`. */
+  /** Reports new memory to the budget by `retain`, after which it no longer counts in `pinnedBytes`. */
   tell(limits: Limits): void;
-  /** In bytes: of what several pin, to each the same part. */
+  /** In bytes. Memory that several holders pin is shared equally among them. */
   readonly share: number;
 }
 
-/** Who pins memory. */
+/** A connection, as the budget sees it. */
 export interface MemoryHolder {
-  /** By itself, in bytes, now. */
+  /** The memory that it pins alone, in bytes. */
   readonly pinnedBytes: number;
   readonly shared?: Sharing | undefined;
-  /** What it told last. Only `Limits` sets it. */
+  /** The value of `pinnedBytes` that it reported last. Only `Limits` sets it. */
   accountedBytes: number;
-  /** Ends it, and frees what it pins. */
+  /** Closes the connection and frees the memory it pins. */
   evict(): void;
 }
 
-/** @internal Friend of `Limits`: tells the budget that a connection pins another amount now. */
+/** @internal Friend of `Limits`: reports that a connection now pins `bytes` bytes. */
 export let account: (limits: Limits, holder: MemoryHolder, bytes: number) => void;
 
-/** @internal Friend of `Limits`: tells the budget that these bytes are pinned once more. Wherever they are pinned as well, they count once. */
+/**
+ * @internal Friend of `Limits`: reports that these bytes are pinned once more. They count once however often they are
+ * pinned.
+ */
 export let retain: (limits: Limits, bytes: Uint8Array) => Region;
 
-/** Some memory that is pinned, perhaps by several. */
+/** A piece of memory that one or more connections pin. */
 export class Region {
   readonly length: number;
   pins = 0;
@@ -49,7 +53,7 @@ export class Region {
     return this.length / this.pins;
   }
 
-  /** It is pinned once less. */
+  /** Removes one pin. */
   release(): void {
     this.pins--;
     if (this.pins === 0) this.free();
@@ -57,9 +61,10 @@ export class Region {
 }
 
 /**
- * A bound on the memory that connections pin, for any number of routes: give the same object to each. What counts is what has
- * come and was not delivered, what was written and not taken by the operating system, and the state of compression, all in
- * bytes of memory: once, where many wait for the same prepared message or buffer. Over the budget connections are ended, those that pin most first: with 1013, or at once where the peer does not
+ * Limits the memory that connections pin. To share one limit between routes, pass the same object to each. Three things
+ * count, in bytes of memory: data received but not delivered, data written but not yet accepted by the operating
+ * system, and compression state. A prepared message or buffer that many connections wait to send counts once. Above the
+ * limit, connections are closed, the ones that pin most first: with 1013, or without a close frame if the peer does not
  * read.
  *
  * @example
@@ -68,21 +73,21 @@ export class Region {
  * app.use(websocketRoute('/feed', Feed, { limits }));
  */
 export class Limits {
-  /** The budget, in bytes. */
+  /** The limit, in bytes. */
   readonly maxBufferedBytes: number;
-  /** Connections that were ended to keep to it. */
+  /** How many connections were closed to stay within the limit. */
   evicted = 0;
   #bytes = 0;
   #isDue = false;
   readonly #holders = new Set<MemoryHolder>();
   readonly #ended = new WeakSet<MemoryHolder>();
-  /** By the memory, and by the place in it. */
+  /** Keyed by the memory, then by the position in it. */
   readonly #regions = new Map<ArrayBufferLike, Map<string, Region>>();
 
   /**
-   * @param options.maxBufferedBytes in bytes; `Infinity` for no bound. Default: a quarter of the memory that the process may use
-   * (of the machine's, or of its container's), which leaves room for the rest of the application
-   * @throws TypeError for anything but a positive integer or Infinity, and for an unknown option
+   * @param options.maxBufferedBytes in bytes; `Infinity` for no limit. Default: a quarter of the memory of the machine,
+   * or of its container, which leaves room for the rest of the application
+   * @throws TypeError if it is not a positive integer or `Infinity`, and for unknown options
    */
   constructor(options: { maxBufferedBytes?: number | undefined } = {}) {
     checkOptions('Limits', options, ['maxBufferedBytes'], '{ maxBufferedBytes: 256 * 1024 * 1024 }');
@@ -94,7 +99,7 @@ export class Limits {
     this.maxBufferedBytes = maxBufferedBytes;
   }
 
-  /** Bytes of memory that all connections together pin now. */
+  /** The memory that all connections together pin now, in bytes. */
   get bufferedBytes(): number {
     this.#refresh();
     return this.#bytes;
@@ -135,12 +140,12 @@ export class Limits {
   #weigh(): void {
     if (this.#bytes <= this.maxBufferedBytes || this.#isDue) return;
     this.#isDue = true;
-    // Not in the midst of whatever made it grow.
+    // Not now, in the middle of the work that made it grow.
     setImmediate(() => this.#relieve());
   }
 
   #relieve(): void {
-    // What has been taken by now was not told by anybody, and what is shared was counted for each.
+    // The kernel may have accepted data without a report, and shared memory may have been counted for each connection.
     this.#refresh();
     this.#isDue = false;
     if (this.#bytes <= this.maxBufferedBytes) return;
@@ -157,13 +162,13 @@ export class Limits {
   }
 
   #evict(holder: MemoryHolder): void {
-    // It may still pin something while it ends, and be asked once more.
+    // A connection may still pin memory while it closes, and be evicted again.
     if (!this.#ended.has(holder)) this.evicted++;
     this.#ended.add(holder);
     try {
       holder.evict();
     } catch (error) {
-      // A stream of the user's own may throw, in `destroy`. The others are ended all the same.
+      // A user's own stream may throw in `destroy`. The other connections must still be closed.
       logError('a connection could not be ended', error);
     }
   }
@@ -178,7 +183,7 @@ export class Limits {
 }
 
 function aQuarterOfMemory(): number {
-  // Node 20 has it; what it says where there is no constraint differs: 0, undefined, or more than there is.
+  // Without a constraint the result differs between Node versions: 0, undefined, or more than the machine has.
   const constrained: unknown = process.constrainedMemory?.();
   const total = totalmem();
   const memory = typeof constrained === 'number' && constrained > 0 ? Math.min(constrained, total) : total;

@@ -1,21 +1,21 @@
 /**
- * The memory that all sockets read into. What one of them has read is handled before the event loop goes on to the
- * next, so one piece is enough. It is lent for that long, as a `SharedChunk`:
+ * The memory that all sockets read into. One piece is enough, because each read is handled before the event loop
+ * continues with the next socket. Until then the memory is lent as a `SharedChunk`:
  *
  *     socket ──reads into──▶ READ_BUFFER ──lend──▶ SharedChunk ──bytes──▶ parser ──BorrowedBytes──▶ sinks
  *                                 ▲                                                                   │
  *                                 └───────────────────────────takeBack────────────────────────────────┘
  *
- * It is the beginning of WebAssembly's memory, because that can only work on its own (`framing/simd-scan.ts`), with
- * room behind it for what it finds there. With `WS_NO_SIMD=1` in the environment, and where there is no WebAssembly
- * (`--jitless`, no address space left), it is ordinary memory.
+ * It is the start of a WebAssembly memory, because WebAssembly can only work on its own memory
+ * (`framing/simd-scan.ts`), with room after it for results. With `WS_NO_SIMD=1` in the environment, and without
+ * WebAssembly (`--jitless`, no address space left), it is ordinary memory.
  */
 
-/** As much as is worth a system call: of bulk data several messages lie whole in it. */
+/** Large enough to make a system call worthwhile: several complete bulk messages fit. */
 export const READ_BUFFER_SIZE = 512 * 1024;
 
 const PAGE = 64 * 1024;
-/** For a table, and for what is joined. */
+/** For the table of frames, and for joined fragments. */
 const PAGES_BEHIND = 2;
 const PAGES = READ_BUFFER_SIZE / PAGE + PAGES_BEHIND;
 
@@ -41,18 +41,17 @@ function hasMemory(value: unknown): value is MemoryApi {
   return typeof value === 'object' && value !== null && 'Memory' in value;
 }
 
-/** Undefined where it is ordinary memory. */
+/** Undefined if the read buffer is ordinary memory. */
 export const WASM_MEMORY: WebAssemblyMemory | undefined = allocate();
 
-/** What sockets read into. */
 export const READ_BUFFER: Buffer =
   WASM_MEMORY === undefined
     ? Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
     : Buffer.from(WASM_MEMORY.buffer, 0, READ_BUFFER_SIZE);
 
-/** What a socket has read, from the beginning of that memory on. Whoever keeps any of it copies it. */
+/** The bytes of one read, at the start of the shared memory. To keep any of them, copy them. */
 export class SharedChunk {
-  /** May be written to. */
+  /** May be modified in place. */
   readonly bytes: Buffer;
 
   constructor(length: number) {
@@ -63,21 +62,21 @@ export class SharedChunk {
     return this.bytes.length;
   }
 
-  /** What comes from `start` on, in memory of its own. */
+  /** Copies the bytes from `start` on. */
   copy(start = 0): Buffer {
-    // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
+    // Outside Node's pool, where a few bytes would keep an 8 KiB block alive.
     const copy = Buffer.allocUnsafeSlow(this.length - start);
     this.bytes.copy(copy, 0, start);
     return copy;
   }
 }
 
-/** Bytes on their way to a parser: its own, or memory that is lent. */
+/** Bytes for a parser: a buffer of its own, or lent memory. */
 export type Chunk = Buffer | SharedChunk;
 
 let lent = false;
 
-/** So many bytes of the memory, until they are taken back. */
+/** Lends the first `length` bytes of the memory, until `takeBack`. */
 export function lend(length: number): SharedChunk {
   lent = true;
   return new SharedChunk(length);
@@ -87,7 +86,7 @@ export function takeBack(): void {
   lent = false;
 }
 
-/** Whether somebody is at it: nothing else may be written there. */
+/** Whether the memory is lent, and so must not be written to. */
 export function isOnLoan(): boolean {
   return lent;
 }

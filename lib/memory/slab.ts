@@ -1,16 +1,16 @@
 /**
- * Memory for small frames on their way out, shared by all connections: a frame is written where the last one ended, and
- * leaves with the others of its connection and turn as one buffer. When every frame in the slab has been handed to the
- * kernel it is filled from the beginning again, so that a server that keeps up with its peers allocates nothing.
+ * Memory for small outgoing frames, shared by all connections. Each frame is written after the previous one, and leaves
+ * with the other frames of its connection and turn as one buffer. Once the kernel has accepted every frame in the slab,
+ * it is filled from the start again, so a server whose peers keep up allocates nothing.
  */
 const SLAB_SIZE = 64 * 1024;
 
-/** Larger payloads are sent from where they are: copying them would cost more than another entry in the system call. */
+/** Larger payloads are sent without copying, because a copy would cost more than another entry in the system call. */
 export const MAX_COPIED = 8 * 1024;
 
 /**
- * How many full slabs may wait for peers: 4 MiB. A peer that stops reading pins the slab that it was being sent from,
- * whoever else that was for; two hundred such peers, one after the other, would pin two hundred of them.
+ * How many full slabs may wait for peers: 4 MiB. A peer that stops reading pins the whole slab that holds its frames;
+ * two hundred such peers, one after the other, would pin two hundred slabs.
  */
 const MAX_LEFT = 64;
 
@@ -18,9 +18,9 @@ let left = 0;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_SIZE);
-  /** Where the next frame goes. */
+  /** The position of the next frame. */
   at = 0;
-  /** How many connections have frames in it that the kernel may not have taken yet. */
+  /** How many connections have frames in it that the kernel may not have accepted yet. */
   private users = 0;
   private isLeft = false;
 
@@ -32,7 +32,7 @@ export class Slab {
     this.users++;
   }
 
-  /** The kernel has taken one connection's frames, or never will. */
+  /** Called when the kernel has accepted the frames of a connection, or never will. */
   release(): void {
     this.users--;
     if (this.users > 0) return;
@@ -41,7 +41,7 @@ export class Slab {
     this.isLeft = false;
   }
 
-  /** It is full, and another one takes its place. */
+  /** Called when the slab is full and another one replaces it. */
   retire(): void {
     if (this.users === 0) return;
     this.isLeft = true;
@@ -51,7 +51,7 @@ export class Slab {
 
 let current = new Slab();
 
-/** The slab to write to, with room for `size` bytes: at most `MAX_COPIED` and a frame header. */
+/** @returns a slab with room for `size` bytes, which are at most `MAX_COPIED` and a frame header */
 export function slabFor(size: number): Slab {
   if (!current.hasRoom(size)) {
     current.retire();
@@ -60,7 +60,7 @@ export function slabFor(size: number): Slab {
   return current;
 }
 
-/** Whether a socket may be given what stands in a slab. Where too many wait, it gets a copy. */
+/** Whether a socket may be given the memory of a slab. If too many slabs wait, it gets a copy. */
 export function mayLend(): boolean {
   return left < MAX_LEFT;
 }

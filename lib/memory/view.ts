@@ -1,6 +1,6 @@
 /**
- * Buffers upon memory that is there. `subarray` asks its buffer for the memory each time, which costs more than the
- * object: where many are cut from one piece it is asked once.
+ * Creates buffers on existing memory. `subarray` looks up the memory on each call, which costs more than the object
+ * itself. To slice one piece many times, look it up once.
  */
 
 interface BufferClass {
@@ -8,15 +8,15 @@ interface BufferClass {
   new (length: number): Buffer<ArrayBuffer>;
 }
 
-/** The class of what `subarray` makes, by the language's own rule (ECMA-262, TypedArraySpeciesCreate). */
+/** The class that `subarray` instantiates (ECMA-262, TypedArraySpeciesCreate). */
 const Species: unknown = Reflect.get(Buffer, Symbol.species);
 
-/** A buffer of `length` bytes, from `offset` of `memory` on. */
+/** Creates a buffer of `length` bytes at `offset` in `memory`. */
 export const viewOf: (memory: ArrayBufferLike, offset: number, length: number) => Buffer = isBufferClass(Species)
   ? (memory, offset, length) => new Species(memory, offset, length)
   : (memory, offset, length) => Buffer.from(memory, offset, length);
 
-/** A buffer of so many zeros: what `Buffer.alloc` does, once it has looked at its argument. */
+/** Creates a zeroed buffer, like `Buffer.alloc` without its checks. */
 export const zeros: (length: number) => Buffer<ArrayBuffer> = isBufferClass(Species)
   ? (length) => new Species(length)
   : (length) => Buffer.alloc(length);

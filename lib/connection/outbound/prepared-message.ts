@@ -1,18 +1,21 @@
-/** A message framed once, for many connections. */
+/** Messages that are framed once and sent to many connections. */
 import type { Opcode } from '../../framing/opcode.js';
 import { headerLength, writeHeader } from '../../framing/serializer.js';
 
 export interface Framed {
   readonly opcode: Opcode;
   readonly payload: Buffer;
-  /** The payload with its header (RFC 6455 section 5.2), in the same memory. */
+  /** The header (RFC 6455 section 5.2) and the payload, in the same memory as `payload`. */
   readonly frame: Buffer;
 }
 
-/** @internal Friend of `PreparedMessage`: what is to be sent of it, out of reach of users, as all connections that it was written to send it from there. */
+/**
+ * @internal Friend of `PreparedMessage`: its bytes. Users must not reach them, because every connection sends them from
+ * the same memory.
+ */
 export let framedOf: (message: PreparedMessage) => Framed;
 
-/** What `prepare` makes, and `write` takes: any number of times, on any connections, of any routes. */
+/** A message from `prepare()`. Pass it to `write()` any number of times, on connections of any route. */
 export class PreparedMessage {
   readonly #framed: Framed;
 
