@@ -1,12 +1,12 @@
 /**
- * One WebSocket connection after the handshake: its parts, joined.
+ * One WebSocket connection after the handshake. It joins these parts:
  *
  *     transport ──bytes──▶ receiver ──units──▶ hook runner (the user's handler)
  *         ▲                   └─ping, pong, close─┐        │
  *         └──────── sender ◀──────────────────────┴──── write, close
  *
- * What a frame is, what a unit is, what makes reading wait and when bytes leave is decided in those. What the connection goes
- * through is decided by a table (`lifecycle.ts`): events are told to it here, and what it asks for is done here.
+ * The parts decide about frames, units, pauses in reading and the time of sending. A table (`lifecycle.ts`) decides the
+ * states of the connection: this class passes events to it and performs the actions it returns.
  */
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
@@ -48,15 +48,15 @@ import type { Loans } from './outbound/loans.js';
 import { framedOf, type PreparedMessage } from './outbound/prepared-message.js';
 import { Sender, type SenderOwner } from './outbound/sender.js';
 
-/** What is known of the end of a connection, from when it begins to close. */
+/** The data about the end of a connection, created when it begins to close. */
 class Ending {
-  /** What `onClose` will be told. */
+  /** The code for `onClose`. */
   code: number = CloseCode.ABNORMAL_CLOSURE;
   reason = '';
   wasClean = false;
   /** The peer has sent its close frame. */
   isCloseReceived = false;
-  /** When the socket was closed, on the clock of `openedAt`, and how many messages had been received by then. */
+  /** The time the socket closed, on the clock of `openedAt`, and the number of messages received until then. */
   closedAt = 0;
   messagesByThen = 0;
   timer: CloseTimer | undefined = undefined;
@@ -82,11 +82,10 @@ export class Connection
   private state: State = State.CONNECTING;
   private readonly receiver: Receiver;
   private readonly sender: Sender;
-  /** Something came since the heartbeat asked last. */
+  /** Whether data has arrived since the heartbeat last checked. */
   private heard = false;
   private openedAt = 0;
   private keepalive: Heartbeat | undefined = undefined;
-  /** Made when it begins. */
   private ending: Ending | undefined = undefined;
   private completion: Completion | undefined = undefined;
 
@@ -100,10 +99,10 @@ export class Connection
   }
 
   /**
-   * The handshake is done: the socket is ours.
+   * Takes over the socket after the handshake.
    *
-   * @param args what `onConnect` gets
-   * @param head bytes that came with the handshake and belong to the first frames
+   * @param args the arguments of `onConnect`
+   * @param head bytes received with the handshake, which belong to the first frames
    */
   open(args: readonly unknown[], head: Buffer): void {
     const { runner, settings, transport } = this;
@@ -116,11 +115,11 @@ export class Connection
     this.receive(() => runner.connect(args));
     const room = head.length === 0 ? this.receiver.room : transport.deliver(head);
     if (room > 0) transport.resume();
-    // The peer left during the handshake: the event has passed, and will not come again.
+    // If the peer left during the handshake, the event is over and will not be repeated.
     if (transport.readableEnded) this.onEnd();
   }
 
-  // What the transport calls.
+  // Called by the transport.
 
   onData(chunk: Chunk): number {
     if (!canReceive(this.state)) return Number.POSITIVE_INFINITY;
@@ -137,7 +136,7 @@ export class Connection
     this.advance('transportClosed');
   }
 
-  // What the receiver calls.
+  // Called by the receiver.
 
   receive(run: () => void): void {
     this.deliver(run, NOTHING);
@@ -145,7 +144,7 @@ export class Connection
 
   private deliver(run: (this: Receiver, chunk: Chunk) => void, chunk: Chunk): void {
     const { sender } = this;
-    // What is written in between leaves with the rest.
+    // Output of nested calls leaves with the outermost one.
     const isNested = sender.isCollecting;
     sender.isCollecting = true;
     try {
@@ -190,7 +189,7 @@ export class Connection
 
   onInputDelivered(): void {
     this.advance('inputDelivered');
-    // `onClose` is the last hook.
+    // `onClose` must wait for pending hooks.
     if (!this.runner.isBusy) this.advance('inputSettled');
   }
 
@@ -200,7 +199,7 @@ export class Connection
     runner.inContext(() => publish('throttle', () => ({ route: settings.route, connection: runner.hooks })));
   }
 
-  // What the hook runner calls.
+  // Called by the hook runner.
 
   get isPeerGone(): boolean {
     return !this.canSend || hasPeerLeft(this.state);
@@ -223,7 +222,7 @@ export class Connection
     this.receiver.onStale();
   }
 
-  // What the sender calls.
+  // Called by the sender.
 
   get canSend(): boolean {
     return canSend(this.state);
@@ -257,13 +256,13 @@ export class Connection
     this.fail(new ProtocolError('the peer reads too slowly', CloseCode.TRY_AGAIN_LATER));
   }
 
-  /** Tells the budget of the process what is pinned now. */
+  /** Reports the pinned memory to the budget of the process. */
   account(): void {
     const bytes = this.pinnedBytes;
     if (bytes !== this.accountedBytes) account(this.settings.limits, this, bytes);
   }
 
-  // What the heartbeat calls.
+  // Called by the heartbeat.
 
   get lastActivity(): number {
     const { isHandling, isInflating, limiter } = this.receiver;
@@ -274,13 +273,13 @@ export class Connection
   consumeActivity(): boolean {
     const { heard } = this;
     this.heard = false;
-    // Nobody tells of what the stream has read ahead meanwhile.
+    // There is no event for data that the stream reads ahead, so account for it here.
     this.account();
     return heard;
   }
 
   get isReadPaused(): boolean {
-    // While a file comes slowly, our ping stands behind it: no answer can be expected either.
+    // A slow file delays our ping, so no answer can be expected.
     return this.receiver.isDeaf || this.sender.writer.starved;
   }
 
@@ -298,11 +297,11 @@ export class Connection
     this.close(CloseCode.GOING_AWAY, `idle for ${this.settings.idleTimeout} ms`);
   }
 
-  // What the budget of the process calls.
+  // Called by the memory budget.
 
   get pinnedBytes(): number {
     const { receiver, sender, transport } = this;
-    // A stream that is paused takes one more chunk, and tells nobody: as long as it may, it is looked after.
+    // A paused stream reads one more chunk without an event. Counting at least 1 keeps the budget checking it.
     const ahead = receiver.isBlocked && !transport.destroyed ? Math.max(1, transport.readableLength) : 0;
     return receiver.pinned + ahead + sender.pinned;
   }
@@ -314,18 +313,18 @@ export class Connection
   evict(): void {
     const { sender } = this;
     const isAgain = this.state >= State.ENDING;
-    // Also where it ends already, or its handler has not finished after it has.
+    // Needed even if the connection is already closing, or its handler has not finished.
     this.receiver.discard();
     this.fail(new ProtocolError('the server is short of memory', CloseCode.TRY_AGAIN_LATER));
     if (!sender.writer.waiting) sender.stopDeflation();
-    // It does not read what it is owed, or zlib is at work for it: it would stay for as long as closing may take.
+    // The peer does not read its pending data, or zlib is busy with it: closing properly would take too long.
     if (!isAgain && this.pinnedBytes + (this.shared?.bytes ?? 0) <= MAX_COPIED) return;
     this.transport.destroy();
     sender.writer.close();
     sender.stopDeflation();
   }
 
-  // What telemetry and a server that drains ask.
+  // Called by telemetry and by a draining server.
 
   get socket(): Duplex {
     return this.transport.socket;
@@ -366,7 +365,7 @@ export class Connection
     return this.completed.finished;
   }
 
-  // What the handler calls.
+  // Called by the handler.
 
   get readyState(): ReadyState {
     return readyStateOf(this.state);
@@ -401,14 +400,17 @@ export class Connection
     return this.sender.prepared(message, flush, compress);
   }
 
-  /** What `broadcast` calls. What goes wrong here concerns no other connection. @returns whether it was taken */
+  /**
+   * Called by `broadcast`. Errors are logged here, so that they do not affect other connections. @returns whether it
+   * was sent
+   */
   offer(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
     if (!this.canSend || (this.version === 0 && framedOf(message).opcode !== Opcode.Text)) return false;
     const before = this.messagesSent;
     try {
       this.sender.prepared(message, flush, compress);
     } catch (error) {
-      // A stream of the user's own may throw: what was written of the frame is not known.
+      // A user's own stream may throw, and then it is unknown how much of the frame was written.
       logError(`a broadcast to ${this.settings.name}`, error, this.settings.log);
       this.terminate();
       return false;
@@ -434,28 +436,28 @@ export class Connection
     return true;
   }
 
-  /** Fulfilled when the kernel has taken all that was written so far. */
+  /** Fulfills when the kernel has accepted everything written so far. */
   drained(): Promise<void> {
     if (!this.canSend) return Promise.reject(this.invalidState('drained'));
     return this.sender.drained();
   }
 
-  /** What `onRead` would get, one by one. Of a connection that is closing or closed, nothing. */
+  /** Yields the units that `onRead` would receive; none if the connection is closing or closed. */
   messages(): MessageIterator {
     if (this.state === State.CONNECTING) throw this.invalidState('messages');
     return this.receiver.messages();
   }
 
-  /** Starts the closing handshake. Of a connection that is closing already, nothing. */
+  /** Starts the closing handshake, unless the connection is already closing. */
   close(code: number, reason: string): void {
     checkCloseArguments(code, reason);
     if (this.state === State.CONNECTING) throw this.invalidState('close');
     this.advance('localClose', code, reason);
-    // Draft-76 knows no codes, and a server does not wait for the peer's word.
+    // Draft-76 has no close codes, and the server need not wait for the peer's answer.
     if (this.version === 0) this.advance('remoteClose');
   }
 
-  /** Ends the connection at once: what was not sent is lost, and the peer gets no close frame. */
+  /** Ends the connection immediately. Unsent data is lost, and the peer receives no close frame. */
   terminate(): void {
     if (this.state === State.CONNECTING) throw this.invalidState('terminate');
     this.advance('terminate');
@@ -469,7 +471,7 @@ export class Connection
 
   // The life of the connection.
 
-  /** 7.1.7, _Fail the WebSocket Connection_: the one place where an error becomes a close code. */
+  /** Implements 7.1.7, _Fail the WebSocket Connection_, and is the only place where an error becomes a close code. */
   private fail(error: unknown): void {
     const known = isA(error, ProtocolError);
     const code = known ? error.closeCode : CloseCode.INTERNAL_ERROR;
@@ -479,12 +481,12 @@ export class Connection
       this.beginning.code = code;
       this.beginning.reason = reason;
     }
-    // Inside the frame of a file nothing can be said, and draft-76 has no codes.
+    // A close frame cannot be sent inside a file's frame, and draft-76 has no close codes.
     const isSilent = this.sender.writer.busy || this.version === 0;
     this.advance(isSilent ? 'failSilently' : 'fail', code, reason);
   }
 
-  /** @param code and `reason`: of the close frame, if one is to be sent */
+  /** @param code the code of the close frame, and `reason` its reason, if the event causes one to be sent */
   private advance(event: LifecycleEvent, code: number = CloseCode.NO_STATUS_RECEIVED, reason = ''): void {
     const next = step(this.state, event);
     if (next === undefined) return;
@@ -542,11 +544,14 @@ export class Connection
     if (!this.sender.writer.waiting) this.advance('outputDrained');
   }
 
-  /** Sends the rest, then FIN. What the peer still sends is read and dropped: a reset would destroy our last words. */
+  /**
+   * Sends the rest, then FIN. Further input is read and dropped, because unread input would cause a reset and lose
+   * output.
+   */
   private endOutput(): void {
     const { beginning, sender, transport } = this;
     sender.flushLast();
-    // A file's frame cannot be ended early, and nothing can be said inside it.
+    // A file's frame cannot be ended early, nor interrupted by another frame.
     if (sender.writer.busy) this.advance('terminate');
     else if (!sender.writer.waiting) {
       beginning.wasClean = beginning.isCloseReceived;
@@ -594,7 +599,7 @@ export class Connection
 
   private summary({ code, reason, wasClean, closedAt }: Ending): DiagnosticMessages['websocket-route:close'] {
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this;
-    // Until the socket was closed, and not until its handler had finished.
+    // Ends when the socket closed, not when the handler finished.
     const duration = closedAt - this.openedAt;
     const traffic = { messagesReceived, messagesSent, bytesReceived, bytesSent };
     return { route: this.settings.route, connection: this.runner.hooks, code, reason, wasClean, duration, ...traffic };
@@ -610,11 +615,10 @@ export class Connection
     return this.completion;
   }
 
-  // What is refused.
-
   /**
-   * Of a connection that is not open nothing is sent, as by the WHATWG's `send`. The peer decides when that begins, and `onClose`
-   * tells the handler: only after that it is an error.
+   * Rejects a write. While the connection closes, data is silently dropped, as by the WHATWG's `send`, because the peer
+   * decides when closing begins. It is an error only before the connection opens, and after `onClose` has told the
+   * handler.
    */
   private refuse(method: string): false {
     if (this.state === State.CONNECTING || this.state >= State.TOLD) throw this.invalidState(method);
@@ -622,14 +626,14 @@ export class Connection
   }
 
   private demandFrames(what: string): void {
-    if (this.version === 0) throw new InvalidStateError(`${what}: a draft-76 connection carries nothing but text`);
+    if (this.version === 0) throw new InvalidStateError(`${what}: a draft-76 connection only carries text`);
   }
 
   private invalidState(method: string): InvalidStateError {
     if (this.state === State.CONNECTING) return beforeOpen(method);
     if (this.state >= State.TOLD) {
       return new InvalidStateError(
-        `${method}() on a connection that is closed, after onClose: stop there what writes to it (timers, the members of a room)`,
+        `${method}() on a closed connection, after onClose: stop timers and leave rooms in onClose`,
       );
     }
     return new InvalidStateError(`${method}() on a connection that is closing or closed`);

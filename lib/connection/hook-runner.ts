@@ -15,7 +15,7 @@ import { isDueToState, reportSecond, tellError } from './hook-errors.js';
 import type { ConnectionHooks, ConnectionSettings, HookName } from './hooks.js';
 
 export interface HookRunnerOwner {
-  /** Whether the peer has stopped reading, which the handler may not have noticed yet. */
+  /** Whether nothing can be sent to the peer any longer, or the peer is known to have left. */
   readonly isPeerGone: boolean;
   /** An asynchronous `onConnect` or `onRead` is pending: reading must wait until `onHookSettled`. */
   onHookPending(): void;

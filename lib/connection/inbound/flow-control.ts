@@ -1,7 +1,7 @@
 /**
- * What makes reading wait: a set of reasons, kept here and nowhere else. While there is one, the parser stops in front of the next
- * frame, the dispatcher after the unit at hand, and TCP holds the peer back once 64 KiB have been read ahead. Compressed data that
- * is being inflated stops the parser alone: what comes out goes to the dispatcher.
+ * Keeps the set of reasons for which reading waits; no other object keeps any. While there is a reason, the parser
+ * stops before the next frame, the dispatcher stops after the current unit, and TCP holds the peer back once 64 KiB
+ * have been read ahead. Inflation stops only the parser, because its output goes to the dispatcher.
  */
 import type { Dispatcher } from '../../dispatch/dispatcher.js';
 import type { Parser } from '../../framing/sink.js';
@@ -16,7 +16,7 @@ export const Reason = {
   READER_CHANGE: 1 << 2,
   /** The peer exceeds its rate. */
   RATE: 1 << 3,
-  /** The peer does not take what it is sent. */
+  /** The peer does not read what it is sent. */
   OUTPUT: 1 << 4,
   /** A compressed message is being inflated, or waits to be. */
   INFLATION: 1 << 5,
@@ -24,14 +24,14 @@ export const Reason = {
 export type Reason = (typeof Reason)[keyof typeof Reason];
 
 const DELIVERY = Reason.HOOK | Reason.READER | Reason.READER_CHANGE | Reason.RATE | Reason.OUTPUT;
-/** Those that are not the peer's doing. */
+/** The reasons that the peer has not caused by refusing to read. */
 const OURS = Reason.HOOK | Reason.READER | Reason.RATE | Reason.INFLATION;
 
 export abstract class FlowControl {
   abstract readonly dispatcher: Dispatcher;
   protected abstract readonly parser: Parser;
   protected abstract readonly transport: Transport;
-  /** Nothing more is delivered, so that nothing need wait for its delivery. */
+  /** All input is dropped, so nothing has to wait for delivery. */
   protected discarding = false;
   private reasons = 0;
 
@@ -40,7 +40,7 @@ export abstract class FlowControl {
     return this.reasons !== 0;
   }
 
-  /** Whether nothing makes what was read wait for its delivery. */
+  /** Whether data that has been read can be delivered now. */
   get takesMore(): boolean {
     return (this.reasons & DELIVERY) === 0;
   }
@@ -49,12 +49,12 @@ export abstract class FlowControl {
     return (this.reasons & reason) !== 0;
   }
 
-  /** Whether what the peer says may not be heard, for reasons that are not its own doing. */
+  /** Whether a sign of life from the peer may go unnoticed, for a reason other than its refusal to read. */
   get isDeaf(): boolean {
     return (this.reasons & OURS) !== 0;
   }
 
-  /** How many bytes may come now. */
+  /** How many more bytes may arrive now. */
   get room(): number {
     return this.parser.room;
   }
@@ -64,11 +64,11 @@ export abstract class FlowControl {
     this.reasons |= reason;
     this.parser.pause();
     if ((reason & DELIVERY) !== 0) this.dispatcher.pause();
-    // A peer that exceeds its rate has nothing to be heard of: each byte of it was too much.
+    // Do not read ahead from a peer that exceeds its rate: every byte counts against it.
     if (reason === Reason.RATE) this.transport.pause();
   }
 
-  /** @returns whether that was one: then what waited goes on by `deliverWaiting` */
+  /** @returns whether the reason was set. If so, the caller continues by `deliverWaiting` */
   protected unblock(reason: Reason): boolean {
     const was = this.reasons;
     this.reasons &= ~reason;

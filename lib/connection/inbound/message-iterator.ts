@@ -1,28 +1,28 @@
 /**
- * Pull style: what `onRead` would get, taken one by one by whoever asks. Reading waits while nobody does, so that nothing is
- * queued here: TCP holds the peer back. Only until somebody has asked for the first time is one unit read ahead: who just
- * writes, and never asks, hears of goodbyes and pongs all the same.
+ * Iterates over the units that `onRead` would receive. Reading waits until the consumer asks for a unit, so that TCP
+ * holds the peer back and no queue grows here. Before the first request one unit is read ahead, so that a handler that
+ * only writes still notices close frames and pongs.
  */
 import type { Unit } from '../../dispatch/reader.js';
 import type { UnitConsumer } from '../../dispatch/unit-delivery.js';
 
 export interface MessageIteratorOwner extends Pick<UnitConsumer, 'onOverflow' | 'onStale'> {
-  /** Nobody asks for more. */
+  /** The consumer wants no further unit for now. */
   onFull(): void;
-  /** Somebody does. */
+  /** The consumer has asked for a unit. */
   onWanted(): void;
-  /** Nobody ever will again. */
+  /** The consumer has left the loop. */
   onLeft(): void;
 }
 
-/** A unit as pull style gives it: what is one argument of `onRead` is itself, what are several is an array. */
+/** A unit as the iterator yields it: the argument of `onRead`, or an array if there are several. */
 export type Item = Unit | readonly unknown[];
 
 export class MessageIterator implements UnitConsumer, AsyncIterableIterator<Item> {
   private readonly items: Item[] = [];
   private readonly pendingReads: ((result: IteratorResult<Item>) => void)[] = [];
   private ended = false;
-  /** Somebody has asked for a unit. */
+  /** Whether the consumer has ever asked for a unit. */
   wasAsked = false;
   private collectsAll = false;
   private readonly owner: MessageIteratorOwner;
@@ -31,24 +31,24 @@ export class MessageIterator implements UnitConsumer, AsyncIterableIterator<Item
     this.owner = owner;
   }
 
-  /** Whether nothing more is wanted for now: a unit was taken, and no other has been asked for, or one waits to be taken. */
+  /** Whether no further unit is wanted for now: the consumer is still busy with one, or one waits to be taken. */
   get isFull(): boolean {
     return this.pendingReads.length === 0 && (this.wasAsked || this.items.length > 0) && !this.collectsAll;
   }
 
-  /** The memory of what waits to be taken, in bytes. */
+  /** The memory of units that wait to be taken, in bytes. */
   get pinned(): number {
     let sum = 0;
     for (const item of this.items) sum += sizeOf(item);
     return sum;
   }
 
-  /** Keeps all that comes from now on for whoever asks later: the connection has gone, and what is left of it is not much. */
+  /** Queues all further units. To be called once the connection is closed, when little input is left. */
   collectAll(): void {
     this.collectsAll = true;
   }
 
-  // What the dispatcher calls.
+  // Called by the dispatcher.
 
   onUnit(value: Unit): void {
     this.put(value);
@@ -70,13 +70,13 @@ export class MessageIterator implements UnitConsumer, AsyncIterableIterator<Item
     this.owner.onStale();
   }
 
-  /** Nothing more will come. What is here may still be taken. */
+  /** Ends the iteration after the units that are already here. */
   end(): void {
     this.ended = true;
     for (const take of this.pendingReads.splice(0)) take(DONE);
   }
 
-  // What the user calls, by way of `for await`.
+  // Called by the user's `for await`.
 
   next(): Promise<IteratorResult<Item>> {
     this.wasAsked = true;
@@ -113,11 +113,11 @@ const DONE: IteratorResult<never> = { done: true, value: undefined };
 
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
-  // What it was cut from is pinned as a whole.
+  // A view pins all of its memory.
   if (value instanceof Uint8Array) return value.buffer.byteLength;
   // Values of a struct, groups of a match.
   return Array.isArray(value) ? value.reduce<number>((sum, member) => sum + VALUE + sizeOf(member), 0) : 0;
 }
 
-/** About what a number, or the reference to another value, costs in bytes. */
+/** The approximate size of a number or a reference, in bytes. */
 const VALUE = 16;

@@ -1,6 +1,6 @@
 /**
- * Stands between the parser and the dispatcher of a connection that has a `rate` or an `idleTimeout`; all others have none.
- * It counts messages against the rate, and knows when the last one passed.
+ * Counts messages against the rate, and records the time of the last one. It sits between the parser and the
+ * dispatcher, on connections with a `rate` or an `idleTimeout` only.
  */
 import type { MessageKind } from '../../framing/opcode.js';
 import type { MessageSink } from '../../framing/sink.js';
@@ -9,19 +9,19 @@ import type { RateLimit } from '../hooks.js';
 import { TokenBucket } from './token-bucket.js';
 
 export interface RateLimiterOwner {
-  /** The peer exceeds its rate: nothing is to be read for `delay` milliseconds. */
+  /** The peer exceeds its rate: reading must wait for `delay` milliseconds. */
   onExceeded(delay: number): void;
-  /** It has done nothing else for `patience` milliseconds. Throws: the mistake is the peer's. */
+  /** The peer has exceeded its rate for `patience` milliseconds without a break. Throws a `ProtocolError`. */
   onAbuse(): never;
 }
 
 export class RateLimiter implements MessageSink {
-  /** When the last message passed, in either direction. */
+  /** The time of the last message, in either direction. */
   lastActivity: number;
   private readonly messages: TokenBucket | undefined;
   private readonly bytes: TokenBucket | undefined;
   private readonly patience: number;
-  /** Since when the peer has not once kept to its rate for long enough to refill its buckets. */
+  /** The time since which the peer has never kept to its rate for long enough to refill its buckets. */
   private exceededSince: number | undefined = undefined;
   private stopped = false;
   private readonly sink: MessageSink;
@@ -39,7 +39,7 @@ export class RateLimiter implements MessageSink {
     this.patience = patience;
   }
 
-  /** Whether the peer has been over its rate lately. */
+  /** Whether the peer has recently exceeded its rate. */
   get isExceeded(): boolean {
     return this.exceededSince !== undefined;
   }
@@ -59,7 +59,7 @@ export class RateLimiter implements MessageSink {
   }
 
   data(kind: MessageKind, bytes: BorrowedBytes, start: number, end: number): void {
-    // A message that takes long is not over: the connection is not idle meanwhile.
+    // The connection is not idle while a long message arrives.
     this.lastActivity = this.now();
     this.sink.data(kind, bytes, start, end);
   }
@@ -70,22 +70,22 @@ export class RateLimiter implements MessageSink {
     this.passed();
   }
 
-  /** A message has passed, or a ping, which costs as much; but a ping is no message, and ends no idleness. */
+  /** Counts a message, or a ping, which costs as much. A ping does not count as activity, though. */
   passed(): void {
     if (this.messages !== undefined) this.take(this.messages, 1, this.now());
   }
 
-  /** What comes from now on is not delivered, and not held against anybody: a peer sends until it has our close frame. */
+  /** Stops counting: a peer may keep sending until it receives our close frame, and that data is dropped. */
   stop(): void {
     this.stopped = true;
   }
 
-  /** We have written one. */
+  /** Records an outgoing message. */
   wrote(): void {
     this.lastActivity = this.now();
   }
 
-  /** So many bytes have arrived. */
+  /** Counts received bytes. */
   arrived(count: number): void {
     if (this.bytes !== undefined) this.take(this.bytes, count, this.now());
   }

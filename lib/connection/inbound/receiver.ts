@@ -1,11 +1,12 @@
 /**
- * The reading half of a connection: bytes go in, units reach `onRead`. What makes that wait is the flow control's (`flow-control.ts`).
+ * The reading half of a connection: bytes go in, and units reach `onRead`. `flow-control.ts` decides when that waits.
  *
  *     chunk ──▶ parser ──(inflation)──(rate limiter)──▶ dispatcher ──▶ hook runner, or the reader of `messages()`
  *                 └──▶ pings, pongs, close frames ──▶ owner
  *
- * While reading waits, up to 64 KiB are read ahead and looked through for control frames: pings are answered, and a close frame is
- * told of. In its turn, when the messages before it have been delivered, each of them comes once more.
+ * While reading waits, up to 64 KiB are read ahead and searched for control frames: pings are answered, and a close
+ * frame is reported. Each control frame is processed again in its turn, after the messages before it have been
+ * delivered.
  */
 import { Inflation, type InflationOwner } from '../../deflate/inflation.js';
 import { Dispatcher } from '../../dispatch/dispatcher.js';
@@ -30,16 +31,16 @@ export interface ReceiverOwner {
   readonly runner: HookRunner;
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Runs what may deliver, or write. What it throws fails the connection; what it wrote is flushed. */
+  /** Runs a function that may deliver or write. If it throws, the connection fails; its output is flushed. */
   receive(run: () => void): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
   onCloseFrame(code: number, reason: string): void;
   /** The peer has sent a close frame, and messages before it wait. */
   onCloseAhead(): void;
-  /** The handler has finished what it was doing, and has not been given anything else to do yet. */
+  /** The handler has finished its work and has not received anything new. */
   onHandlerIdle(): void;
-  /** All that had arrived has been delivered, or dropped, and nothing makes reading wait. */
+  /** All input has been delivered or dropped, and reading need not wait. */
   onInputDelivered(): void;
   /** Reading waits because the peer exceeds its rate. */
   onThrottled(): void;
@@ -50,13 +51,13 @@ export class Receiver
   implements ControlSink, InflationOwner, MessageIteratorOwner, RateLimiterOwner
 {
   readonly dispatcher: Dispatcher;
-  /** Of a connection that has a `rate` or an `idleTimeout`. */
+  /** Undefined without a `rate` and an `idleTimeout`. */
   readonly limiter: RateLimiter | undefined;
   protected readonly parser: Parser;
-  /** Of a connection on which compressed messages may come. */
+  /** Undefined without compression. */
   private readonly inflation: Inflation | undefined;
   private iterator: MessageIterator | undefined = undefined;
-  /** Takes back the alarm that lets a peer go on which exceeded its rate. */
+  /** Cancels the timer that ends throttling. */
   private unthrottle: (() => void) | undefined = undefined;
   /** Pings that the parser has not come to: first those that were answered, then those that were not, and the latest of these. */
   private answeredAhead = 0;
@@ -86,13 +87,13 @@ export class Receiver
     this.limiter?.arrived(chunk.length);
   }
 
-  /** The memory that is pinned by what has come and was not delivered, in bytes. */
+  /** The memory pinned by undelivered input, in bytes. */
   get pinned(): number {
     const { dispatcher, inflation, iterator, parser } = this;
     return dispatcher.pinned + parser.pinned + (inflation?.pinned ?? 0) + (iterator?.pinned ?? 0);
   }
 
-  /** Whether the handler is at work: a hook is pending, or a unit of `messages()` was taken and no other asked for. */
+  /** Whether the handler is busy: a hook is pending, or the reader of `messages()` has not asked for another unit. */
   get isHandling(): boolean {
     return this.iterator?.wasAsked ? this.iterator.isFull : this.owner.runner.isBusy;
   }
@@ -101,12 +102,12 @@ export class Receiver
     return this.isBlockedBy(Reason.INFLATION);
   }
 
-  /** From now on units go to whoever reads this, until that one leaves. */
+  /** Delivers units to the returned iterator, until its consumer leaves. */
   messages(): MessageIterator {
     if (this.iterator !== undefined) {
       throw new InvalidStateError(
-        'messages() is being read already, and there is one reader at a time: ' +
-          'leave the first by break or return in its for await, or by its return()',
+        'messages() already has a reader, and only one is allowed at a time: ' +
+          'end the first by break or return in its for await, or by calling its return()',
       );
     }
     const iterator = new MessageIterator(this);
@@ -116,13 +117,16 @@ export class Receiver
     }
     this.iterator = iterator;
     this.dispatcher.deliverTo(iterator);
-    // The hook that is pending does not make it wait any more.
+    // With an iterator, reading no longer waits for pending hooks.
     this.unblock(Reason.HOOK);
     queueMicrotask(() => this.proceed());
     return iterator;
   }
 
-  /** The connection is closed. What is left for the reader of `messages()` is kept for it: no hook is pending that might ask. */
+  /**
+   * After the close, queues the remaining units for the reader of `messages()`, unless a pending hook may still read
+   * them.
+   */
   drainToReader(): void {
     const { iterator } = this;
     if (iterator === undefined || this.owner.runner.isBusy) return;
@@ -131,7 +135,7 @@ export class Receiver
     this.deliverWaiting();
   }
 
-  /** Too much of what the peer was sent waits for it: reading waits until `releaseBackpressure`. */
+  /** Pauses reading until `releaseBackpressure`, because too much output waits for the peer. */
   applyBackpressure(): void {
     if (!this.isBlockedBy(Reason.OUTPUT)) this.block(Reason.OUTPUT);
   }
@@ -140,13 +144,13 @@ export class Receiver
     if (this.unblock(Reason.OUTPUT)) this.proceed();
   }
 
-  /** Nothing more is delivered. Control frames are still looked at, so nothing holds them up any more. */
+  /** Drops all further messages. Control frames are still processed, without waiting. */
   discardMessages(): void {
     this.stopDelivery();
     if (this.parser.paused) this.owner.receive(() => this.parser.resume());
   }
 
-  /** Nothing that the peer sends, or has sent, is looked at any more. */
+  /** Drops all input, including input that has already arrived. */
   discard(): void {
     this.parser.discard();
     this.stopDelivery();
@@ -157,7 +161,7 @@ export class Receiver
     this.dispatcher.discard();
     this.inflation?.stop();
     this.limiter?.stop();
-    // It may be long, and the connection is not to be kept for it.
+    // A long timer must not keep the connection in memory.
     this.unthrottle?.();
     this.unthrottle = undefined;
     this.unblockAll();
@@ -166,7 +170,7 @@ export class Receiver
     iterator?.end();
   }
 
-  // What the hook runner tells.
+  // Called by the hook runner.
 
   onHookPending(): void {
     if (this.iterator === undefined) this.block(Reason.HOOK);
@@ -182,7 +186,7 @@ export class Receiver
     queueMicrotask(() => this.owner.receive(() => this.dispatcher.dispatchHeld()));
   }
 
-  // What the parser calls for control frames.
+  // Called by the parser for control frames.
 
   ping(payload: Buffer): void {
     if (this.answeredAhead > 0) this.answeredAhead--;
@@ -191,14 +195,15 @@ export class Receiver
       if (this.skippedAhead === 0) this.latestSkipped = undefined;
       this.owner.onPing(payload);
     }
-    // A flood of them is the peer's. An answer that is deferred leaves at any time, and must not fail the connection then.
+    // Counted here and not with the answer: a deferred answer may leave at any time, and must not fail the connection
+    // then.
     this.limiter?.passed();
   }
 
   pong(payload: Buffer): void {
     this.limiter?.passed();
     this.owner.onPong(payload);
-    // If `onPong` has changed the delimiter: what came before the pong is dispatched before what comes after it.
+    // If `onPong` changed the delimiter, dispatch the data before the pong before any data after it.
     this.dispatcher.dispatchHeld();
   }
 
@@ -229,7 +234,7 @@ export class Receiver
     this.owner.onCloseAhead();
   }
 
-  // What the inflation calls.
+  // Called by the inflation.
 
   receive(run: () => void): void {
     this.owner.receive(run);
@@ -244,7 +249,7 @@ export class Receiver
     this.proceed();
   }
 
-  // What the reader of `messages()` causes.
+  // Called by the iterator of `messages()`.
 
   onOverflow(...args: Parameters<HookRunner['onOverflow']>): void {
     this.owner.runner.onOverflow(...args);
@@ -256,7 +261,7 @@ export class Receiver
 
   onWanted(): void {
     this.unblock(Reason.READER);
-    // Not at once: whoever asks may do so in a hook, in the midst of what is being delivered.
+    // Deferred, because the consumer may ask within a hook, in the middle of a delivery.
     queueMicrotask(() => this.proceed());
   }
 
@@ -264,8 +269,8 @@ export class Receiver
     const { runner } = this.owner;
     this.iterator = undefined;
     this.dispatcher.deliverTo(runner);
-    // Whoever leaves one loop may begin another: nothing in between is given to `onRead`, and nothing of it is lost. And whoever
-    // leaves while waiting for more has let the peer send: a hook that is pending makes reading wait again.
+    // The handler may start another loop right away, so units that arrive in between must not go to `onRead`. If a hook
+    // is still pending, reading must wait for it again.
     this.unblock(Reason.READER);
     this.block(Reason.READER_CHANGE);
     if (runner.isBusy) this.block(Reason.HOOK);
@@ -275,7 +280,7 @@ export class Receiver
     });
   }
 
-  // What the rate limiter calls.
+  // Called by the rate limiter.
 
   onExceeded(delay: number): void {
     if (this.limiter?.isExceeded === false) this.owner.onThrottled();
@@ -292,11 +297,9 @@ export class Receiver
     throw new ProtocolError('more than the rate allows, again and again', CloseCode.POLICY_VIOLATION);
   }
 
-  // How it goes on.
-
   private proceed(): void {
     const { owner } = this;
-    // It may close the connection then.
+    // This may close the connection.
     if (!this.discarding && !this.isHandling) owner.onHandlerIdle();
     if (!this.discarding) {
       if (!this.takesMore) return;
@@ -305,7 +308,7 @@ export class Receiver
     if (!this.isBlocked) owner.onInputDelivered();
   }
 
-  /** Delivers what waits, in the order in which it came, until something makes it wait again. */
+  /** Delivers waiting input in order, until reading must wait again. */
   private deliverWaiting(): void {
     this.owner.receive(() => {
       this.dispatcher.resume();

@@ -1,7 +1,6 @@
 /**
- * A token bucket: `rate` tokens a second drip in, and at most `rate * burst` are kept, though never less than one: with less,
- * every message would exceed a rate of less than one a second. What is taken beyond is owed: a message cannot be taken by
- * halves.
+ * A token bucket. It gains `rate` tokens per second and holds at most `rate * burst`, but at least one: otherwise every
+ * message would exceed a rate below one per second. Because a message cannot be split, the balance may become negative.
  */
 export class TokenBucket {
   private readonly perMillisecond: number;
@@ -16,13 +15,13 @@ export class TokenBucket {
     this.at = now;
   }
 
-  /** Whether nothing is missing: whoever takes from it has kept to the rate for long enough. */
+  /** Whether the bucket has refilled completely. */
   isFull(now: number): boolean {
     this.refill(now);
     return this.tokens >= this.capacity;
   }
 
-  /** @returns for how many milliseconds tokens will be owed; 0: none are */
+  /** @returns how long the balance will stay negative, in milliseconds; 0 if it is not negative */
   take(count: number, now: number): number {
     this.refill(now);
     this.tokens -= count;

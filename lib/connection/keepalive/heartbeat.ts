@@ -1,25 +1,26 @@
 /**
- * Finds out that a peer is gone whose network says nothing, and that a connection is idle:
+ * Detects lost peers for which the network reports nothing, and idle connections:
  *
  *     bytes … silence for pingInterval ─▶ ping ─▶ nothing for pongTimeout ─▶ lost
- *                                            └──▶ any byte ─▶ from the beginning
+ *                                            └──▶ any byte ─▶ start again
  *
- * The connection is looked at several times per interval and asked whether anything has come since; that costs what arrives
- * no more than a flag, which is why silence is known to within a sixteenth of the interval: pings are early by that much, not
- * late. While our own side does not read (a handler is busy), silence is not the peer's: pings go out, and nobody is given up.
+ * The heartbeat checks a connection several times per interval, so arriving data need only set a flag. Silence is
+ * therefore known to within a sixteenth of the interval; pings are early by at most that much, never late. While our
+ * own side does not read (a handler is busy), the peer is not to blame for silence: pings are sent, but the connection
+ * is not ended.
  */
 import { type Timed, wheelOf } from '../../transport/timer-wheel.js';
 import type { Transport } from '../../transport/transport.js';
 
 export interface HeartbeatTarget {
   readonly transport: Transport;
-  /** Of the protocol. 0 is draft-76, which has no pings: silence proves nothing there, and nobody can ask. */
+  /** The protocol version. Version 0 is draft-76, which has no pings, so that silence proves nothing. */
   readonly version: number;
-  /** Whether anything has come since this was asked last. */
+  /** @returns whether data has arrived since the previous call */
   consumeActivity(): boolean;
-  /** Whether we do not read for reasons of our own: an answer would not be heard. */
+  /** Whether we have paused reading for reasons of our own, and so would not notice an answer. */
   readonly isReadPaused: boolean;
-  /** When the last message passed; only asked where there is an `idleTimeout`. */
+  /** The time of the last message. Only read if there is an `idleTimeout`. */
   readonly lastActivity: number;
   sendHeartbeat(): void;
   /** The peer has not answered. */
@@ -28,13 +29,13 @@ export interface HeartbeatTarget {
 }
 
 export interface HeartbeatSettings {
-  /** 0: never. */
+  /** 0 disables pings. */
   readonly pingInterval: number;
   readonly pongTimeout: number;
   readonly idleTimeout: number;
 }
 
-/** @returns undefined where there is nothing to watch */
+/** @returns undefined if there is nothing to watch */
 export function watch(watched: HeartbeatTarget, settings: HeartbeatSettings): Heartbeat | undefined {
   if (watched.version === 0 && settings.pingInterval > 0) settings = { ...settings, pingInterval: 0 };
   const { pingInterval, idleTimeout } = settings;
@@ -45,21 +46,23 @@ export function watch(watched: HeartbeatTarget, settings: HeartbeatSettings): He
   return liveness;
 }
 
-/** How often silence is looked at while it lasts. */
+/** How often silence is checked while it lasts. */
 const CHECKS_PER_INTERVAL = 16;
 
 export class Heartbeat implements Timed {
   private watched: HeartbeatTarget | undefined;
   private readonly settings: HeartbeatSettings;
   private lookedAt: number;
-  /** Since when nothing has come, or a little before. */
+  /** The start of the current silence, or slightly earlier. */
   private silentSince: number;
-  /** When the ping was sent that waits for an answer; 0: none does. */
+  /** The time of the unanswered ping; 0 if there is none. */
   private pingedAt = 0;
 
-  /** How far the peer had come with what it is sent, if something waited for it when it was looked at last. */
+  /** The peer's progress in reading our output at the last check, if any output was waiting. */
   private progress: number | undefined = undefined;
-  /** When it was last seen not to be idle: a handler that took its time counts, and so does a long message on its way out. */
+  /**
+   * The last time it was seen not to be idle. A slow handler counts as activity, and so does a long outgoing message.
+   */
   private activeAt = 0;
 
   constructor(watched: HeartbeatTarget, settings: HeartbeatSettings, now: number) {
@@ -69,7 +72,7 @@ export class Heartbeat implements Timed {
     this.silentSince = this.lookedAt;
   }
 
-  /** The wheel comes by once more; what was watched need not wait for that to be forgotten. */
+  /** The wheel still ticks once more, so drop the reference to the connection now. */
   stop(): void {
     this.watched = undefined;
   }
@@ -77,7 +80,7 @@ export class Heartbeat implements Timed {
   onTick(exactNow: number): number {
     const { watched } = this;
     if (watched === undefined) return 0;
-    // Whole milliseconds: fractions would each be an object on the heap.
+    // Whole milliseconds, because each fraction would be an object on the heap.
     const now = Math.ceil(exactNow);
     const hasTaken = this.hasTaken(watched);
     const next = Math.min(this.untilPing(watched, now, hasTaken), this.untilIdle(watched, now, hasTaken));
@@ -88,7 +91,7 @@ export class Heartbeat implements Timed {
   private untilPing(watched: HeartbeatTarget, now: number, hasTaken: boolean): number {
     const { pingInterval, pongTimeout } = this.settings;
     if (pingInterval === 0) return Infinity;
-    // Asked each time: it remembers what it has been asked.
+    // Must be called on each tick, because it resets the flag.
     const hasHeard = watched.consumeActivity();
     if (hasHeard || hasTaken) {
       this.silentSince = this.lookedAt;
@@ -107,8 +110,8 @@ export class Heartbeat implements Timed {
   }
 
   /**
-   * While we do not read, no answer is expected. A ping is sent all the same, each interval: proxies hear it, and do not give up
-   * on a handler that takes its time; and a peer that has gone answers it with a reset, which is noticed.
+   * While we do not read, no answer is expected. A ping is still sent in each interval: it keeps proxies from closing
+   * the connection of a slow handler, and the host of a dead peer answers it with a reset, which is noticed.
    */
   private untilSign(watched: HeartbeatTarget, now: number): number {
     const { pingInterval } = this.settings;
@@ -121,8 +124,8 @@ export class Heartbeat implements Timed {
   }
 
   /**
-   * Whether a peer for which something waited has taken some of it: it may be too busy reading to say anything. Where nothing
-   * waited, the kernel has room, and takes what is written to a peer that is dead as well.
+   * Whether the peer has accepted some of the waiting output, in which case it may just be too busy reading to answer.
+   * If no output was waiting, the kernel has room, and accepts data for a dead peer as well.
    */
   private hasTaken({ transport }: HeartbeatTarget): boolean {
     const before = this.progress;

@@ -1,6 +1,6 @@
 /**
- * Pings that were sent and not answered. A pong answers the ping whose payload it carries, and with it every older one (RFC
- * 6455 section 5.5.3: an endpoint "MAY elect to send a Pong frame for only the most recently processed Ping frame"). A pong
+ * Tracks unanswered pings. A pong answers the ping whose payload it carries, and with it every older one (RFC 6455
+ * section 5.5.3: an endpoint "MAY elect to send a Pong frame for only the most recently processed Ping frame"). A pong
  * that answers none of them is unsolicited: "a response to an unsolicited Pong frame is not expected".
  */
 import { randomBytes } from 'node:crypto';
@@ -12,7 +12,7 @@ const MAX_OUTSTANDING = 64;
 
 interface Ping {
   readonly payload: Buffer;
-  /** When a ping without data was sent, in milliseconds. */
+  /** The time at which a ping without data was sent, in milliseconds. */
   readonly sentAt: number | undefined;
 }
 
@@ -24,7 +24,7 @@ export class Pings {
     this.clock = clock;
   }
 
-  /** @returns the payload to send: `data`, or one that no peer can guess, so that none can answer before it is asked */
+  /** @returns the payload to send: `data`, or a random one, so that the peer cannot answer in advance */
   sent(data: Buffer | undefined): Buffer {
     const payload = data ?? randomBytes(8);
     if (this.outstanding.length === MAX_OUTSTANDING) this.outstanding.shift();
@@ -32,7 +32,7 @@ export class Pings {
     return payload;
   }
 
-  /** @returns the round-trip time in milliseconds, the data that was sent, or undefined for an unsolicited pong */
+  /** @returns the round-trip time in milliseconds, the data of the ping, or undefined for an unsolicited pong */
   answered(payload: Buffer): number | Buffer | undefined {
     const index = this.outstanding.findIndex((ping) => ping.payload.equals(payload));
     const ping = this.outstanding[index];

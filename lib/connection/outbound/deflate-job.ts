@@ -1,4 +1,4 @@
-/** A message that is compressed when its turn has come, and sent in its place. */
+/** A message that is compressed when its turn comes, and sent in its place in the queue. */
 import type { Deflation } from '../../deflate/deflation.js';
 import type { MessageKind } from '../../framing/opcode.js';
 import type { Loan } from './loans.js';
@@ -7,9 +7,9 @@ import type { Job } from './writer.js';
 export class DeflateJob implements Job {
   readonly ownsSocket = false;
   readonly memory = 0;
-  /** As it was written: its memory may be transferred meanwhile. */
+  /** The size when the message was written. Its memory may be transferred later. */
   readonly size: number;
-  /** The message, where its memory may be that of others, too. */
+  /** Set if others may share the memory of the message. */
   readonly loan: Loan | undefined;
   private readonly deflation: Deflation;
   private readonly kind: MessageKind;
@@ -17,8 +17,8 @@ export class DeflateJob implements Job {
   private readonly isOurs: boolean;
 
   /**
-   * @param message not empty; it must stay as it is until its turn has come
-   * @param isOurs whether it does so after that, too
+   * @param message not empty, and unchanged until its turn comes
+   * @param isOurs whether it also stays unchanged after that
    */
   constructor(deflation: Deflation, kind: MessageKind, message: Buffer, isOurs = true, loan?: Loan) {
     this.deflation = deflation;
@@ -33,6 +33,6 @@ export class DeflateJob implements Job {
     return this.deflation.frame(this.kind, this.message, this.isOurs);
   }
 
-  /** Where it is at work, the deflation is stopped with its connection. */
+  /** A running deflation is stopped with its connection. */
   cancel(): void {}
 }

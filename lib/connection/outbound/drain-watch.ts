@@ -1,11 +1,11 @@
-/** Watches how the kernel takes what was written: for `drained()`, for `onWrite`, and to read on where that had to wait. */
+/** Watches the kernel accept output: for `drained()`, for `onWrite`, and to resume reading that waited for it. */
 import type { Transport } from '../../transport/transport.js';
 import type { Writer } from './writer.js';
 
 export interface DrainWatchOwner {
-  /** All that had been flushed at some moment has been taken; more may have been written since. */
+  /** The kernel has accepted everything flushed up to some moment. More may have been written since. */
   onTaken(): void;
-  /** Nothing is left to be taken. */
+  /** The kernel has accepted all output. */
   onDrained(): void;
 }
 
@@ -31,13 +31,13 @@ export class DrainWatch {
   watch(): void {
     if (this.waiting || this.over || this.writer.waiting) return;
     this.waiting = true;
-    // Whoever waits now has nothing unflushed any more: when this has been taken, so has all that they wait for.
+    // The output of all current waiters has been flushed, so they are done when the kernel accepts it.
     const due = this.waiters.length;
     if (this.transport.writableLength === 0) process.nextTick(() => this.taken(due));
     else this.transport.whenFlushed(() => this.taken(due));
   }
 
-  /** The connection has gone, and what was not taken never will be. */
+  /** Rejects all waiters, because the connection is closed and the rest of the output is lost. */
   stop(error: Error): void {
     this.over = true;
     for (const { reject } of this.waiters) reject(error);
@@ -50,7 +50,7 @@ export class DrainWatch {
     this.owner.onTaken();
     for (const { resolve } of this.waiters.splice(0, due)) resolve();
     if (this.writer.bufferedAmount > 0 || this.writer.waiting) {
-      // More has been written meanwhile: flushed already, or its flush calls `watch` again.
+      // More has been written meanwhile. If it is not flushed yet, its flush calls `watch` again.
       this.watch();
       return;
     }

@@ -1,12 +1,12 @@
 /**
- * A file as one binary frame (the seed's `write_file`), streamed: two small buffers are all the memory it takes, however
+ * Streams a file as one binary frame (`write_file` in the specification). It takes two small buffers of memory, however
  * long the file is and however slowly the peer reads.
  *
  *     open, without waiting ─▶ regular? ─▶ read the first piece ─▶ header ─▶ piece after piece
- *     └───────────── refused: nothing was sent, the connection goes on ─┘
+ *     └─────── rejected: nothing was sent, the connection stays open ───┘
  *
- * Only regular files are sent. What else a path may lead to has no length that could be announced, and may have nothing to read
- * for ever: a thread of libuv would wait for it, and four of them are all that the file operations of a process have.
+ * Only regular files are sent. Other files have no length to announce, and reading them may block forever. Each such
+ * read would block a thread of libuv, and by default a process has only four of them for all file operations.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -20,9 +20,9 @@ import type { Job } from './writer.js';
 const CHUNK_SIZE = 128 * 1024;
 
 export interface FileOptions {
-  /** How many bytes to send. Default, and 0: all from `offset` on. */
+  /** How many bytes to send. Default 0: all bytes from `offset` on. */
   length?: number | undefined;
-  /** How many bytes to leave out at the beginning. Default 0. */
+  /** How many bytes to skip at the beginning. Default 0. */
   offset?: number | undefined;
 }
 
@@ -30,10 +30,10 @@ export type FileSource = string | URL | Buffer | FileHandle;
 
 export class FileJob implements Job {
   readonly size = 0;
-  /** One of its two buffers; the other one is the socket's. */
+  /** The size of one of the two buffers. The other one counts as output of the socket. */
   memory = 0;
   readonly ownsSocket = true;
-  /** Fulfilled when the file has been sent, rejected with the reason why not. */
+  /** Fulfills when the file has been sent; rejects with the error that prevented it. */
   readonly done: Promise<void>;
   private resolve!: () => void;
   private reject!: (reason: unknown) => void;
@@ -41,12 +41,12 @@ export class FileJob implements Job {
   private readonly source: FileSource;
   private readonly length: number;
   private readonly offset: number;
-  /** Ends the connection: the frame has begun and cannot be completed, so nothing else can be said on it. */
+  /** Ends the connection, because a frame that has begun and cannot be completed blocks all later frames. */
   private readonly abandon: () => void;
 
   constructor(source: FileSource, options: FileOptions, abandon: () => void) {
     checkSource(source);
-    // A path in bytes is theirs, and may be changed before its turn.
+    // The user may modify a path in bytes before its turn.
     this.source = Buffer.isBuffer(source) ? Buffer.from(source) : source;
     this.length = checkPosition('length', options.length);
     this.offset = checkPosition('offset', options.offset);
@@ -55,7 +55,7 @@ export class FileJob implements Job {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // A peer that goes away in the middle of a file must not end the process of a user who does not wait for the file.
+    // If the user ignores the promise, a peer that disconnects must not crash the process by an unhandled rejection.
     this.done.catch(() => {});
   }
 
@@ -70,7 +70,7 @@ export class FileJob implements Job {
       try {
         await this.send(file, transport);
       } finally {
-        // The user's own handle stays the user's to close.
+        // The user's own handle stays open; closing it is up to the user.
         if (file !== this.source) await file.close();
       }
       this.resolve();
@@ -94,10 +94,10 @@ export class FileJob implements Job {
         this.fail(new FileError(`the file ended after ${sent} of the ${length} bytes that its frame had announced`));
       }
       sent += bytesRead;
-      // One buffer is read into while the other is being sent.
+      // Fill one buffer while the other is being sent.
       await written;
       written = this.write(transport, buffer.subarray(0, bytesRead));
-      // It is awaited, but perhaps only after the next read has failed.
+      // Awaited above, but perhaps only after the next read has failed.
       written.catch(() => {});
       if (sent === length) break;
       [buffer, spare] = [transport.mayLend ? spare : Buffer.allocUnsafeSlow(spare.length), buffer];
@@ -109,7 +109,7 @@ export class FileJob implements Job {
     await written;
   }
 
-  /** How many bytes the frame will have. */
+  /** @returns the payload length of the frame, in bytes */
   private async announce(file: FileHandle): Promise<number> {
     const stat = await file.stat();
     if (!stat.isFile()) throw notRegular(kindOf(stat));
@@ -123,8 +123,8 @@ export class FileJob implements Job {
   }
 
   /**
-   * Before anything is announced: what the system makes up while it is read, as under /proc and /sys, has another length than it
-   * says.
+   * Reads the first piece before the header announces a length, because generated files, as under /proc and /sys,
+   * report a wrong length.
    */
   private async readFirst(file: FileHandle, buffer: Buffer, length: number): Promise<number> {
     let filled = 0;
@@ -136,7 +136,8 @@ export class FileJob implements Job {
     if (filled === Math.min(length, buffer.length)) return filled;
     const found = filled > length ? 'more' : `only ${filled}`;
     throw new FileError(
-      `the file should have ${length} bytes from offset ${this.offset} on, and has ${found}: read it yourself and write() that`,
+      `the file should have ${length} bytes from offset ${this.offset} on, and has ${found}: ` +
+        'read it yourself and write() the data',
     );
   }
 
@@ -161,14 +162,15 @@ export class FileJob implements Job {
 }
 
 /**
- * A FIFO that nobody writes to is opened at once then, too, and by what is open it is seen what it is: a look at the path before
- * it would tell of what was there before. A terminal does not become that of the process. For a regular file it changes nothing.
+ * Opens without blocking, so that a FIFO without a writer opens too. The type is then checked on the open file, because
+ * the path may point to another file by then. A terminal does not become the controlling one. Regular files are not
+ * affected.
  */
 async function openAtOnce(path: string | URL | Buffer): Promise<FileHandle> {
   try {
     return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0));
   } catch (error) {
-    // What a socket, or a device that is not there, says to whoever opens it.
+    // The errors of opening a socket, or the file of a missing device.
     const isNoFile = ['ENXIO', 'ENODEV', 'EOPNOTSUPP'].includes(String(Reflect.get(Object(error), 'code')));
     throw isNoFile ? notRegular('a socket or a device', error) : error;
   }

@@ -1,13 +1,14 @@
 /**
- * Large payloads that wait for one peer, and are sent from where they are. Their memory is whoever's wrote them, and often many peers' at
- * a time: the budget of the process (`limits.ts`) counts it once. To find that out costs something, so it is done when somebody asks for the
- * sum, or the budget seems to be exceeded, and once for each. Until then they count as this peer's own.
+ * Tracks large payloads that wait for one peer and are sent without copying. Their memory belongs to the writer, and
+ * many peers may wait for the same memory, which the budget (`memory-budget.ts`) then counts once. Finding shared
+ * memory has a cost, so it is done once per payload, when the sum is read or the budget seems exceeded. Until then a
+ * payload counts as this peer's own.
  */
 import { type Limits, type Region, retain } from '../../memory/memory-budget.js';
 
 export class Loan {
   readonly bytes: Buffer;
-  /** As it was when its frame was begun: its memory may be transferred meanwhile. */
+  /** The length at the start of its frame. Its memory may be transferred later. */
   readonly length: number;
   region: Region | undefined = undefined;
 
@@ -17,24 +18,24 @@ export class Loan {
   }
 }
 
-/** About what the objects of one cost, in bytes. */
+/** The approximate size of the objects of one loan, in bytes. */
 const LOAN_COST = 256;
 
 export class Loans {
-  /** Of all that wait, in bytes. */
+  /** All waiting payloads, in bytes. */
   bytes = 0;
-  /** Of those that the budget knows, which counts them itself, in bytes. */
+  /** The payloads that were reported to the budget, which counts them itself, in bytes. */
   told = 0;
   private readonly waiting = new Set<Loan>();
   private readonly untold = new Set<Loan>();
-  /** Those that the socket was given. */
+  /** The loans passed to the socket. */
   private given: Loan[] = [];
 
   get isEmpty(): boolean {
     return this.waiting.size === 0;
   }
 
-  /** What the objects take, in bytes: the payloads themselves are no part of it. */
+  /** The memory of the objects, without the payloads, in bytes. */
   get memory(): number {
     return this.waiting.size * LOAN_COST;
   }
@@ -45,12 +46,12 @@ export class Loans {
     this.bytes += loan.length;
   }
 
-  /** The socket has it: it is given back with all that it was given. */
+  /** Marks a loan as passed to the socket. */
   give(loan: Loan): void {
     this.given.push(loan);
   }
 
-  /** The socket has sent all that it was given. */
+  /** Ends the loans passed to the socket, which has sent them all. */
   taken(): void {
     for (const loan of this.given) this.remove(loan);
     this.given = [];
@@ -79,7 +80,7 @@ export class Loans {
     this.untold.clear();
   }
 
-  /** How much of what the budget knows is this peer's: of what many wait for, its share. */
+  /** This peer's share of the memory reported to the budget. Shared memory is divided among its peers. */
   get share(): number {
     let sum = 0;
     for (const { region } of this.waiting) sum += region?.share ?? 0;

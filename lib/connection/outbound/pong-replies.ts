@@ -1,18 +1,18 @@
 /**
- * Pongs for the peer's pings. Each is answered, in order, while the peer reads; one that pings without reading is owed only
- * the last answer: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
+ * Answers the peer's pings, each in order while the peer reads. A peer that does not read gets only the last
+ * answer: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
  * frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame" (5.5.3).
  */
 import type { Transport } from '../../transport/transport.js';
 import type { Writer } from './writer.js';
 
-/** Buffered bytes from which on answers are held back. */
+/** Answers are held back from this many buffered bytes on. */
 const MAX_BUFFERED = 16 * 1024;
 
-/** Whether there is too much on its way to the peer to add an answer to it. */
+/** Whether too much output is buffered to add an answer. */
 export function mustDefer(writer: Writer): boolean {
   if (writer.bufferedAmount <= MAX_BUFFERED) return false;
-  // Of many pings in one chunk: perhaps the kernel was just not asked yet.
+  // After many pings in one chunk, the answers may just not have been flushed yet.
   writer.flush();
   return writer.bufferedAmount > MAX_BUFFERED;
 }
@@ -24,7 +24,7 @@ export class PongReplies {
   private readonly transport: Transport;
   private readonly retry: (payload: Buffer) => void;
 
-  /** @param retry called with the payload of the latest ping when the peer has read what was on its way */
+  /** @param retry called with the payload of the latest ping once the buffered output has been sent */
   constructor(writer: Writer, transport: Transport, retry: (payload: Buffer) => void) {
     this.writer = writer;
     this.transport = transport;
@@ -39,8 +39,8 @@ export class PongReplies {
   }
 
   /**
-   * To be called after each flush. While something waits to be flushed, or behind a file, the kernel has nothing to take, and
-   * asking it would be answered at once, again and again.
+   * To be called after each flush. While output waits for a flush or for a file, the kernel has nothing to accept, and
+   * would call back immediately, again and again.
    */
   watch(): void {
     if (this.latest === undefined || this.waiting || this.writer.waiting) return;
@@ -48,7 +48,7 @@ export class PongReplies {
     this.transport.whenFlushed(() => this.release());
   }
 
-  /** What is held back, and is so no more. */
+  /** Removes and returns the answer that was held back. */
   take(): Buffer | undefined {
     const { latest } = this;
     this.latest = undefined;

@@ -1,6 +1,6 @@
 /**
- * The writing half of a connection: messages, files, pings and pongs go in, and what a peer that is slow is not to be sent is
- * decided here. When bytes leave is the writer's.
+ * The writing half of a connection. It takes messages, files, pings and pongs, and decides what a slow peer is not
+ * sent. The writer decides when bytes leave.
  *
  *     write ──▶ sender ──(compression)──▶ writer ──▶ transport
  *                 └──▶ high-water mark, slow consumer, backpressure on reading
@@ -33,27 +33,27 @@ export interface SenderOwner {
   readonly canSend: boolean;
   /** The handler has written a message. */
   onWrote(): void;
-  /** The peer takes too little: it is not to be read. */
+  /** The peer reads too little: stop reading from it. */
   applyBackpressure(): void;
   releaseBackpressure(): void;
   readonly isBackedUp: boolean;
-  /** All that stood before the next job was given to the socket. */
+  /** Everything before the next job was passed to the socket. */
   onOutputDrained(): void;
-  /** Something is pinned, or no longer. */
+  /** The amount of pinned memory has changed. */
   account(): void;
   /** The policy is to close the connection of a peer that is too slow. */
   onTooSlow(): void;
   terminate(): void;
 }
 
-/** From so many waiting files on, whoever asks for them is not read: their objects count in no `bufferedAmount`. */
+/** From this many waiting files on, the peer is not read, because `bufferedAmount` does not include their objects. */
 const MAX_FILES = 64;
-/** From so many waiting jobs on, small messages go as they are: half a megabyte of objects. */
+/** From this many waiting jobs on (half a megabyte of objects), small messages are sent uncompressed. */
 const MAX_SMALL_JOBS = 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** What most connections never need: one that is idle has no room for it. */
+/** Rarely used state, kept out of the sender to make idle connections small. */
 class ColdState {
   drain: DrainWatch | undefined = undefined;
   guard: SlowConsumerGuard | undefined = undefined;
@@ -66,9 +66,9 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
   readonly writer: Writer;
   /** Messages that the handler wrote. */
   messages = 0;
-  /** The peer's bytes are being handled: what is written meanwhile leaves when that is done. */
+  /** Input is being processed. Output written meanwhile leaves when that is done. */
   isCollecting = false;
-  /** The handler wrote since `onWrite` was called last. */
+  /** The handler has written since the last `onWrite`. */
   private wrote = false;
   private cold: ColdState | undefined = undefined;
   private readonly transport: Transport;
@@ -82,7 +82,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     if (deflate !== undefined) this.onDemand.deflation = new Deflation(deflate.agreement, deflate.settings);
   }
 
-  // Messages. False when more is on its way than the peer should be sent at a time.
+  // Messages. The methods return false if the buffered output has reached the high-water mark.
 
   text(text: string, flush: boolean, compress: boolean): boolean {
     if (this.cold?.guard?.refuses()) return false;
@@ -93,7 +93,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     return this.wroteMessage(flush);
   }
 
-  /** @param isOurs whether nobody else can get at the memory of the payload */
+  /** @param isOurs whether no other code has access to the memory of the payload */
   bytes(opcode: Opcode, payload: Uint8Array, flush: boolean, compress: boolean, isOurs = false): boolean {
     if (this.cold?.guard?.refuses()) return false;
     const deflation = compress ? this.cold?.deflation : undefined;
@@ -105,7 +105,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
 
   prepared(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
     const { opcode, payload, frame } = framedOf(message);
-    // What depends on the connection is done for each of them.
+    // Compression depends on the connection, so a prepared message is compressed for each.
     const isCompressed = compress && this.cold?.deflation !== undefined && isMessage(opcode);
     if (isCompressed || this.owner.negotiated.version === 0) return this.bytes(opcode, payload, flush, compress, true);
     if (this.cold?.guard?.refuses()) return false;
@@ -113,7 +113,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     return this.wroteMessage(flush);
   }
 
-  /** @returns fulfilled when the file was sent, rejected with the reason why not */
+  /** @returns a promise that fulfills when the file has been sent, and rejects with the error that prevented it */
   file(source: FileSource, options: FileOptions, flush: boolean): Promise<void> {
     const job = new FileJob(source, options, () => this.owner.terminate());
     this.writer.enqueue(job);
@@ -132,13 +132,16 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     return this.leave(false);
   }
 
-  /** A ping that nobody waits for: any byte is an answer. */
+  /** Sends a ping without tracking its pong: any byte from the peer counts as an answer. */
   heartbeat(): void {
     this.writer.binary(Opcode.Ping, NOTHING);
     this.send(false);
   }
 
-  /** 5.5.2: "MUST send a Pong frame in response, unless it already received a Close frame"; after ours nothing may follow. */
+  /**
+   * 5.5.2: "MUST send a Pong frame in response, unless it already received a Close frame"; after our own close frame
+   * nothing may follow.
+   */
   pong(payload: Buffer): void {
     if (!this.owner.canSend) return;
     const { writer } = this;
@@ -148,30 +151,30 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
       onDemand.pongs.defer(payload);
       return;
     }
-    // What was deferred may still wait to be let go: it comes first.
+    // An older answer that was held back comes first.
     const before = this.cold?.pongs?.take();
     if (before !== undefined) writer.binary(Opcode.Pong, before);
     writer.binary(Opcode.Pong, payload);
     this.send(false);
   }
 
-  /** @returns what `onPong` is told; undefined where the peer answers no ping of the handler's */
+  /** @returns the argument of `onPong`; undefined if the pong does not answer a ping of the handler */
   answerTo(pong: Buffer): number | Buffer | undefined {
     return this.cold?.pings?.answered(pong);
   }
 
-  // When it leaves.
+  // Flushing.
 
-  /** Sees to it that what was written leaves, at once or at the end of the turn. */
+  /** Sends the written output, immediately or at the end of the turn. */
   send(flush: boolean): void {
     if (flush) this.writer.flush();
     else if (!this.isCollecting) this.writer.schedule();
   }
 
-  /** Fulfilled when the kernel has taken all that was written so far. */
+  /** Fulfills when the kernel has accepted everything written so far. */
   drained(): Promise<void> {
     if (this.writer.bufferedAmount === 0 && !this.writer.waiting) return Promise.resolve();
-    // Without anything to flush this only waits for the kernel; else the flush begins to wait.
+    // Without unflushed output, watch the kernel now. Otherwise the flush does.
     return this.watchDrain().drained();
   }
 
@@ -179,14 +182,14 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     return this.cold?.guard?.dropped ?? 0;
   }
 
-  /** The memory that is pinned here, in bytes. */
+  /** The memory pinned by output, in bytes. */
   get pinned(): number {
     return this.writer.pinned + (this.cold?.deflation?.pinned ?? 0);
   }
 
   /**
-   * Sends what was written, whether the socket is behind or not: it is the last time. A file that began now could not be
-   * finished. Messages that are being compressed leave first: then something still waits.
+   * Sends all output for the last time, even if the socket is behind. Waiting files are dropped, because they could not
+   * be finished. Messages that are being compressed leave first, and the rest waits for them.
    */
   flushLast(): void {
     this.writer.cancelWaitingFiles();
@@ -194,12 +197,12 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     this.owner.account();
   }
 
-  /** What zlib knows of earlier messages: there are no later ones. */
+  /** Frees the compression context. There must be no later messages. */
   stopDeflation(): void {
     this.cold?.deflation?.stop();
   }
 
-  /** The connection is closed: what was not taken never will be. */
+  /** Drops all remaining output, because the connection is closed. */
   close(error: () => Error): void {
     this.writer.close();
     this.stopDeflation();
@@ -207,14 +210,14 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     if (drain !== undefined) drain.stop(error());
   }
 
-  // What the writer calls.
+  // Called by the writer.
 
   onFlush(): void {
     const { owner } = this;
     owner.account();
     if (owner.canSend) this.cold?.pongs?.watch();
     else if (!this.writer.waiting) owner.onOutputDrained();
-    // Where there is always something to compress, the drain watch never comes to its end.
+    // While messages are compressed continuously, the drain watch never finishes.
     if (owner.isBackedUp) setImmediate(() => this.readOnIfTaken());
     if (this.cold?.drain === undefined && !(this.wrote && owner.settings.watchesWrites)) return;
     this.watchDrain();
@@ -224,10 +227,10 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     this.owner.account();
   }
 
-  // What the drain watch calls.
+  // Called by the drain watch.
 
   onTaken(): void {
-    // Not only when nothing is left: to a peer that is written to all the time, something always is.
+    // Do not wait until nothing is left, because for a peer that is written to continuously that never happens.
     this.readOnIfTaken();
   }
 
@@ -238,7 +241,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     runner.call('onWrite', () => runner.hooks.onWrite());
   }
 
-  // What the guard against slow consumers asks.
+  // Called by the slow consumer guard.
 
   get settings(): ConnectionSettings {
     return this.owner.settings;
@@ -252,9 +255,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     this.owner.onTooSlow();
   }
 
-  // How it works.
-
-  /** Compressed if it is large enough. Where very many wait already, small ones would cost more than they save. */
+  /** Compresses a message if it is large enough. If very many wait, compressing small ones costs more than it saves. */
   private compressed(deflation: Deflation, kind: MessageKind, data: string | Uint8Array, isOurs = false): void {
     const { writer } = this;
     const isText = typeof data === 'string';
@@ -265,7 +266,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
       else writer.binary(kind, data);
       return;
     }
-    // As without compression: small ones are taken as they are, large ones must stay as they are.
+    // The same contract as without compression: small payloads are copied, large ones must not be changed.
     if (isText) writer.enqueue(new DeflateJob(deflation, kind, Buffer.from(data)));
     else if (isSmall) writer.enqueue(new DeflateJob(deflation, kind, Buffer.from(data)));
     else {
@@ -281,7 +282,7 @@ export class Sender implements DrainWatchOwner, SlowConsumerGuardOwner, WriterOw
     return this.leave(flush);
   }
 
-  /** A peer that does not take its answers is not read. */
+  /** Sends the output, and stops reading from a peer that does not read its answers. */
   private leave(flush: boolean): boolean {
     this.send(flush);
     const { bufferedAmount } = this.writer;

@@ -1,4 +1,4 @@
-/** A peer that does not take what is written to it: made when more than `maxBufferedAmount` bytes wait for one. */
+/** Applies the policy to a peer that does not read its output. Created when `maxBufferedAmount` is first exceeded. */
 import { publish } from '../../telemetry/channels.js';
 import type { HookRunner } from '../hook-runner.js';
 import type { ConnectionSettings } from '../hooks.js';
@@ -12,11 +12,11 @@ export interface SlowConsumerGuardOwner {
 }
 
 export class SlowConsumerGuard {
-  /** Messages that were not sent for it. */
+  /** How many messages the policy has dropped. */
   dropped = 0;
-  /** Too much was waiting when this was last looked at. */
+  /** Whether too much was waiting at the last check. */
   private isFull = false;
-  /** It was told that this peer is slow, this time. */
+  /** Whether the current slow phase has been published. */
   private isTold = false;
   private isDue = false;
   private readonly writer: Writer;
@@ -27,7 +27,7 @@ export class SlowConsumerGuard {
     this.owner = owner;
   }
 
-  /** Of what is written in the same turn of the event loop the peer had no chance to take anything yet: that is not held against it. */
+  /** Takes effect after this turn of the event loop, because the peer cannot read output in the turn that writes it. */
   exceeded(): void {
     if (this.isFull || this.isDue) return;
     this.isDue = true;
@@ -37,11 +37,13 @@ export class SlowConsumerGuard {
     });
   }
 
-  /** Whether too much waits for the peer already: then the policy has been applied, and the message at hand is not to be sent. */
+  /**
+   * @returns true if too much waits for the peer; the policy has then been applied, and the message must not be sent
+   */
   refuses(): boolean {
     if (!this.isFull) return false;
     const { runner, settings } = this.owner;
-    // Only what the kernel has not taken either counts: perhaps it was just not asked yet.
+    // Flush first, because only data that the kernel does not accept counts.
     this.writer.flush();
     const { bufferedAmount } = this.writer;
     if (bufferedAmount <= settings.maxBufferedAmount) {

@@ -1,14 +1,14 @@
 /**
- * Collects what is written to a connection until `flush`: small frames copied behind each other
- * into the shared slab, large payloads by reference.
+ * Collects the output of a connection until `flush`. Small frames are copied one after the other into the shared slab,
+ * and large payloads are kept by reference.
  *
  *     queue: Buffer, Buffer, job, Buffer …      then the open run: slab.bytes[from, to)
  *
- * A job (a file, a message that is compressed first) takes many turns. What is written after it waits behind it, control frames
- * too: a frame cannot be interrupted, and order holds.
+ * A job (a file, or a message to compress) takes many turns. Later output, including control frames, waits behind it: a
+ * frame cannot be interrupted, and order is kept.
  *
- * A socket that is behind is given nothing more until it has taken what it has: what is written meanwhile is put together here,
- * in few large pieces, so that a peer that reads slowly costs what it is owed, and not an object for every little frame.
+ * A socket that is behind gets nothing more until it has sent what it has. Output written meanwhile is joined here in a
+ * few large pieces, so that a slow peer costs the bytes that wait for it, and not an object for each small frame.
  */
 import { headerLength, writeHeader } from '../../framing/serializer.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../memory/slab.js';
@@ -18,64 +18,64 @@ import type { Transport } from '../../transport/transport.js';
 import { Loan, Loans } from './loans.js';
 
 export interface Job {
-  /** The bytes that wait in it. */
+  /** The bytes that wait in the job. */
   readonly size: number;
-  /** The memory that it pins beside them and what it has given to the socket. */
+  /** The memory that the job pins, apart from `size` and from its output in the socket. */
   readonly memory: number;
-  /** Those bytes, where they are sent from where they are. */
+  /** The payload, if it is sent without copying. */
   readonly loan?: Loan | undefined;
-  /** Whether it writes to the socket by itself, a frame that cannot be ended early. */
+  /** Whether the job writes to the socket itself, in a frame that cannot be ended early. */
   readonly ownsSocket: boolean;
   /**
-   * What is behind it goes on once the promise is fulfilled; it is never rejected.
+   * Runs the job. Later output continues when the promise fulfills. It never rejects.
    *
-   * @returns what is to be sent in its place
+   * @returns the frame to send in place of the job
    */
   run(transport: Transport): Promise<Buffer | undefined>;
-  /** The connection has gone before the job was done. */
+  /** The connection closed before the job was done. */
   cancel(): void;
 }
 
 export interface WriterOwner {
-  /** All that stood before the next job was given to the socket. */
+  /** Everything before the next job was passed to the socket. */
   onFlush(): void;
-  /** Something waits, for a job or for the peer. */
+  /** Output waits for a job or for the peer. */
   onHeld(): void;
 }
 
-/** In characters: three octets for each still have a header of two. */
+/** In characters. At three octets each, such a text still has a header of two octets. */
 const SHORT_TEXT = 41;
-/** What waits is put together in pieces of at most so many bytes. */
+/** The maximum size of a piece of waiting output, in bytes. */
 const PIECE = 64 * 1024;
-/** And of at least so many: fewer would not be worth the object. */
+/** The minimum size of a piece: a smaller one is not worth the object. */
 const LEAST_PIECE = 1024;
-/** About what the objects of one job cost, in bytes, and those of a file beyond that. */
+/** The approximate size of the objects of one job, in bytes, and the extra size for a file. */
 const JOB_COST = 512;
 const FILE_COST = 1024;
 
 export class Writer implements Flushable {
-  /** Bytes that were written and not flushed. */
+  /** Unflushed bytes. */
   private pending = 0;
   private queue: (Buffer | Loan | Job)[] | undefined = undefined;
-  /** What is sent from where it is, and was not taken yet. */
+  /** Payloads that are sent without copying and are still waiting. */
   loans: Loans | undefined = undefined;
   /** Jobs in the queue. */
   jobs = 0;
-  /** Those of them that are files. */
+  /** File jobs in the queue. */
   files = 0;
-  /** The last of the queue, if there is room in it: piece[0, pieceEnd) is in use. */
+  /** The last entry of the queue, if it has room: piece[0, pieceEnd) is in use. */
   private piece: Buffer | undefined = undefined;
   private pieceEnd = 0;
   private slab: Slab | undefined = undefined;
   private from = 0;
   private to = 0;
-  /** Something of the slab was given away as it is, and not as a copy. */
+  /** The socket was given memory of the slab, not a copy. */
   private isLent = false;
-  /** Slabs that were left in the midst of a turn, and those that the socket still reads from. */
+  /** Slabs that filled up during this turn, and slabs that the socket still reads from. */
   private others: Slab[] | undefined = undefined;
   private job: Job | undefined = undefined;
   private scheduled = false;
-  /** The kernel has not taken all that the socket was given. */
+  /** The kernel has not accepted everything passed to the socket. */
   private isBehind = false;
   private closed = false;
   private readonly transport: Transport;
@@ -86,37 +86,40 @@ export class Writer implements Flushable {
     this.owner = owner;
   }
 
-  /** Bytes that were written and that the kernel has not taken yet. A file's do not count: it reads them when it sends them. */
+  /**
+   * Bytes written and not yet accepted by the kernel. Files do not count, because they are read only when they are
+   * sent.
+   */
   get bufferedAmount(): number {
     return this.pending + this.transport.unsentBytes;
   }
 
-  /** The memory that is pinned by it, in bytes, without those of its loans that the budget counts itself. */
+  /** The memory pinned by output, in bytes, without the loans that the budget counts itself. */
   get pinned(): number {
     if (this.closed || (this.pending === 0 && this.transport.writableLength === 0 && this.job === undefined)) return 0;
     const room = this.piece === undefined ? 0 : this.piece.length - this.pieceEnd;
     const objects = this.jobs * JOB_COST + this.files * FILE_COST;
-    // The socket keeps all of a write until the last of it has gone.
+    // The socket keeps all of a write until the last byte has been sent.
     const all = this.pending + this.transport.writableLength + room + objects + (this.job?.memory ?? 0);
     return this.loans === undefined ? all : Math.max(0, all - this.loans.told) + this.loans.memory;
   }
 
-  /** Whether a file is being sent: then nothing else can be, and the frame at hand cannot be ended early. */
+  /** Whether a file is being sent. Its frame cannot be ended early, nor interrupted by another frame. */
   get busy(): boolean {
     return this.job?.ownsSocket === true;
   }
 
-  /** Whether a job has nothing to send yet: what it waits for (a disk, a pipe, zlib) is slow, and not the peer. */
+  /** Whether a job has nothing to send yet. Its source (a disk, a pipe, zlib) is slow then, not the peer. */
   get starved(): boolean {
     return this.job !== undefined && this.transport.writableLength === 0;
   }
 
-  /** Whether a message is being compressed: that will be done, whatever the peer does. */
+  /** Whether a message is being compressed, which ends without the peer. */
   get preparing(): boolean {
     return this.job?.ownsSocket === false;
   }
 
-  /** Whether something waits for `flush`, for the peer, or for a job to be done. */
+  /** Whether output waits for `flush`, for the peer, or for a job. */
   get waiting(): boolean {
     return this.pending > 0 || this.queue !== undefined || this.job !== undefined;
   }
@@ -127,7 +130,7 @@ export class Writer implements Flushable {
       return;
     }
     const length = Buffer.byteLength(text);
-    // With an octet for each character it is ASCII, and copied as it is.
+    // With one octet per character the text is ASCII, which `latin1` copies faster.
     const encoding = length === text.length ? 'latin1' : 'utf8';
     if (length > MAX_COPIED) {
       const payload = Buffer.allocUnsafeSlow(length);
@@ -140,7 +143,10 @@ export class Writer implements Flushable {
     bytes.write(text, writeHeader(bytes, at, opcode, length), encoding);
   }
 
-  /** Room is taken for as many octets as there may be, and what is over is given back: counting them costs as much as writing. */
+  /**
+   * Reserves room for the longest encoding and gives back the rest, because counting octets costs as much as writing
+   * them.
+   */
   private shortText(opcode: number, text: string): void {
     const most = text.length * 3;
     const at = this.open(2 + most);
@@ -152,7 +158,7 @@ export class Writer implements Flushable {
     this.pending -= most - length;
   }
 
-  /** A payload over `MAX_COPIED` must stay as it is until it is flushed, as with Node's streams. */
+  /** As with Node's streams, a payload over `MAX_COPIED` must not be changed until it has been sent. */
   binary(opcode: number, payload: Uint8Array): void {
     const { length } = payload;
     if (length <= MAX_COPIED) {
@@ -166,7 +172,7 @@ export class Writer implements Flushable {
     this.refer(payload);
   }
 
-  /** Bytes that are framed already, or by other rules than RFC 6455's. */
+  /** Writes bytes that are already framed, or framed by rules other than RFC 6455. */
   raw(bytes: Buffer): void {
     if (bytes.length > MAX_COPIED) {
       this.refer(bytes);
@@ -185,14 +191,14 @@ export class Writer implements Flushable {
     if (job.loan !== undefined) this.borrowed.add(job.loan);
   }
 
-  /** Sees to it that what was written leaves at the end of this turn of the event loop. */
+  /** Schedules a flush at the end of this turn of the event loop. */
   schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     flushAtEndOfTurn(this);
   }
 
-  /** Gives to the socket, unless that is behind, all that stands before the next job, and starts that. */
+  /** Passes everything before the next job to the socket, unless it is behind, and starts the job. */
   flush(): void {
     this.scheduled = false;
     if (this.closed) return;
@@ -200,7 +206,7 @@ export class Writer implements Flushable {
     else this.send();
   }
 
-  /** The same, also if the socket is behind: it is the last time. */
+  /** Flushes for the last time, even if the socket is behind. */
   flushAll(): void {
     if (!this.closed && this.job === undefined) this.giveToTransport();
   }
@@ -210,7 +216,7 @@ export class Writer implements Flushable {
     this.drop((job) => job.ownsSocket);
   }
 
-  /** Drops what was not flushed, and the jobs. */
+  /** Drops unflushed output and the jobs. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -243,7 +249,7 @@ export class Writer implements Flushable {
   }
 
   private giveToTransport(): boolean {
-    // It takes nothing any more, and says at once that it has nothing.
+    // A destroyed socket accepts nothing, and reports that it has nothing left.
     if (this.transport.destroyed) return false;
     if (this.queue !== undefined) this.flushQueue(this.queue);
     else if (this.from < this.to) this.transport.write(this.leaveRun());
@@ -260,7 +266,7 @@ export class Writer implements Flushable {
       this.pending -= entry.length;
       const bytes = entry instanceof Loan ? entry.bytes : entry;
       if (bytes.length !== entry.length) {
-        // Its memory was transferred or made smaller: what comes next would be taken for it.
+        // Its memory was transferred or shrunk, so the peer would read later frames as its payload.
         this.transport.destroy();
         break;
       }
@@ -279,7 +285,7 @@ export class Writer implements Flushable {
     this.job = job;
     void job.run(this.transport).then((frame) => {
       if (this.closed) return;
-      // What was written since the last flush: its slab may be left now.
+      // Queue output written since the last flush, because `watch` may release its slab.
       this.seal();
       this.job = undefined;
       this.pending -= job.size;
@@ -290,14 +296,14 @@ export class Writer implements Flushable {
     });
   }
 
-  /** What was written waits, and needs no slab for that. */
+  /** Keeps the output waiting, outside the slab. */
   private hold(): void {
     this.seal();
     this.leaveSlab();
     this.owner.onHeld();
   }
 
-  /** After something was given to the socket: it may still read from the slabs. */
+  /** Called after a write to the socket, which may still read from the slabs. */
   private watch(): void {
     if (this.transport.writableLength === 0) {
       this.leaveSlab();
@@ -305,7 +311,7 @@ export class Writer implements Flushable {
       return;
     }
     if (this.isBehind || this.transport.writableEnded) {
-      // What it was given while it was behind are copies.
+      // While the socket was behind it only received copies.
       this.leaveSlab();
       return;
     }
@@ -318,7 +324,7 @@ export class Writer implements Flushable {
     });
   }
 
-  /** Room for `size` bytes in the slab, behind what this connection wrote last if nobody wrote since. */
+  /** Reserves `size` bytes in the slab, extending this connection's run if no other connection wrote since. */
   private open(size: number): number {
     const slab = slabFor(size);
     if (slab !== this.slab || slab.at !== this.to) {
@@ -337,14 +343,15 @@ export class Writer implements Flushable {
     return at;
   }
 
-  /** Whether what is written now is not sent at the next flush. */
+  /** Whether output written now will not be sent by the next flush. */
   private get mustWait(): boolean {
     return this.isBehind || this.job !== undefined || this.jobs > 0;
   }
 
   private refer(payload: Uint8Array): void {
     this.seal();
-    // What leaves with this turn pins its chunk no longer than that, and a copy would cost as much as reading it did.
+    // A payload that leaves in this turn pins its memory only until then, and a copy would cost as much as reading it
+    // did.
     const entry = this.mustWait ? withoutMore(payload) : viewOf(payload.buffer, payload.byteOffset, payload.byteLength);
     const loan = new Loan(entry);
     this.push(loan);
@@ -367,7 +374,7 @@ export class Writer implements Flushable {
     this.queue.push(entry);
   }
 
-  /** The open run goes into the queue. */
+  /** Moves the open run to the queue. */
   private seal(): void {
     if (this.from === this.to) return;
     if (this.mustWait) this.keep(this.slab!.bytes, this.from, this.to);
@@ -379,7 +386,7 @@ export class Writer implements Flushable {
     this.from = this.to;
   }
 
-  /** Puts bytes that wait behind those that waited before. */
+  /** Appends bytes to the waiting output. */
   private keep(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.piece === undefined || this.pieceEnd + length > this.piece.length) this.makeRoom(length);
@@ -409,13 +416,13 @@ export class Writer implements Flushable {
     this.pieceEnd = 0;
   }
 
-  /** The open run as a buffer: as it is in the slab, where a socket may be given that, or else a copy. */
+  /** Takes the open run as a buffer: the memory of the slab, if the socket may be given that, otherwise a copy. */
   private leaveRun(): Buffer {
     const run = this.slab!.bytes.subarray(this.from, this.to);
     this.pending -= run.length;
     this.from = this.to;
     if (this.isBehind || !mayLend() || !this.transport.mayLend) {
-      // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
+      // Outside Node's pool, where a few bytes would keep an 8 KiB block alive.
       const copy = Buffer.allocUnsafeSlow(run.length);
       copy.set(run);
       return copy;
@@ -429,7 +436,7 @@ export class Writer implements Flushable {
     this.forgetSlab();
   }
 
-  /** It is left only when the socket has taken what it was given of it. */
+  /** The slab is released only when the socket has sent its share of it. */
   private lendSlab(): void {
     if (this.slab === undefined || !this.isLent) {
       this.leaveSlab();
@@ -464,10 +471,10 @@ function isJob(entry: Buffer | Loan | Job): entry is Job {
   return !Buffer.isBuffer(entry) && !(entry instanceof Loan);
 }
 
-/** For what waits: a copy where most of its memory is something else, which would be pinned with it, and counted by nobody. */
+/** Copies a waiting payload if it is a small part of its memory, all of which would be pinned without being counted. */
 export function withoutMore(payload: Uint8Array): Buffer {
   const { buffer, byteOffset, byteLength } = payload;
-  // Of a message that many share one copy for each would be worse: they are given all of their memory.
+  // A message for many connections owns all its memory, and so is not copied for each.
   if (byteLength * 2 > buffer.byteLength) return viewOf(buffer, byteOffset, byteLength);
   const copy = Buffer.allocUnsafeSlow(byteLength);
   copy.set(payload);
