@@ -1,21 +1,21 @@
-/** How one side compresses, and what it wants of the other. */
+/** The compression settings of one side, and its requirements for the other. */
 export interface CompressSettings extends DeflateAgreement {
-  /** Messages of fewer bytes go as they are. */
+  /** Messages of fewer bytes are sent uncompressed. */
   readonly threshold: number;
-  /** -1 to 9, as zlib has it. */
+  /** zlib's level, -1 to 9. */
   readonly level: number;
-  /** 1 to 9, as zlib has it. */
+  /** zlib's memory level, 1 to 9. */
   readonly memLevel: number;
 }
 
-/** What both sides of a connection keep to when they compress (RFC 7692 section 7.1). */
+/** The compression parameters that both sides have agreed on (RFC 7692 section 7.1). */
 export interface DeflateAgreement {
-  /** The server compresses each message by itself: it refers to no message before. */
+  /** The server compresses each message independently, without reference to earlier ones. */
   readonly serverNoContextTakeover: boolean;
-  /** The client compresses each message by itself. */
+  /** The client compresses each message independently. */
   readonly clientNoContextTakeover: boolean;
-  /** The server refers at most 2 to this power bytes back, 8 to 15. */
+  /** The base-2 logarithm of the server's window, 8 to 15: it refers back at most that many bytes. */
   readonly serverMaxWindowBits: number;
-  /** The client refers at most 2 to this power bytes back, 8 to 15: the server need not remember more. */
+  /** The base-2 logarithm of the client's window, 8 to 15: the server need not keep more. */
   readonly clientMaxWindowBits: number;
 }

@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 
 /**
- * Where something comes from, for `AsyncLocalStorage` and whoever else follows asynchronous calls. Nothing is open because of it,
- * and test runners that look for open handles ask by this name.
+ * The origin of some work, for `AsyncLocalStorage` and other users of async hooks. It is not an open handle; test
+ * runners that look for open handles recognize it by its name.
  */
 export class AsyncScope extends AsyncResource {
   hasRef(): boolean {

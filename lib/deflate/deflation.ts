@@ -1,6 +1,6 @@
 /**
- * Messages on their way out, compressed (RFC 7692 section 7.2.1), one after the other: with context takeover each is written
- * with reference to those before it.
+ * Compresses outgoing messages (RFC 7692 section 7.2.1), one at a time: with context takeover each message refers to
+ * those before it.
  */
 import { type MessageKind, RSV1 } from '../framing/opcode.js';
 import { headerLength, writeHeader } from '../framing/serializer.js';
@@ -13,13 +13,13 @@ import { createDeflater, type DeflateSettings, type ZlibStream, type ZlibUser } 
 const TAIL_LENGTH = 4;
 
 export class Deflation implements ZlibJob, ZlibUser {
-  /** Messages of fewer bytes are not worth it. */
+  /** Compressing messages of fewer bytes is not worthwhile. */
   readonly threshold: number;
   private stream: ZlibStream | undefined = undefined;
   private kind: MessageKind | 0 = 0;
   private message: Buffer | undefined = undefined;
   private isOurs = true;
-  /** What zlib reads. */
+  /** The message that zlib reads. */
   private input: Buffer | undefined = undefined;
   private output: Buffer[] = [];
   private resolve: ((frame: Buffer | undefined) => void) | undefined = undefined;
@@ -30,22 +30,23 @@ export class Deflation implements ZlibJob, ZlibUser {
   constructor(agreement: DeflateAgreement, settings: CompressSettings) {
     this.threshold = settings.threshold;
     this.keepsContext = !agreement.serverNoContextTakeover;
-    // zlib makes raw streams with windows of 512 bytes or more. Of 512 it uses 250, which is within the 256 of 8 bits.
+    // zlib needs at least 9 bits for raw streams. Of those 512 bytes it uses 250, which fit in the 256 bytes of 8 bits.
     const windowBits = Math.max(9, agreement.serverMaxWindowBits);
     this.settings = { windowBits, level: settings.level, memLevel: settings.memLevel };
   }
 
-  /** The memory that is pinned here, in bytes; that of the message belongs to whoever gave it. */
+  /** The pinned memory, in bytes, without the message, which the caller counts. */
   get pinned(): number {
     const copied = this.isOurs ? 0 : (this.input?.length ?? 0);
     return (this.stream?.memory ?? 0) + copied;
   }
 
   /**
-   * Not before the last is done. The message must not be empty: zlib writes nothing for it.
+   * Compresses one message. The previous one must be done. The message must not be empty, because zlib produces no
+   * output for it.
    *
-   * @param isOurs whether nobody else can change it, or transfer its memory, while zlib reads it in another thread
-   * @returns the frame; undefined if there is none any more. Never rejected
+   * @param isOurs whether no other code can change the message, or transfer its memory, while a thread of zlib reads it
+   * @returns the frame, or undefined if the message can no longer be sent. Never rejects
    */
   frame(kind: MessageKind, message: Buffer, isOurs = true): Promise<Buffer | undefined> {
     this.kind = kind;
@@ -57,7 +58,7 @@ export class Deflation implements ZlibJob, ZlibUser {
     });
   }
 
-  /** The connection has gone. */
+  /** Called when the connection has closed. */
   stop(): void {
     if (!cancelTurn(this)) this.leaveTurn();
     this.stream?.close();
@@ -65,14 +66,14 @@ export class Deflation implements ZlibJob, ZlibUser {
     this.finish(undefined);
   }
 
-  // What the queue of jobs calls.
+  // Called by the job queue.
 
   onTurn(): void {
     this.hasTurn = true;
     const { isOurs, message } = this;
     if (message === undefined) return;
     if (message.length === 0) {
-      // It was not when it was given: its memory has been transferred, and nothing of it is left to be sent.
+      // The message was not empty when it was written, so its memory has been transferred and its data is lost.
       this.leaveTurn();
       this.finish(undefined);
       return;
@@ -86,7 +87,7 @@ export class Deflation implements ZlibJob, ZlibUser {
     }
   }
 
-  // What zlib calls.
+  // Called by zlib.
 
   onOutput(bytes: Buffer): void {
     this.output.push(bytes);
@@ -98,12 +99,12 @@ export class Deflation implements ZlibJob, ZlibUser {
       this.stream = undefined;
       deflatersFor(this.settings).give(stream);
     }
-    // Not before: whoever is next borrows it.
+    // Only now, because the next job borrows the stream.
     this.leaveTurn();
     if (input !== undefined) this.finish(this.assemble(input));
   }
 
-  /** zlib has got no memory: the message goes as it is. What it knew of the messages before is lost, and not needed by the peer. */
+  /** Sends the message uncompressed, because zlib ran out of memory. The peer does not need the lost context. */
   onFailed(): void {
     const { input, kind } = this;
     this.leaveTurn();
@@ -112,12 +113,10 @@ export class Deflation implements ZlibJob, ZlibUser {
     if (input !== undefined) this.finish(frameOf(kind, input.length, [input]));
   }
 
-  // How it works.
-
   private assemble(message: Buffer): Buffer {
     const { kind, output } = this;
     const length = output.reduce((sum, piece) => sum + piece.length, 0) - TAIL_LENGTH;
-    // What has become longer goes as it is, unless later messages will refer to it.
+    // If compression made the message longer, send it uncompressed, unless later messages will refer to it.
     if (length >= message.length && !this.keepsContext) return frameOf(kind, message.length, [message]);
     return frameOf(kind | RSV1, length, output);
   }
@@ -150,11 +149,11 @@ function copyOf(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** A frame of the first `length` bytes of the payload. */
+/** @returns a frame with the first `length` bytes of the payload */
 function frameOf(opcode: number, length: number, payload: readonly Buffer[]): Buffer {
   const frame = Buffer.allocUnsafe(headerLength(length) + length);
   let at = writeHeader(frame, 0, opcode, length);
-  // The last pieces may be beyond it: what does not fit is left out.
+  // `copy` drops the bytes beyond `length`.
   for (const piece of payload) at += piece.copy(frame, at);
   return frame;
 }

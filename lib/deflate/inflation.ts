@@ -1,11 +1,12 @@
 /**
- * Compressed messages on their way in (RFC 7692 section 7.2.2), between the parser and the dispatcher:
+ * Inflates incoming compressed messages (RFC 7692 section 7.2.2), between the parser and the dispatcher:
  *
  *     parser ──payload──▶ input ──▶ zlib ──16 KiB at a time──▶ UTF-8 gate ──▶ sink
  *
- * zlib works in other threads, so the parser is halted until what it found in its chunk has been inflated and delivered: order
- * holds, and no more waits here than that chunk. While what comes out is not wanted zlib waits, too, so that a message that
- * inflates to a gigabyte costs no more memory than any other: the sink refuses it at the message limit, or takes it in pieces.
+ * zlib works in other threads, so the parser pauses until the compressed data in its chunk has been inflated and
+ * delivered. This keeps the order, and at most one chunk waits here. While the sink does not take output, zlib waits
+ * too, so that a message that inflates to a gigabyte costs no more memory than any other: the sink rejects it at the
+ * message limit, or takes it in pieces.
  */
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
@@ -19,13 +20,13 @@ import { inflaters } from './zlib-pool.js';
 import { createInflater, inflateAtOnce, type ZlibStream, type ZlibUser } from './zlib-stream.js';
 
 export interface InflationOwner {
-  /** Whether what comes out is wanted now. Where not, `resume` is called later. */
+  /** Whether output can be delivered now. If not, the owner calls `resume` later. */
   readonly takesMore: boolean;
-  /** Runs what delivers. What it throws fails the connection. */
+  /** Runs a function that delivers output. If it throws, the connection fails. */
   receive(run: () => void): void;
-  /** Something is to be inflated: nothing more may be parsed. */
+  /** Inflation has started: the parser must pause. */
   onInflating(): void;
-  /** That is done, and delivered. */
+  /** All output has been delivered. */
   onInflated(): void;
 }
 
@@ -33,18 +34,21 @@ export interface InflationOwner {
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
 /**
- * How often a message may end its deflate stream and begin another (7.2.3.5). Each takes a new stream of zlib, and a peer that
- * does it more than once or twice does it for that.
+ * How often a message may end its deflate stream and begin another (7.2.3.5). Each needs a new zlib stream, and more
+ * than one or two suggest an attack.
  */
 const MAX_FINAL_BLOCKS = 16;
 
 /**
- * A stream of zlib that has ended cannot be used again, and another one costs as much as the inflation of a hundred small messages. So
- * where a peer ends its deflate streams, pieces of so few bytes are inflated at once, without one: they bring 16 KiB at the most.
+ * An ended zlib stream cannot be reused, and a new one costs as much as inflating a hundred small messages. So if a
+ * peer ends its deflate streams, pieces of at most this many bytes are inflated synchronously, without a stream. They
+ * may produce at most 16 KiB.
  */
 const SMALL = 1024;
 
-/** How much one turn may bring while others wait for theirs: 256 KiB. A few bytes may inflate to a thousand times as much. */
+/**
+ * The maximum output of one turn while other jobs wait: 256 KiB. A few bytes may inflate to a thousand times as much.
+ */
 const PIECES_A_TURN = 16;
 
 const MAX_WINDOW_BITS = 15;
@@ -54,27 +58,27 @@ const NOTHING = Buffer.alloc(0);
 export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   private kind: MessageKind = Opcode.Binary;
   private gate: Utf8Validator | undefined = undefined;
-  /** What has come and was not given to zlib: input[0, length). */
+  /** The input that zlib has not received yet: input[0, length). */
   private input = NOTHING;
   private length = 0;
-  /** What is being inflated. */
+  /** The input that is being inflated. */
   private piece: Buffer | undefined = undefined;
-  /** With the tail, the last piece of a message. */
+  /** The piece is the last one of a message, and includes the tail. */
   private isLast = false;
   private finalBlocks = 0;
-  /** Whether the peer has ever ended a deflate stream: then it will again. */
+  /** Whether the peer has ever ended a deflate stream, and so is likely to do so again. */
   private endsStreams = false;
   private stream: ZlibStream | undefined = undefined;
   private hasTurn = false;
-  /** What this turn has brought. */
+  /** The output of this turn, in pieces. */
   private pieces = 0;
-  /** zlib has been given the piece. */
+  /** zlib has received the piece. */
   private isBegun = false;
-  /** And has looked at all of it: so many bytes it took. */
+  /** How many bytes of the piece zlib consumed, once it is done with it. */
   private consumed: number | undefined = undefined;
-  /** What comes out is not wanted for now. */
+  /** The sink does not take output for now. */
   private isPaused = false;
-  /** What was found behind that: it takes effect when what came before it has been delivered. */
+  /** An error that takes effect once the output before it has been delivered. */
   private mistake: unknown = undefined;
   private isOver = false;
   private readonly keepsContext: boolean;
@@ -89,17 +93,17 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.owner = owner;
   }
 
-  /** Whether something is being inflated, waits for its turn, or waits to be wanted. */
+  /** Whether input is being inflated, or waits for its turn or for the sink. */
   get isBusy(): boolean {
     return this.piece !== undefined;
   }
 
-  /** The memory that is pinned here, in bytes. */
+  /** The pinned memory, in bytes. */
   get pinned(): number {
     return this.input.length + (this.piece?.length ?? 0) + (this.stream?.memory ?? 0);
   }
 
-  // What the parser calls.
+  // Called by the parser.
 
   get hasInput(): boolean {
     return this.length > 0;
@@ -108,14 +112,14 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   begin(kind: MessageKind): void {
     this.kind = kind;
     this.gate = kind === Opcode.Text ? new Utf8Validator() : undefined;
-    // How long the message will be nobody knows: it is refused as it grows.
+    // The inflated length is unknown, so the sink checks the limit as the message grows.
     this.sink.frame(kind, 0);
   }
 
   data(bytes: BorrowedBytes, start: number, end: number): void {
     if (this.isOver) return;
     const length = this.length + end - start;
-    // With room for the tail.
+    // Leave room for the tail.
     if (length + TAIL.length > this.input.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(length + TAIL.length, this.length * 2));
       this.input.copy(grown, 0, 0, this.length);
@@ -132,9 +136,9 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.start();
   }
 
-  // What the intake calls.
+  // Called by the receiver.
 
-  /** Inflates what has come so far. */
+  /** Inflates the input that has arrived so far. */
   start(): void {
     if (this.isBusy || this.length === 0) return;
     const piece = this.input.subarray(0, this.length);
@@ -144,7 +148,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.inflate(piece);
   }
 
-  /** What comes out may be wanted again. */
+  /** Continues if the sink takes output again. */
   resume(): void {
     if (!this.isPaused || !this.owner.takesMore) return;
     this.isPaused = false;
@@ -156,12 +160,12 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
       enterQueue(this);
       return;
     }
-    // Also where it has nothing left to bring: it brings what it is given next, to whomever it belongs by then.
+    // Needed even without output left: the stream may serve another connection next, and must not stay paused.
     this.stream?.resume();
     this.settle();
   }
 
-  /** Nothing that has come, or will come, is inflated any more. */
+  /** Drops all waiting and all later input. */
   stop(): void {
     this.isOver = true;
     this.input = NOTHING;
@@ -172,7 +176,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.release();
   }
 
-  // What the queue of jobs calls.
+  // Called by the job queue.
 
   onTurn(): void {
     const { piece } = this;
@@ -182,18 +186,18 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
       if (this.isBegun) this.stream?.resume();
       else if (piece !== undefined) {
         this.isBegun = true;
-        // Not in the midst of what brought it: what comes out is delivered in a turn of its own, as from zlib's threads.
+        // Deferred, so that output is delivered in its own turn, as it is from zlib's threads.
         if (this.endsStreams && this.stream === undefined && piece.length <= SMALL)
           setImmediate(() => this.tryAtOnce(piece));
         else this.write(piece);
       }
     } catch (error) {
-      // zlib has got no memory.
+      // zlib is out of memory.
       this.fail(error);
     }
   }
 
-  // What zlib calls.
+  // Called by zlib.
 
   onOutput(bytes: Buffer): void {
     this.owner.receive(() => {
@@ -223,13 +227,11 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   }
 
   onFailed(_error: Error): void {
-    // 7.2.2 says nothing of data that cannot be inflated: it is not what its type says, as text that is no UTF-8.
+    // 7.2.2 does not define a code for invalid data. Like text that is not UTF-8, it is inconsistent with its type.
     const error = new ProtocolError('a compressed message cannot be inflated', CloseCode.INVALID_FRAME_PAYLOAD_DATA);
     if (this.isPaused && !this.owner.takesMore) this.postpone(error);
     else this.fail(error);
   }
-
-  // How it works.
 
   private inflate(piece: Buffer): void {
     this.piece = piece;
@@ -244,18 +246,18 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   }
 
   private tryAtOnce(piece: Buffer): void {
-    // It may have been stopped meanwhile.
+    // The inflation may have been stopped meanwhile.
     if (this.piece !== piece) return;
     const windowBits = this.keepsContext ? this.windowBits : MAX_WINDOW_BITS;
     const { consumed, output } = inflateAtOnce(piece, windowBits) ?? { consumed: piece.length, output: undefined };
     const hasEnded = consumed < piece.length;
-    // What comes after it may go on in the midst of a block, or refer to what it brought: a stream remembers that.
+    // Later input may continue in the middle of a block, or refer to earlier output. Only a stream keeps that state.
     const isDone = hasEnded || (this.isLast && (!this.keepsContext || output?.length === 0));
     if (output === undefined || !isDone) {
       try {
         this.write(piece);
       } catch (error) {
-        // zlib has got no memory.
+        // zlib is out of memory.
         this.fail(error);
       }
       return;
@@ -265,10 +267,10 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     else this.settle();
   }
 
-  /** Whoever takes their time must not keep others from theirs. */
+  /** Gives up the turn, so that a long message does not delay other connections. */
   private rest(): void {
     if (!this.isPaused || !this.hasTurn) return;
-    // zlib is at work on one piece more.
+    // zlib is still working on one more piece.
     if (this.consumed === undefined && !this.stream?.hasOutput) {
       setImmediate(() => this.rest());
       return;
@@ -277,14 +279,14 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     this.resume();
   }
 
-  /** Whether zlib is done and all that came out was taken is asked whenever either may have become true. */
+  /** Finishes the piece if zlib is done and its output has been taken. Called whenever either may have become true. */
   private settle(): void {
     const { piece, consumed } = this;
     if (piece === undefined || consumed === undefined || this.isPaused || this.stream?.hasOutput) return;
     const left = piece.subarray(consumed);
     if (left.length > 0) this.closeStream();
     else if (this.isLast) this.giveStream();
-    // Not before: whoever is next borrows it.
+    // Only now, because the next job borrows the stream.
     this.leaveTurn();
     if (left.length > (this.isLast ? TAIL.length : 0)) {
       this.goOnAfterFinalBlock(left);
@@ -296,8 +298,8 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
   }
 
   /**
-   * 7.2.1: a block with BFINAL set ends a deflate stream, "The next DEFLATE block follows the padded data if any", and that
-   * begins another. Behind the last of them only the tail is left.
+   * 7.2.1: a block with BFINAL set ends a deflate stream. "The next DEFLATE block follows the padded data if any" and
+   * begins another stream. After the last stream only the tail is left.
    */
   private goOnAfterFinalBlock(left: Buffer): void {
     this.endsStreams = true;
@@ -336,7 +338,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     return stream;
   }
 
-  /** It is not needed in between, unless it has to remember. */
+  /** Returns the stream to the pool, unless it must keep its context. */
   private giveStream(): void {
     const { stream } = this;
     if (this.keepsContext || stream === undefined) return;
@@ -344,7 +346,7 @@ export class Inflation implements InflatingSink, ZlibJob, ZlibUser {
     inflaters.give(stream);
   }
 
-  /** Neither its turn nor zlib is needed any more. */
+  /** Gives up the turn and the stream. */
   private release(): void {
     if (!cancelTurn(this)) this.leaveTurn();
     this.closeStream();

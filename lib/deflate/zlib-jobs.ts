@@ -1,25 +1,28 @@
 /**
- * The turns of zlib's work. zlib works in the threads that Node also reads files and resolves names with: without a bound, a
- * thousand messages that come at once would keep everybody else from them, and hold the memory of a thousand jobs.
+ * Limits the zlib jobs that run at a time. zlib runs in the threads that Node also uses for files and name resolution.
+ * Without a limit, a thousand simultaneous messages would block all other work there, and take the memory of a thousand
+ * jobs.
  */
 import { AsyncScope } from './async-scope.js';
 
-/** Twice the threads that Node has by default: none of them waits for the event loop, and nobody else waits long for one of them. */
+/**
+ * Twice the default number of threads: no thread idles until the event loop runs, and other work does not wait long.
+ */
 export const MAX_JOBS = 8;
 
 export interface ZlibJob {
-  /** Its turn has come: it begins, and calls `leave` when it is done. */
+  /** Starts the job. It must call `releaseTurn` when it is done. */
   onTurn(): void;
 }
 
 let atWork = 0;
 /**
- * In the order in which they came, each with where it came from: whoever makes room for it is somebody else, of whose
- * `AsyncLocalStorage` it must not know.
+ * Waiting jobs in order, each with its own async scope: a job must not run in the `AsyncLocalStorage` context of the
+ * job that makes room for it.
  */
 const waiting = new Map<ZlibJob, AsyncScope>();
 
-/** Begins now, or when one of those before it is done. */
+/** Starts the job now, or when an earlier one is done. */
 export function enterQueue(job: ZlibJob): void {
   if (atWork === MAX_JOBS) {
     waiting.set(job, new AsyncScope('WebSocketZlibJob'));
@@ -29,7 +32,7 @@ export function enterQueue(job: ZlibJob): void {
   job.onTurn();
 }
 
-/** A job is done, or does something else for a while. */
+/** Ends the turn of a job that is done or must wait. */
 export function releaseTurn(): void {
   const [next] = waiting;
   if (next === undefined) {
@@ -41,17 +44,17 @@ export function releaseTurn(): void {
   origin.runInAsyncScope(() => job.onTurn());
 }
 
-/** @returns whether it was still waiting: then its turn never comes, and it must not `leave` */
+/** @returns whether the job was still waiting. If so, its turn never comes, and it must not call `releaseTurn` */
 export function cancelTurn(job: ZlibJob): boolean {
   return waiting.delete(job);
 }
 
-/** Whether others want a turn: whoever has had one for long leaves, and enters again. */
+/** Whether other jobs wait. If so, a long job should give up its turn and enter the queue again. */
 export function isAnybodyWaiting(): boolean {
   return waiting.size > 0;
 }
 
-/** How many are at work, and how many wait. */
+/** @returns the number of running and waiting jobs */
 export function zlibJobs(): { atWork: number; waiting: number } {
   return { atWork, waiting: waiting.size };
 }

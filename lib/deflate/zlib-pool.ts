@@ -1,15 +1,15 @@
 /**
- * Streams without a past. A connection without context takeover begins each message anew (RFC 7692 section 7.1.1), so that
- * any stream will do for it, and it needs none in between.
+ * Pools of zlib streams without context. A connection without context takeover starts each message afresh (RFC 7692
+ * section 7.1.1), so any stream will do, and none is needed between messages.
  */
 import { MAX_JOBS } from './zlib-jobs.js';
 import { createDeflater, createInflater, type DeflateSettings, type ZlibStream } from './zlib-stream.js';
 
-/** Idle streams, as many of all its pools together as can be at work at a time. The one that is idle for longest goes first. */
+/** The idle streams of several pools, at most `MAX_JOBS` in all. The one idle for longest is dropped first. */
 class IdleStreams {
   private readonly idle: { stream: ZlibStream; pool: ZlibPool }[] = [];
 
-  /** The one of that pool that was at work last. */
+  /** @returns the most recently used stream of the pool */
   take(pool: ZlibPool): ZlibStream | undefined {
     const at = this.idle.findLastIndex((entry) => entry.pool === pool);
     return at < 0 ? undefined : this.idle.splice(at, 1)[0]?.stream;
@@ -34,7 +34,7 @@ export class ZlibPool {
     return this.shelf.take(this) ?? this.create();
   }
 
-  /** Gives back one that is not at work. */
+  /** Returns an idle stream to the pool. */
   give(stream: ZlibStream): void {
     stream.user = undefined;
     stream.reset();
@@ -42,14 +42,16 @@ export class ZlibPool {
   }
 }
 
-/** For all: an inflater with the largest window reads what was written with a smaller one. */
+/** Shared by all connections, because an inflater with the largest window also reads data of smaller ones. */
 export const inflaters = new ZlibPool(() => createInflater(15));
 
 const deflaters = new Map<string, ZlibPool>();
-/** Clients choose the window bits: were it one for each, they would choose how much is kept. */
+/**
+ * Shared by all settings, because clients choose the window bits and must not control how many idle streams are kept.
+ */
 const deflatersShelf = new IdleStreams();
 
-/** One pool for all who compress alike. There are few: settings are the user's, and window bits are seven numbers. */
+/** @returns the pool for these settings. There are few pools, because only the window bits depend on the client. */
 export function deflatersFor(settings: DeflateSettings): ZlibPool {
   const { windowBits, level, memLevel } = settings;
   const key = `${windowBits} ${level} ${memLevel}`;

@@ -1,7 +1,7 @@
 /**
- * A zlib stream of Node, by its documented interface, with one user at a time. Each write is one job of zlib's: what goes in
- * comes out whole, since it is flushed by `Z_SYNC_FLUSH` ("all pending output is flushed to the output buffer and the output
- * is aligned on a byte boundary", as RFC 7692 section 7.2.1 wants it).
+ * A zlib stream of Node with one user at a time, by its documented interface. Each write is one job of zlib and
+ * produces all its output, because it is flushed by `Z_SYNC_FLUSH` ("all pending output is flushed to the output buffer
+ * and the output is aligned on a byte boundary", as RFC 7692 section 7.2.1 requires).
  */
 import {
   constants,
@@ -15,9 +15,9 @@ import { AsyncScope } from './async-scope.js';
 
 export interface ZlibUser {
   onOutput(bytes: Buffer): void;
-  /** All that was written has been looked at. `consumed` bytes of it were: fewer where the deflate stream ended before. */
+  /** The job is done. `consumed` is less than the input if the deflate stream ended early. */
   onDone(consumed: number): void;
-  /** The data is not what it should be. The stream is of no use any more. */
+  /** The data is invalid, or zlib is out of memory. The stream cannot be used again. */
   onFailed(error: Error): void;
 }
 
@@ -28,21 +28,21 @@ export interface DeflateSettings {
   readonly memLevel: number;
 }
 
-/** Bytes of output at a time. */
+/** The maximum size of a piece of output, in bytes. */
 const CHUNK_SIZE = 16 * 1024;
-/** One such piece may wait to be taken: then zlib waits, too. */
+/** At most one piece of output waits; until it is taken, zlib waits too. */
 const STREAM = { flush: constants.Z_SYNC_FLUSH, chunkSize: CHUNK_SIZE, readableHighWaterMark: 1 };
 
-/** A stream remembers in whose `AsyncLocalStorage` it was made. It is to be everybody's. */
+/** A stream keeps the async context of its creation. A shared stream must not keep that of a connection. */
 const nobody = new AsyncScope('WebSocketZlibStream');
 
 export class ZlibStream {
   user: ZlibUser | undefined = undefined;
-  /** The memory that it pins, in bytes. */
+  /** The pinned memory, in bytes. */
   readonly memory: number;
   private readonly stream: InflateRaw | DeflateRaw;
   private before = 0;
-  /** Where what is at work came from: the user is called as from there. */
+  /** The async scope of the current job, in which its user is called. */
   private origin = nobody;
   private readonly written: (error?: Error | null) => void;
 
@@ -53,21 +53,21 @@ export class ZlibStream {
     this.written = (error) => {
       if (error) return;
       const consumed = stream.bytesWritten - this.before;
-      // Node 26 calls back in the midst of a `read()`: the last piece is out of the buffer then, and on its way.
+      // Node 26 calls back within `read()`, when the last piece has left the buffer but has not been delivered.
       process.nextTick(() => this.call((user) => user.onDone(consumed)));
     };
     stream.on('data', (bytes: Buffer) => this.call((user) => user.onOutput(bytes)));
     stream.on('error', (error) => this.call((user) => user.onFailed(error)));
   }
 
-  /** Not while it is at work. The input must stay as it is until it is done. */
+  /** Starts a job. The previous one must be done, and the input must not change until this one is. */
   write(input: Buffer): void {
     this.before = this.stream.bytesWritten;
     this.origin = new AsyncScope('WebSocketZlibJob');
     this.stream.write(input, this.written);
   }
 
-  /** No more output, for now; a piece of it may be in the making already. */
+  /** Pauses the output. One more piece may already be in progress. */
   pause(): void {
     this.stream.pause();
   }
@@ -81,7 +81,7 @@ export class ZlibStream {
     return this.stream.readableLength > 0;
   }
 
-  /** Forgets all that it was given: as if it were new. */
+  /** Drops all context, so that the stream is like new. */
   reset(): void {
     this.origin = nobody;
     this.stream.reset();
@@ -98,7 +98,7 @@ export class ZlibStream {
   }
 }
 
-/** What zlib allocates for it, as `zlib.h` of version 1.2 says: a window, and some 7 KiB of tables. */
+/** According to `zlib.h` of version 1.2, an inflater allocates a window and about 7 KiB of tables. */
 const INFLATE_TABLES = 7 * 1024;
 
 export function createInflater(windowBits: number): ZlibStream {
@@ -112,10 +112,10 @@ export function createDeflater({ windowBits, level, memLevel }: DeflateSettings)
 }
 
 /**
- * All that a few bytes bring, without a stream and in this thread.
+ * Inflates a few bytes in this thread, without a stream.
  *
- * @returns also how many of them there are up to the end of the deflate stream, or all of them; undefined where they are no deflate stream,
- * or bring more than a stream does at a time
+ * @returns the output, and the number of bytes consumed up to the end of the deflate stream; undefined if the input is
+ * invalid, or its output exceeds one piece
  */
 export function inflateAtOnce(input: Buffer, windowBits: number): { consumed: number; output: Buffer } | undefined {
   const settings = {

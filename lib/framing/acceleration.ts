@@ -1,4 +1,4 @@
-/** The one place that decides who does the parser's work. */
+/** The one place that chooses the scanner for a chunk. */
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import type { FrameScanner } from './frame-scanner.js';
 import { plainScanner } from './plain-scan.js';
@@ -6,7 +6,7 @@ import { simdScanner } from './simd-scan.js';
 
 const sharedScanner: FrameScanner = simdScanner ?? plainScanner;
 
-/** WebAssembly reaches only the memory that sockets read into. */
+/** WebAssembly can only access the memory that sockets read into. */
 export function scannerFor(chunk: Chunk): FrameScanner {
   return chunk instanceof SharedChunk ? sharedScanner : plainScanner;
 }

@@ -9,9 +9,9 @@ export const CloseCode = {
   GOING_AWAY: 1001,
   PROTOCOL_ERROR: 1002,
   UNSUPPORTED_DATA: 1003,
-  /** Never on the wire: the close frame carried no code. */
+  /** Never sent: the close frame carried no code. */
   NO_STATUS_RECEIVED: 1005,
-  /** Never on the wire: the connection ended without a close frame. */
+  /** Never sent: the connection ended without a close frame. */
   ABNORMAL_CLOSURE: 1006,
   INVALID_FRAME_PAYLOAD_DATA: 1007,
   POLICY_VIOLATION: 1008,
@@ -21,13 +21,13 @@ export const CloseCode = {
   SERVICE_RESTART: 1012,
   TRY_AGAIN_LATER: 1013,
   BAD_GATEWAY: 1014,
-  /** Never on the wire: the TLS handshake failed. */
+  /** Never sent: the TLS handshake failed. */
   TLS_HANDSHAKE: 1015,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
- * Whether a code may stand in a close frame. RFC 6455 section 7.4.1 reserves 1004, and says that 1005, 1006 and 1015
+ * Whether a close frame may carry the code. RFC 6455 section 7.4.1 reserves 1004, and says that 1005, 1006 and 1015
  * "MUST NOT be set as a status code in a Close control frame"; section 7.4.2 leaves 3000 to 4999 to libraries and
  * applications, and everything else undefined.
  */

@@ -7,7 +7,7 @@ import { invalidUtf8, isText } from './utf8.js';
 export const MAX_REASON_LENGTH = 123;
 
 /**
- * @throws ProtocolError 1002 for a body of one octet or a code that must not be sent, 1007 for a reason that is no
+ * @throws ProtocolError 1002 for a body of one octet or a code that must not be sent, 1007 for a reason that is not
  * UTF-8
  */
 export function parseClosePayload(payload: Buffer): { code: number; reason: string } {
@@ -20,7 +20,7 @@ export function parseClosePayload(payload: Buffer): { code: number; reason: stri
   return { code, reason: payload.toString('utf8', 2) };
 }
 
-/** The body for a code and reason of our own making; `NO_STATUS_RECEIVED` gives an empty one. */
+/** @returns the body for a valid code and reason; an empty one for `NO_STATUS_RECEIVED` */
 export function closePayload(code: number, reason: string): Buffer {
   if (code === CloseCode.NO_STATUS_RECEIVED) return Buffer.alloc(0);
   const payload = Buffer.alloc(2 + Buffer.byteLength(reason));
@@ -29,7 +29,7 @@ export function closePayload(code: number, reason: string): Buffer {
   return payload;
 }
 
-/** Refuses what a user may not pass to `close`. */
+/** @throws TypeError for arguments that `close` does not allow */
 export function checkCloseArguments(code: unknown, reason: unknown): void {
   if (typeof code === 'string' && Number.isNaN(Number(code))) {
     throw invalidArgument('close code', code, `the reason comes second: close(1000, ${inspectValue(code)})`);
@@ -60,7 +60,7 @@ export function checkCloseArguments(code: unknown, reason: unknown): void {
   }
 }
 
-/** As much of a text as fits a close frame, cut between characters. */
+/** Truncates a text to fit a close frame, without splitting a character. */
 export function fitReason(text: string): string {
   if (Buffer.byteLength(text) <= MAX_REASON_LENGTH) return text;
   let fitting = '';

@@ -1,6 +1,6 @@
 /**
- * What draft-76 (section 4.2, 5.3) lets a server send: text between 0x00 and 0xFF, which no UTF-8 contains, and the
- * end.
+ * The frames that a server may send in draft-76 (sections 4.2 and 5.3): text between 0x00 and 0xFF, a byte that valid
+ * UTF-8 never contains, and the closing handshake.
  */
 
 export function draft76Text(text: string | Uint8Array): Buffer {

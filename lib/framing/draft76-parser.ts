@@ -1,7 +1,7 @@
 /**
  * The framing of draft-hixie-thewebsocketprotocol-76, section 4.2: 0x00, UTF-8 text, 0xFF; and the closing handshake
- * 0xFF 0x00. Its frames of a length in base 128 (type 0x80 to 0xFE) never carried anything ("the client must ignore"),
- * and lengths that grow without bound have been an advisory in another library: they end the connection.
+ * 0xFF 0x00. Frames with a base-128 length (types 0x80 to 0xFE) fail the connection: they never carried data ("the
+ * client must ignore"), and their unbounded lengths led to a security advisory in another library.
  */
 import { ProtocolError } from '../errors.js';
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
@@ -37,7 +37,7 @@ export class Draft76Parser extends PausableParser {
     }
   }
 
-  /** It has no pings, and its close frame is found when the parser comes to it. */
+  /** Draft-76 has no pings, and the closing handshake is handled when the parser reaches it. */
   protected override createLookAhead(): undefined {
     return undefined;
   }

@@ -1,4 +1,4 @@
-/** What a frame's header says, and the rules that it keeps (RFC 6455 section 5.2). Each breach is a `ProtocolError`. */
+/** Reads frame headers and enforces their rules (RFC 6455 section 5.2). Each violation throws a `ProtocolError`. */
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close-code.js';
 import { isControl, Opcode, RSV1 } from './opcode.js';
@@ -7,14 +7,14 @@ export const FIN = 0x80;
 const RSV = 0x70;
 const MASK = 0x80;
 
-/** The longest: two octets, a length of eight, and the masking key. */
+/** Two octets, a length of eight octets, and the masking key. */
 export const MAX_HEADER_LENGTH = 14;
 
 /**
- * Judges the first octet, as soon as it is there.
+ * Checks the first octet. This needs no other, so invalid frames fail as early as possible.
  *
  * @param isOpen whether a message has begun and is not complete
- * @param isDeflate whether compressed messages were agreed on
+ * @param isDeflate whether compression was negotiated
  */
 export function validateOpcode(first: number, isOpen: boolean, isDeflate: boolean): void {
   const opcode = first & 0x0f;
@@ -28,18 +28,18 @@ export function validateOpcode(first: number, isOpen: boolean, isDeflate: boolea
   }
   // 5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
   if (opcode > Opcode.Binary) throw protocolError(`reserved opcode ${opcode}`);
-  // 5.4: the fragments of one message come in order, and no other message's between them.
+  // 5.4: the fragments of a message arrive in order, without fragments of other messages between them.
   if (opcode === Opcode.Continuation && !isOpen) throw protocolError('nothing to continue');
   if (opcode !== Opcode.Continuation && isOpen) throw protocolError('a message begins inside another');
 }
 
-/** RFC 7692 section 6.1: "on the first fragment of a message" the first of them has a meaning, and nowhere else. */
+/** RFC 7692 section 6.1: only "on the first fragment of a message" does the first reserved bit have a meaning. */
 function reserved(opcode: number, isDeflate: boolean): number {
   const begins = opcode === Opcode.Text || opcode === Opcode.Binary;
   return isDeflate && begins ? RSV & ~RSV1 : RSV;
 }
 
-/** Judges the second octet, as soon as it is there. */
+/** Checks the second octet, as early as possible. */
 export function validateMask(first: number, second: number): void {
   // 5.1: "The server MUST close the connection upon receiving a frame that is not masked."
   if ((second & MASK) === 0) throw protocolError('a frame is not masked');
@@ -47,14 +47,14 @@ export function validateMask(first: number, second: number): void {
   if (isControl(first & 0x0f) && (second & 0x7f) > 125) throw protocolError('a control frame is too long');
 }
 
-/** How long the header is that has this second octet. */
+/** @returns the length of the header, given its second octet */
 export function maskedHeaderLength(second: number): number {
   const length = second & 0x7f;
   if (length < 126) return 6;
   return length === 126 ? 8 : 14;
 }
 
-/** Judges the length, in a header that is whole. */
+/** Reads and checks the payload length in a complete header. */
 export function payloadLength(header: Buffer, at: number): number {
   const short = header[at + 1]! & 0x7f;
   if (short < 126) return short;

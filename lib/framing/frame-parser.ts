@@ -1,5 +1,5 @@
 /**
- * The RFC 6455 parser: bytes in, calls of the sinks out. It sees the frame of section 5.2,
+ * The RFC 6455 parser: bytes go in, and calls of the sinks come out. It reads the frame of section 5.2,
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -16,9 +16,9 @@
  *     |  Masking-key (continued)      |          Payload Data         |
  *     +-------------------------------- - - - - - - - - - - - - - - - +
  *
- * and stands either in a header (`remaining` < 0) or in a payload (`remaining` octets to come). A message that lies
- * whole in the chunk takes the short way (`whole-messages.ts`), and so do small fragments of a message, which are
- * joined; everything else goes through the state. Every octet is looked at once.
+ * and is either in a header (`remaining` < 0) or in a payload (with `remaining` octets to come). Messages that are
+ * complete in the chunk take a fast path (`whole-messages.ts`), and so do small fragments, which are joined. Everything
+ * else goes through the state machine. Every octet is read once.
  */
 import { ownCopy } from '../memory/bulk-allocation.js';
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
@@ -42,25 +42,25 @@ import { type MessageReader, readWholeMessages } from './whole-messages.js';
 const IN_HEADER = -1;
 const BROKEN = -1;
 
-/** What is found by looking ahead is delivered later. */
+/** The look-ahead parser ignores messages: the main parser delivers them later. */
 const IGNORED_MESSAGES: MessageSink = { message() {}, frame() {}, data() {}, end() {}, joinsFragments: false };
 const IGNORED_INFLATION: InflatingSink = { begin() {}, data() {}, end() {}, hasInput: false, start() {} };
 
 export class FrameParser extends PausableParser implements MessageReader {
-  /** The kind of the fragmented message that is open, 0 for none. */
+  /** The kind of the unfinished fragmented message; 0 if there is none. */
   private open: MessageKind | 0 = 0;
   private final = false;
   private opcode = 0;
   private remaining = IN_HEADER;
   private key = 0;
-  /** A header or a control frame's payload that came in parts; there is at most one of them at a time. */
+  /** A header or a control frame's payload that arrives in parts. There is at most one at a time. */
   private partial: Buffer | undefined = undefined;
   private partialLength = 0;
   private utf8: Utf8Validator | undefined = undefined;
-  /** Where compressed messages go; undefined where none were agreed on. */
+  /** Receives compressed messages; undefined if compression was not negotiated. */
   inflation: InflatingSink | undefined = undefined;
   scansAhead = true;
-  /** The message that is open is a compressed one. */
+  /** The unfinished message is compressed. */
   private compressed = false;
 
   protected override get isBehind(): boolean {
@@ -93,7 +93,7 @@ export class FrameParser extends PausableParser implements MessageReader {
         }
       }
       if (this.inflation?.hasInput && isControl(bytes[at]! & 0x0f)) {
-        // It reaches the user, too: not before the data that came before it. This pauses.
+        // The control frame must not overtake the data before it, so inflate that first. This pauses the parser.
         this.inflation.start();
         continue;
       }
@@ -122,21 +122,20 @@ export class FrameParser extends PausableParser implements MessageReader {
   }
 
   /**
-   * The short way for a peer that sends a message in very small fragments: those that lie whole in the chunk, one
-   * behind the other and with none of other kinds between them, are passed on as one frame. The first and the last of a
-   * message are none of them.
+   * A fast path for messages in very small fragments: consecutive fragments that are complete in the chunk, without
+   * other frames between them, are passed on as one frame. It excludes the first and the last fragment of a message.
    *
-   * @returns where the first frame begins that was not taken; `BROKEN` where some of the text is invalid
+   * @returns the start of the first frame that was not taken; `BROKEN` if some of the text is invalid
    */
   private readFragments(scanner: FrameScanner, at: number, end: number): number {
-    // A character that is cut goes first, with its own frame.
+    // Complete a pending character first, by its own frame.
     if (this.compressed || !this.messages.joinsFragments || (this.utf8?.pending ?? 0) > 0) return at;
     const next = scanner.join(at, end);
     if (next === at) return at;
     const { joined, joinedLength } = scanner;
     const kind = this.openKind();
-    // A frame is announced before it is found to be broken, and that may be too much for whoever reads: so each by
-    // itself.
+    // With invalid text, process each frame alone, so that the sink sees the same frame lengths before the error as
+    // without joining.
     if (kind === Opcode.Text && !isTextSoFar(joined, 0, joinedLength)) return BROKEN;
     this.messages.frame(kind, joinedLength);
     if (joinedLength > 0) this.passOn(kind, joined, 0, joinedLength);
@@ -144,8 +143,8 @@ export class FrameParser extends PausableParser implements MessageReader {
   }
 
   /**
-   * Reads a header, or as much of it as the chunk has. Its first two octets are judged as soon as they are there, a
-   * length with the last.
+   * Reads a header, or as much of it as the chunk contains. Each of the first two octets is checked as soon as it
+   * arrives, the length once the header is complete.
    */
   private readHeader(bytes: Buffer, at: number, end: number): number {
     if (this.partialLength === 0 && end - at >= 2) {
@@ -186,7 +185,7 @@ export class FrameParser extends PausableParser implements MessageReader {
         this.compressed = (header[at]! & RSV1) !== 0;
         if (this.compressed) this.inflation?.begin(opcode);
       }
-      // How much a compressed frame brings is not known yet.
+      // The size of a compressed frame's data is not known yet.
       if (!this.compressed) this.messages.frame(this.openKind(), length);
     }
     if (length === 0) this.closeFrame(header, at, at);

@@ -1,9 +1,9 @@
 /**
- * Masking (RFC 6455 section 5.3): octet i of the payload is XORed with octet i modulo 4 of the key. Done in place, and
- * by 32-bit words where the payload is long enough to pay for a word view of it.
+ * Masking (RFC 6455 section 5.3): octet i of the payload is XORed with octet i modulo 4 of the key. This is done in
+ * place, and by 32-bit words if the payload is long enough to pay for the view.
  */
 
-/** The host's byte order decides how four octets look as one word of a view. */
+/** The byte order of the host, which is that of the words of a view. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /** Below this many bytes, creating the view costs more than it saves. */

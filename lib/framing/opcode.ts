@@ -1,5 +1,5 @@
 /**
- * What a frame carries (RFC 6455 section 5.2). 3 to 7 and 11 to 15 are reserved.
+ * The opcodes of frames (RFC 6455 section 5.2). 3 to 7 and 11 to 15 are reserved.
  *
  * @example
  * this.write(Buffer.from('{"ok":true}'), { opcode: Opcode.Text });
@@ -18,7 +18,7 @@ export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 export type MessageKind = typeof Opcode.Text | typeof Opcode.Binary;
 
 /**
- * The bit beside the opcode in a header that says "compressed" in the first frame of a message (RFC 7692 section 6).
+ * The header bit that marks a message as compressed, in its first frame (RFC 7692 section 6).
  */
 export const RSV1 = 0x40;
 

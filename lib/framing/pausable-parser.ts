@@ -1,36 +1,38 @@
 /**
- * What the parsers have in common: they can be paused between two frames, because a handler is asynchronous and its next message
- * must wait. The rest of the chunk is kept meanwhile, and so is what is read ahead, up to 64 KiB, so that a peer that pings,
- * closes or leaves is heard. A protocol error that was found in the frame at hand takes effect only when what came before it has
- * been delivered.
+ * The base of the parsers: it can pause between two frames, because the next message must wait for an asynchronous
+ * handler. Meanwhile it keeps the rest of the chunk, and up to 64 KiB of further input, so that pings, close frames and
+ * the end of the connection are noticed. A protocol error takes effect only after the data before it has been
+ * delivered.
  */
 
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import type { ControlSink, MessageSink, Parser } from './sink.js';
 
-/** How much is read ahead while the parser is paused, in bytes: most of what a client says before it waits for an answer. */
+/**
+ * How much is read ahead while the parser is paused, in bytes. Few clients send more before they wait for an answer.
+ */
 export const MAX_READ_AHEAD = 64 * 1024;
-/** A client that sends byte by byte pins no object for each. */
+/** The minimum allocation, so that a client that sends single bytes does not cause one for each. */
 const LEAST_AHEAD = 1024;
 
 const NOTHING = Buffer.alloc(0);
-/** Where what waits is looked at. */
+/** Holds copies of waiting input for the look-ahead parser. */
 const SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
 
-/** What waits for a parser that is paused: most never are. */
+/** The input that waits while a parser is paused. Most parsers never need it. */
 class PausedInput {
-  /** Of the chunk at hand. */
+  /** The rest of the current chunk. */
   rest: Buffer | undefined = undefined;
-  /** What has come since: ahead[0, aheadLength). */
+  /** The input that has arrived since: ahead[0, aheadLength). */
   ahead = NOTHING;
   aheadLength = 0;
   deferredError: unknown = undefined;
-  /** Has looked at all that waits, up to the first protocol error. */
+  /** Has parsed all the waiting input, up to the first protocol error. */
   lookAhead: PausableParser | undefined = undefined;
-  /** How many bytes it is ahead of the parser. */
+  /** How many bytes `lookAhead` is ahead of the parser. */
   lead = 0;
 
-  /** The next bytes to be parsed. */
+  /** Removes and returns the next bytes to parse. */
   take(): Buffer | undefined {
     const { rest } = this;
     this.rest = undefined;
@@ -44,7 +46,7 @@ class PausedInput {
   append(chunk: Buffer): void {
     const length = this.aheadLength + chunk.length;
     if (length > this.ahead.length) {
-      // Not of Node's pool, where a few bytes would keep the 8 KiB that they are cut from.
+      // Outside Node's pool, where a few bytes would keep an 8 KiB block alive.
       const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.ahead.length, LEAST_AHEAD));
       this.ahead.copy(grown, 0, 0, this.aheadLength);
       this.ahead = grown;
@@ -75,17 +77,17 @@ export abstract class PausableParser implements Parser {
     return input === undefined ? 0 : (input.rest?.buffer.byteLength ?? 0) + input.ahead.length;
   }
 
-  /** Whether what was found before is not delivered yet. */
+  /** Whether earlier data has not been delivered yet. */
   protected get isBehind(): boolean {
     return this.paused;
   }
 
-  /** Parses the chunk until its end, until discarding, or until it is paused in front of a frame: then it calls `keep`. */
+  /** Parses the chunk to its end, until discarding, or until it is paused before a frame, when it calls `keep`. */
   protected abstract run(chunk: Chunk): void;
 
   /**
-   * Another parser, which stands where this one does, and tells only of control frames: `pingAhead` and `closeAhead`. Undefined
-   * where the protocol has none.
+   * Creates a parser in the same state that reports only control frames, by `pingAhead` and `closeAhead`. Undefined if
+   * the protocol has none.
    */
   protected abstract createLookAhead(): PausableParser | undefined;
 
@@ -130,7 +132,7 @@ export abstract class PausableParser implements Parser {
     if (this.input !== undefined) this.lookAhead(this.input, chunk.length);
   }
 
-  /** The parser has taken up to `length` bytes, and perhaps left some of them. */
+  /** Adjusts the look-ahead after the parser has taken up to `length` bytes. */
   private lookAhead(input: PausedInput, length: number): void {
     const { rest } = input;
     input.lead -= length - (rest?.length ?? 0);
@@ -147,7 +149,7 @@ export abstract class PausableParser implements Parser {
     this.scan(input, chunk);
   }
 
-  /** The bytes are unmasked in place: by looking ahead only in a copy. */
+  /** Parsers unmask in place, so the look-ahead parser gets a copy. */
   private scan(input: PausedInput, bytes: Buffer): void {
     // This parser stands behind a protocol error, and will go no further.
     if (input.deferredError !== undefined) return;
@@ -160,7 +162,7 @@ export abstract class PausableParser implements Parser {
         lookAhead.feed(SCRATCH.subarray(0, bytes.copy(SCRATCH, 0, at, at + SCRATCH.length)));
       }
     } catch {
-      // This parser will say so in its turn. Nothing behind it is answered.
+      // The main parser will find the same error in its turn. Control frames after it are not answered.
       lookAhead.discard();
     }
   }

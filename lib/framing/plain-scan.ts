@@ -1,4 +1,4 @@
-/** A `FrameScanner` for bytes anywhere, in plain JavaScript. */
+/** A `FrameScanner` in plain JavaScript, for bytes in any memory. */
 import { COLUMNS, type FrameScanner, NOT_ASCII } from './frame-scanner.js';
 import { unmask } from './mask.js';
 import { Opcode } from './opcode.js';
@@ -9,8 +9,8 @@ const MASK = 0x80;
 const table = new Int32Array(COLUMNS);
 
 /**
- * One message at a time: there is nothing to win by more. So the table is read before a sink is called, and may be used
- * again by then, by another parser in the midst of this one.
+ * Scans one message at a time, because more would gain nothing. The caller reads the table before it calls a sink, so a
+ * parser that runs within that call may reuse it.
  */
 function scan(bytes: Buffer, at: number, end: number): number {
   if (end - at < 6) return 0;
@@ -20,7 +20,7 @@ function scan(bytes: Buffer, at: number, end: number): number {
   let length = second & 0x7f;
   let start = at + 6;
   if (length >= 126) {
-    // What has a length of 64 bits is so long that the way through the state costs nothing beside it.
+    // A message with a 64-bit length is so long that the cost of the state machine is negligible.
     if (length === 127 || end - at < 8) return 0;
     length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     start = at + 8;
@@ -42,7 +42,7 @@ export const plainScanner: FrameScanner = {
   scan,
   unmask,
   mask: unmask,
-  // Each frame by itself: it would cost more than it saves.
+  // Joining would cost more than it saves.
   join: (at) => at,
   joined: Buffer.alloc(0),
   joinedLength: 0,

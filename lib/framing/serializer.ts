@@ -1,6 +1,6 @@
 /**
- * Frames on their way out (RFC 6455 section 5.2). "A server MUST NOT mask any frames that it sends to the client"
- * (5.1), so a frame is two to ten octets of header and the payload as it is:
+ * Outgoing frames (RFC 6455 section 5.2). "A server MUST NOT mask any frames that it sends to the client" (5.1), so a
+ * frame is a header of two to ten octets and the unchanged payload:
  *
  *     FIN and opcode | length < 126
  *                    | 126, length as 16 bits
@@ -10,7 +10,7 @@
  */
 const FIN = 0x80;
 
-/** The octets of the header before a payload of `length` octets. */
+/** @returns the length of the header before a payload of `length` octets */
 export function headerLength(length: number): number {
   if (length < 126) return 2;
   return length < 65536 ? 4 : 10;

@@ -1,7 +1,7 @@
 /**
- * A `FrameScanner` by WebAssembly, for the memory that sockets read into: a client masks every octet, and to take that
- * back by 16 at a time is what costs least. That is SIMD, which plain JavaScript has not. The module is
- * `simd-scan.wat`, whose assembled form stands here (a spec assembles it anew).
+ * A `FrameScanner` in WebAssembly, for the memory that sockets read into. A client masks every octet, and it is
+ * cheapest to unmask 16 octets at a time by SIMD, which plain JavaScript lacks. The source of the module is
+ * `simd-scan.wat`. A spec checks that the assembled form below matches it.
  */
 import { READ_BUFFER_SIZE, WASM_MEMORY } from '../memory/shared-read-buffer.js';
 import { COLUMNS, type FrameScanner, MAX_FRAMES } from './frame-scanner.js';
@@ -21,22 +21,22 @@ export const CODE =
   'AFQQRqIQUgAkEEaiECDAALCwJAA0AgBSAGTg0BIAIgBS0AACAHQf8BcXM6AAAgB0EIeCEHIAVBAWohBSACQQFqIQIMAAsLIAMgBGshAyAGIQAM' +
   'AAsLQYCAICACNgIAIAAL';
 
-/** Behind what sockets read into. */
+/** The table follows the memory that sockets read into. */
 const TABLE = READ_BUFFER_SIZE;
 const JOINED = TABLE + MAX_FRAMES * COLUMNS * 4;
 
 /**
- * So much of small fragments is joined at a time. More would gain nothing; and a loop that seldom ends is compiled
- * before V8 knows what comes after it, again and again.
+ * The maximum length of joined fragments, in bytes. More would gain nothing, and V8 repeatedly compiles a loop that
+ * rarely ends, before it knows the code after it.
  */
 const MOST_JOINED = 8192;
 
-/** What the module exports. Offsets are those of the memory, and keys are little-endian. */
+/** The exports of the module. Offsets are relative to the memory, and keys are little-endian. */
 interface Exports {
   scan(at: number, end: number, max: number): number;
-  /** Returns 0 if all of it is ASCII. */
+  /** Returns 0 if the result is all ASCII. */
   unmask(at: number, end: number, key: number): number;
-  /** To `to`. The first word of the table tells where the payloads end there. */
+  /** Joins payloads at `to`. The first word of the table receives their end. */
   join(at: number, end: number, to: number, most: number): number;
 }
 
@@ -80,7 +80,7 @@ class SimdScanner implements FrameScanner {
 
 function assemble(): FrameScanner | undefined {
   const api: unknown = Reflect.get(globalThis, 'WebAssembly');
-  // WebAssembly is little-endian everywhere, and a view of its memory is as the host is.
+  // WebAssembly is always little-endian, but a view of its memory has the byte order of the host.
   if (WASM_MEMORY === undefined || !isApi(api) || !LITTLE_ENDIAN) return undefined;
   try {
     const module = new api.Module(Buffer.from(CODE, 'base64'));
@@ -95,5 +95,5 @@ function isApi(value: unknown): value is Api {
   return typeof value === 'object' && value !== null && 'Module' in value && 'Instance' in value;
 }
 
-/** Undefined where it cannot be. */
+/** Undefined if the host does not support it. */
 export const simdScanner: FrameScanner | undefined = assemble();

@@ -1,10 +1,11 @@
 /**
- * UTF-8 (RFC 3629) as RFC 6455 section 8.1 wants it: "When an endpoint is to interpret a byte stream as UTF-8 but finds
- * that the byte stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
+ * UTF-8 (RFC 3629) as RFC 6455 section 8.1 requires it: "When an endpoint is to interpret a byte stream as UTF-8 but
+ * finds that the byte stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
+ * Connection_."
  *
- * The runtime validates whole runs of characters; what is written here is what it does not offer: a character cut by a
- * frame or by TCP is held back until it is whole, a prefix that no character begins with fails at that very byte, and
- * the characters before a bad byte are found, so that what is delivered does not depend on how the bytes were cut.
+ * The runtime validates runs of complete characters. This module adds what it lacks: a character split by a frame or by
+ * TCP is held back until it is complete, an invalid prefix fails at its first bad byte, and the valid characters before
+ * a bad byte are found, so that the result does not depend on how the bytes were split.
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
@@ -12,14 +13,14 @@ import type { BorrowedBytes } from '../memory/borrowed-bytes.js';
 import { CloseCode } from './close-code.js';
 import { type MessageKind, Opcode } from './opcode.js';
 
-/** Shorter runs are looked at here: calling into the runtime costs more. */
+/** Shorter runs are checked in JavaScript, because calling the runtime costs more. */
 const SHORT = 24;
 
 export function invalidUtf8(): ProtocolError {
   return new ProtocolError('text is not valid UTF-8', CloseCode.INVALID_FRAME_PAYLOAD_DATA);
 }
 
-/** Whether bytes[start, end) are whole characters of valid UTF-8. */
+/** Whether bytes[start, end) are complete characters of valid UTF-8. */
 export function isText(bytes: Buffer, start: number, end: number): boolean {
   if (end - start <= SHORT) {
     let at = start;
@@ -29,7 +30,7 @@ export function isText(bytes: Buffer, start: number, end: number): boolean {
   return isUtf8(bytes.subarray(start, end));
 }
 
-/** Where the last character that is not whole begins: `end` when all are. Looks at three bytes at the most. */
+/** @returns the start of an incomplete last character, or `end` if there is none. Reads at most three bytes */
 function lastBoundary(bytes: Buffer, start: number, end: number): number {
   for (let at = end - 1; at >= start && at >= end - 3; at--) {
     const byte = bytes[at]!;
@@ -39,7 +40,7 @@ function lastBoundary(bytes: Buffer, start: number, end: number): number {
   return end;
 }
 
-/** The octets of the character that this lead byte opens; 0 where no character begins with it. */
+/** @returns the length of a character with this lead byte; 0 if no character begins with it */
 function sequenceLength(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead < 0xc2) return 0;
@@ -48,7 +49,7 @@ function sequenceLength(lead: number): number {
   return lead < 0xf5 ? 4 : 0;
 }
 
-/** Whether some character begins with bytes[start, end), at most four of them: the table of RFC 3629 section 4. */
+/** Whether a character can begin with bytes[start, end), which are at most four (RFC 3629 section 4). */
 function isPrefix(bytes: Buffer, start: number, end: number): boolean {
   const lead = bytes[start]!;
   const length = sequenceLength(lead);
@@ -68,13 +69,13 @@ function isPrefix(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/** Whether bytes[start, end) are valid UTF-8 as far as they go: the last character may be cut. */
+/** Whether bytes[start, end) are valid UTF-8. The last character may be incomplete. */
 export function isTextSoFar(bytes: Buffer, start: number, end: number): boolean {
   const boundary = lastBoundary(bytes, start, end);
   return isText(bytes, start, boundary) && (boundary === end || isPrefix(bytes, boundary, end));
 }
 
-/** The end of the whole, valid characters that bytes[start, end) begin with. */
+/** @returns the end of the complete, valid characters at the start of bytes[start, end) */
 export function validPrefix(bytes: Buffer, start: number, end: number): number {
   let at = start;
   while (at < end) {
@@ -85,14 +86,14 @@ export function validPrefix(bytes: Buffer, start: number, end: number): number {
   return at;
 }
 
-/** Where whole characters go. */
+/** Receives complete characters. */
 export interface TextSink {
   readonly data: (kind: MessageKind, bytes: BorrowedBytes, start: number, end: number) => void;
 }
 
-/** Passes on the text of one message as whole characters, however it was cut. */
+/** Passes on the text of one message in complete characters, however it was split. */
 export class Utf8Validator {
-  /** The character that is not whole yet. */
+  /** The incomplete character. */
   private readonly tail = Buffer.allocUnsafeSlow(4);
   private tailLength = 0;
 
@@ -114,7 +115,7 @@ export class Utf8Validator {
     this.tailLength = bytes.copy(this.tail, 0, boundary, end);
   }
 
-  /** Another one, which stands where this one does. */
+  /** @returns a validator in the same state */
   clone(): Utf8Validator {
     const clone = new Utf8Validator();
     clone.tailLength = this.tail.copy(clone.tail, 0, 0, this.tailLength);
@@ -126,7 +127,7 @@ export class Utf8Validator {
     return this.tailLength;
   }
 
-  /** The message is complete: its last character must be, too. */
+  /** Checks that the last character of the message is complete. */
   end(): void {
     if (this.tailLength > 0) throw invalidUtf8();
   }

@@ -1,26 +1,26 @@
 /**
- * The short way through the parser, for messages of one frame that lie whole in the chunk: no state is needed for them.
- * Where the bytes stand in the memory that sockets read into, several are found and unmasked at a time.
+ * The fast path of the parser, for single-frame messages that are complete in the chunk and so need no state. In the
+ * memory that sockets read into, several messages are found and unmasked at a time.
  */
 import { COLUMNS, type FrameScanner, MAX_FRAMES, NOT_ASCII } from './frame-scanner.js';
 import { Opcode } from './opcode.js';
 import type { MessageSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Validator } from './utf8.js';
 
-/** Short texts are cut from one string of so many characters: no more than that is kept for one of them that is. */
+/** Short texts are sliced from a string of this many characters, the most that a kept text holds in memory. */
 const WINDOW = 1024;
 
-/** The parser, as far as this needs it. */
+/** The part of the parser that the fast path uses. */
 export interface MessageReader {
   readonly messages: MessageSink;
-  /** Whether to stop in front of the next frame. */
+  /** Whether to stop before the next frame. */
   readonly paused: boolean;
   readonly discarding: boolean;
   /** Whether more than one message may be unmasked at a time. */
   scansAhead: boolean;
 }
 
-/** @returns where the last message ends that was delivered: `at` where there is none */
+/** @returns the end of the last message delivered, or `at` if there is none */
 export function readWholeMessages(
   reader: MessageReader,
   scanner: FrameScanner,
@@ -28,7 +28,7 @@ export function readWholeMessages(
   at: number,
   end: number,
 ): number {
-  // Where a message has paused the parser the next one may as well: what was unmasked for nothing would be masked
+  // If a message has paused the parser, the next one may do so too, and messages unmasked too early must be masked
   // again.
   const count = scanner.scan(bytes, at, end, reader.scansAhead ? MAX_FRAMES : 1);
   reader.scansAhead = true;
@@ -71,7 +71,7 @@ function readText(messages: MessageSink, bytes: Buffer, start: number, end: numb
     messages.message(Opcode.Text, bytes, start, end);
     return;
   }
-  // The characters before the mistake are delivered, as they would have been had they come alone.
+  // Deliver the characters before the invalid byte, as if they had arrived alone.
   messages.frame(Opcode.Text, end - start);
   new Utf8Validator().write(bytes, start, end, messages);
   throw invalidUtf8();

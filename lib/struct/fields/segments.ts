@@ -67,8 +67,8 @@ export function checkLength(length: unknown, format: string): number {
   const bytes = Number(length);
   if (bytes < 0 || !Number.isSafeInteger(bytes)) {
     throw new StructError(
-      `a string of format ${inspectValue(format)} has length ${length}: it must be from 0 to ${Number.MAX_SAFE_INTEGER}; ` +
-        'the bytes are not of this format',
+      `a string of format ${inspectValue(format)} has length ${length}: ` +
+        `it must be from 0 to ${Number.MAX_SAFE_INTEGER}; the bytes are not of this format`,
     );
   }
   return bytes;
