@@ -1,13 +1,13 @@
 /**
- * The two addresses of a connection, whose socket may be of TCP, of TLS, or any other duplex stream. They are asked for while
- * somebody knows them: the kernel forgets the peer of a connection that was reset, and Node that of a socket that is closed.
+ * The two addresses of a connection, whose socket may use TCP, TLS, or any other duplex stream. They are read early,
+ * because the kernel forgets the peer of a connection that was reset, and Node that of a closed socket.
  */
 import type { Duplex } from 'node:stream';
 import { addressFromHandle } from './node-internals.js';
 
 type Which = 'localAddress' | 'remoteAddress';
 
-/** The latest of each. Behind a proxy all connections have the same, and one string does for them. */
+/** The most recent addresses. Behind a proxy all connections have the same address, and can share one string. */
 const latest: Record<Which, string | undefined> = { localAddress: undefined, remoteAddress: undefined };
 
 export function addressOf(socket: Duplex, which: Which): string | undefined {

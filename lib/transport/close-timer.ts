@@ -1,18 +1,18 @@
 /**
- * Gives up on a peer that does not finish the closing handshake: when for `timeout` milliseconds it has neither ended the
- * connection nor taken any of what is still owed to it, the socket is destroyed.
+ * Gives up on a peer that does not finish the closing handshake. The socket is destroyed if, for `timeout`
+ * milliseconds, the peer has neither ended the connection nor accepted any pending output.
  */
 import { type Timed, wheelOf } from './timer-wheel.js';
 import type { Transport } from './transport.js';
 
-/** Who writes to the socket: while it is busy with a file, something is owed to the peer also when the socket has nothing. */
+/** The writer. While it sends a file, output is pending even if the socket has none. */
 export interface PendingOutput {
   readonly busy: boolean;
-  /** Something is owed to the peer, and it waits for us. */
+  /** Output is pending, and the delay is ours. */
   readonly preparing: boolean;
 }
 
-/** @returns to be stopped when the socket is gone */
+/** @returns a timer, to be stopped when the socket has closed */
 export function destroyWithoutProgress(transport: Transport, timeout: number, debtor?: PendingOutput): CloseTimer {
   const timer = new CloseTimer(transport, timeout, debtor);
   wheelOf(transport.socket).add(timer, timeout);
@@ -24,7 +24,7 @@ export class CloseTimer implements Timed {
   private readonly timeout: number;
   private debtor: PendingOutput | undefined;
   private since: number;
-  /** How far the peer had come with what is owed to it, if something waited for it then. */
+  /** The peer's progress at the last check, if output was pending. */
   private before: number | undefined;
 
   constructor(transport: Transport, timeout: number, debtor?: PendingOutput) {
@@ -35,7 +35,7 @@ export class CloseTimer implements Timed {
     this.before = this.waits(transport) ? transport.transmittedBytes : undefined;
   }
 
-  /** The wheel comes by once more; the socket need not wait for that to be forgotten. */
+  /** The wheel still ticks once more, so drop the reference to the socket now. */
   stop(): void {
     this.transport = undefined;
     this.debtor = undefined;
@@ -50,7 +50,7 @@ export class CloseTimer implements Timed {
       this.since = now;
       return this.timeout;
     }
-    // Where nothing waits, it is the kernel that has taken the last of it (our close frame, say), and not the peer.
+    // If no output waits, the kernel has accepted the last of it (such as our close frame), which proves no progress.
     const waits = this.waits(transport);
     const after = waits || this.before !== undefined ? transport.transmittedBytes : undefined;
     if (after === this.before) {

@@ -1,8 +1,7 @@
 /**
- * What one turn of the event loop writes to a connection leaves in one system call. Writes made while the connection's own
- * data is being handled leave at the end of that; all others leave together at the end of the turn, from here.
+ * Sends all writes of one turn of the event loop to a connection in one system call. Writes made while the connection's
+ * own data is processed leave when that is done. This queue flushes all others at the end of the turn.
  */
-/** Whom the queue calls. */
 export interface Flushable {
   flush(): void;
 }

@@ -1,8 +1,8 @@
 /**
- * The one file that names what Node has and does not document. Each is looked for before it is used, and each has a fallback that
- * only needs documented interfaces: slower, or less exact, with the same result.
+ * The only file that names undocumented internals of Node. Each is checked before it is used, and each has a fallback
+ * that only needs documented interfaces: slower, or less exact, but with the same result.
  *
- * `WS_NO_NODE_INTERNALS=1` in the environment turns all of them off, to find out whether one of them is to blame for something.
+ * `WS_NO_NODE_INTERNALS=1` in the environment turns all of them off, to find out whether one of them causes a problem.
  */
 import { Socket } from 'node:net';
 import { type Duplex, Writable } from 'node:stream';
@@ -11,12 +11,12 @@ function isSwitchedOff(): boolean {
   try {
     return process.env['WS_NO_NODE_INTERNALS'] === '1';
   } catch {
-    // Deno asks for a permission to read the environment.
+    // Deno needs a permission to read the environment.
     return false;
   }
 }
 
-/** Whether they are used at all. */
+/** Whether internals are used at all. */
 export const usesNodeInternals = !isSwitchedOff();
 
 function property(object: object, name: string | symbol): unknown {
@@ -37,11 +37,11 @@ function handleOf(socket: object): object | undefined {
   return objectIn(socket, '_handle');
 }
 
-// How far a peer has come with what it is being sent.
+// How much output a peer has accepted.
 
 /**
- * A number that changes while the peer takes what was written. A large write counts as a whole in the documented figures, when
- * it is done; only the handle tells what libuv still has of it.
+ * A number that changes while the peer accepts output. The documented counters include a large write only once all of
+ * it is done; only the handle reveals how much of it libuv still holds.
  */
 export function transmittedBytes(socket: Duplex): number {
   const written = numberIn(socket, 'bytesWritten') - socket.writableLength;
@@ -50,8 +50,8 @@ export function transmittedBytes(socket: Duplex): number {
 }
 
 /**
- * Bytes that the kernel has not taken. A write that libuv is at counts in `writableLength` as a whole until the last of it is
- * sent; only the handle tells what is left of it. Over TLS, and for streams that are not sockets, it counts as a whole.
+ * The bytes that the kernel has not accepted. `writableLength` includes all of a write until its last byte is sent;
+ * only the handle reveals the rest. Over TLS, and for streams that are not sockets, all of a write counts.
  */
 export function unsentBytes(socket: Duplex): number {
   const { writableLength } = socket;
@@ -65,17 +65,17 @@ export function unsentBytes(socket: Duplex): number {
 
 // Whether a socket's `write` is Node's own, all the way down to the operating system.
 
-/** The methods that `write` calls, one after the other. All sockets inherit them from here, TLS sockets too. */
+/** The methods that `write` calls, in order. All sockets inherit them, including TLS sockets. */
 const WRITE: unknown = Writable.prototype.write;
 const WRITE_ONE: unknown = Reflect.get(Socket.prototype, '_write');
 const WRITE_MANY: unknown = Reflect.get(Socket.prototype, '_writev');
 const WRITE_EITHER: unknown = Reflect.get(Socket.prototype, '_writeGeneric');
 
-/** The classes of handles that take what they are given at once, or say when they have taken it. TLS encrypts it at once. */
+/** The classes of handles that consume a write immediately, or report when they have. TLS encrypts it immediately. */
 const HANDLES = ['TCP', 'Pipe', 'TLSWrap'];
 const HANDLE_METHODS = ['writeBuffer', 'writev'];
 
-/** Asked for each write, because any hook may replace a method. */
+/** Checked for each write, because any hook may replace a method. */
 export function hasNativeWrite(socket: Duplex): boolean {
   return (
     socket.write === WRITE &&
@@ -85,30 +85,31 @@ export function hasNativeWrite(socket: Duplex): boolean {
   );
 }
 
-/** Asked once for each socket. */
+/** Checked once for each socket. */
 export function hasNativeHandle(socket: Duplex): boolean {
   const handle = handleOf(socket);
   if (handle === undefined) return false;
   return HANDLES.includes(handle.constructor.name) && !HANDLE_METHODS.some((name) => Object.hasOwn(handle, name));
 }
 
-// Reading into memory of ours. Node has this as the option `onread` of `net.connect`, and no way to ask it of a socket that a
-// server has accepted. What the option does is done here to such a socket.
+// Reading into our own memory. Node offers this as the option `onread` of `net.connect`, but not for sockets that a
+// server has accepted. This does to such a socket what the option does.
 
 const symbols = new Map(Object.getOwnPropertySymbols(new Socket()).map((symbol) => [symbol.description, symbol]));
 const kBuffer = symbols.get('kBuffer');
 const kBufferCb = symbols.get('kBufferCb');
 const kBufferGen = symbols.get('kBufferGen');
 
-/** By these methods what is read reaches the listeners. */
+/** The methods by which input reaches the listeners. */
 const REPLACEABLE = ['push', 'emit', 'read', '_read', 'unshift'];
 
 /**
- * From now on the socket reads into `memory`, and emits no `data`.
+ * Makes the socket read into `memory` and emit no `data`.
  *
- * @param onRead called with the socket as `this`: so many bytes stand in `memory`; false ends reading until `socket.resume()`
- * @param next called after each read: the memory for the next one, or undefined to go on as before
- * @returns false where that cannot be; then nothing has changed
+ * @param onRead called with the socket as `this` and the number of bytes in `memory`; returns false to stop reading
+ * until `socket.resume()`
+ * @param next called after each read; returns the memory for the next one, or undefined to keep the current one
+ * @returns false if this is not possible; then nothing has changed
  */
 export function readInto(
   socket: Duplex,
@@ -129,20 +130,19 @@ export function readInto(
   return true;
 }
 
-/** Whether somebody else wants to see what is read: by a listener, or by methods of their own that Node's would call. */
+/** Whether other code observes the input, by a listener or by an overridden method. */
 function isObserved(socket: Duplex): boolean {
   // One listener is ours.
   if (socket.listenerCount('data') > 1 || socket.listenerCount('readable') > 0) return true;
   return REPLACEABLE.some((name) => Object.hasOwn(socket, name));
 }
 
-// Whom a socket belongs to, and where it leads to.
+// The addresses of a socket.
 
 const ASK = { localAddress: 'getsockname', remoteAddress: 'getpeername' } as const;
 
 /**
- * A socket that is asked for an address keeps an object for each answer, a hundred bytes of which only the address is wanted. Its
- * handle keeps nothing.
+ * Reads an address from the handle, because the socket would cache an object of about a hundred bytes for each address.
  */
 export function addressFromHandle(socket: object, which: keyof typeof ASK): unknown {
   const handle = handleOf(socket);

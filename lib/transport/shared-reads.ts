@@ -1,35 +1,35 @@
 /**
- * One piece of memory that all sockets of the process read into. Node gives each read 64 KiB of its own and cuts off what was
- * not needed, which costs more than a small message does otherwise. What is read is handled before the event loop goes on to
- * the next socket, so one such piece is enough; who keeps any of it copies it.
+ * Makes all sockets of the process read into one piece of memory. Node allocates 64 KiB for each read and trims it,
+ * which costs more than all other work on a small message. Each read is handled before the event loop continues with
+ * the next socket, so one piece is enough. To keep any of it, copy it.
  */
 import type { Duplex } from 'node:stream';
 import { READ_BUFFER } from '../memory/shared-read-buffer.js';
 import { readInto } from './node-internals.js';
 
-/** What is read at a time as a rule: as much as Node reads itself. */
+/** The usual memory for one read, of the same size as Node's. */
 const USUAL = READ_BUFFER.subarray(0, 64 * 1024);
 
-/** What the socket that has just read is to read into next, if that is another. */
+/** The memory for the next read of the socket that has just read, if it changes. */
 let next: Buffer | undefined;
 
 /**
- * From now on what the socket reads is given to `onRead`, and no `data` is emitted.
+ * Makes the socket pass its input to `onRead` and emit no `data`.
  *
- * @param onRead called with the socket as `this`: so many bytes stand in `READ_BUFFER`, until it returns; false ends reading until
- * `socket.resume()`. It calls `nextReadIs` at its end
- * @returns false where that cannot be: nothing has changed then, and `data` events do the same
+ * @param onRead called with the socket as `this` and the number of bytes in `READ_BUFFER`, which are valid until it
+ * returns; returns false to stop reading until `socket.resume()`. It calls `nextReadIs` at its end
+ * @returns false if this is not possible; then nothing has changed, and the caller uses `data` events
  */
 export function shareReads(socket: Duplex, onRead: (this: Duplex, length: number, memory: Buffer) => boolean): boolean {
   return readInto(socket, USUAL, onRead, takeNext);
 }
 
 /**
- * A socket that has brought as much as is read at a time may bring more at once: of large messages several are taken by one system
- * call. One that may only bring so much more reads no more than that.
+ * Chooses the memory for the next read. A socket that has filled its memory gets more, so that one system call can read
+ * several large messages. It never reads more than `room` bytes.
  *
- * @param length so many bytes have been read, into `memory`
- * @param room how many more may come
+ * @param length the number of bytes read into `memory`
+ * @param room how many more bytes may arrive
  */
 export function memoryForNextRead(length: number, memory: Buffer, room: number): Buffer {
   if (room === Number.POSITIVE_INFINITY) return length >= USUAL.length ? READ_BUFFER : USUAL;
@@ -37,12 +37,12 @@ export function memoryForNextRead(length: number, memory: Buffer, room: number):
   return room === memory.length ? memory : USUAL.subarray(0, room);
 }
 
-/** @param last what it has read into */
+/** @param last the memory of the last read */
 export function nextReadIs(memory: Buffer, last: Buffer): void {
   if (memory !== last) next = memory;
 }
 
-/** Node asks for it after each read, and goes on as before where there is none. */
+/** Called by Node after each read. */
 function takeNext(): Buffer | undefined {
   const taken = next;
   next = undefined;

@@ -1,27 +1,27 @@
 /**
- * One timer for all connections of a clock, that is: for the process. Each connection is looked at now and then, and says
- * itself when next:
+ * One timer for all connections of a clock, and so for the process. Each tick of a connection returns the delay until
+ * its next one:
  *
  *     slots: 10:00:03.072 [a, d, e]   10:00:03.200 [b, c]   …        one armed timer, for the earliest
  *
- * Ten thousand connections share some hundred slots; one of them costs a place in an array, and no closure.
+ * Ten thousand connections share about a hundred slots. Each costs one array element and no closure.
  */
 
 import { logError } from '../log.js';
 import { type Clock, clockOf } from './clock.js';
 
 export interface Timed {
-  /** @returns in how many milliseconds to be called again; 0: never */
+  /** @returns the delay until the next call, in milliseconds; 0 for no further call */
   onTick(now: number): number;
 }
 
-/** How many milliseconds a tick may be late without a reason to think that the process was held up. */
+/** A tick that is later than this, in milliseconds, suggests that the process was blocked. */
 const LATE = 2;
 
 export class TimerWheel {
   private readonly clock: Clock;
   private readonly slots = new Map<number, Timed[]>();
-  /** When the armed timer fires. */
+  /** The time at which the armed timer fires. */
   private next = Infinity;
   private disarm: (() => void) | undefined = undefined;
 
@@ -33,14 +33,14 @@ export class TimerWheel {
     return this.clock.now();
   }
 
-  /** Looks at `timed` in about `delay` milliseconds: up to a sixteenth of that earlier, hardly later. */
+  /** Calls `timed` in about `delay` milliseconds: up to a sixteenth earlier, hardly later. */
   add(timed: Timed, delay: number): void {
     this.arm(this.put(timed, delay, this.now()));
   }
 
-  /** @returns when it is due */
+  /** @returns the time at which `timed` is due */
   private put(timed: Timed, delay: number, now: number): number {
-    // Times that are close to each other share a slot: the longer the delay, the wider.
+    // Nearby times share a slot, which is wider for longer delays.
     const width = 2 ** Math.floor(Math.log2(Math.max(delay, 16) / 16));
     const exact = Math.ceil(now + delay);
     const rounded = exact - (exact % width);
@@ -59,8 +59,8 @@ export class TimerWheel {
   }
 
   /**
-   * A process that was held up (a long computation, a debugger) finds its timers due before it has read what arrived
-   * meanwhile: the answers of all its peers, perhaps. Those are read first; an immediate comes after that.
+   * In a process that was blocked (by a long computation, or a debugger), timers are due before the input that arrived
+   * meanwhile has been read, perhaps the answers of all peers. `setImmediate` lets that input be read first.
    */
   private ring(at: number): void {
     if (this.now() - at > LATE) setImmediate(() => this.tick());
@@ -71,7 +71,7 @@ export class TimerWheel {
     this.next = Infinity;
     this.disarm = undefined;
     const now = this.now();
-    // What is put anew belongs to a later tick.
+    // A copy, because entries added now belong to a later tick.
     const due = [...this.slots].filter(([at]) => at <= now);
     for (const [at] of due) this.slots.delete(at);
     for (const [, slot] of due) {
@@ -83,7 +83,7 @@ export class TimerWheel {
     if (this.slots.size > 0) this.arm(Math.min(...this.slots.keys()));
   }
 
-  /** What one of them throws (a stream of the user's own may, in `destroy`) must not stop the time of all the others. */
+  /** An error in one tick (a user's own stream may throw in `destroy`) must not stop the timers of all others. */
   private call(timed: Timed, now: number): number {
     try {
       return timed.onTick(now);
@@ -96,7 +96,7 @@ export class TimerWheel {
 
 const wheels = new WeakMap<Clock, TimerWheel>();
 
-/** The wheel of the socket's clock: the same one for all sockets but those that a test gave a clock of their own. */
+/** @returns the wheel of the socket's clock, which all sockets share unless a test has set another clock */
 export function wheelOf(socket: object): TimerWheel {
   const clock = clockOf(socket);
   let wheel = wheels.get(clock);

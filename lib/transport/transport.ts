@@ -1,9 +1,9 @@
 /**
- * A socket of a connection. This is the only one that pauses, resumes, writes to, ends and destroys it, and the only one that asks
- * it for anything. It may be of TCP, of TLS, or any other duplex stream.
+ * The socket of a connection: a TCP or TLS socket, or any other duplex stream. Only the transport pauses, resumes,
+ * writes to, ends, destroys and queries it.
  *
- * The listeners are the same functions for all sockets, and find the transport through a property of the socket: ten thousand idle
- * connections cost no closure.
+ * All sockets share the same listener functions, which find the transport through a property of the socket, so that ten
+ * thousand idle connections need no closures.
  */
 import { type Duplex, Readable } from 'node:stream';
 import { type Chunk, isOnLoan, lend, READ_BUFFER, takeBack } from '../memory/shared-read-buffer.js';
@@ -11,7 +11,7 @@ import { hasNativeHandle, hasNativeWrite, transmittedBytes, unsentBytes } from '
 import { memoryForNextRead, nextReadIs, shareReads } from './shared-reads.js';
 
 export interface TransportListener {
-  /** @returns how many bytes more may come now; 0: none until `resume` */
+  /** @returns how many more bytes may arrive now; 0 for none until `resume` */
   onData(chunk: Chunk): number;
   /** The peer has sent its last byte. */
   onEnd(): void;
@@ -31,7 +31,7 @@ const NOTHING = Buffer.alloc(0);
 
 export class Transport {
   readonly socket: Duplex;
-  /** Whether the socket may be given memory that is used again once it has taken it. See also `mayLend`. */
+  /** Whether the socket may be given memory that is reused once the write is done. See also `mayLend`. */
   private readonly isNative: boolean;
   private listener: TransportListener | undefined = undefined;
   private readsShared = false;
@@ -41,17 +41,17 @@ export class Transport {
     this.isNative = hasNativeHandle(socket);
   }
 
-  /** From now on the listener hears of the socket. It is paused until `resume`. */
+  /** Attaches the listener. The socket stays paused until `resume`. */
   listen(listener: TransportListener): void {
     const socket: Listened = this.socket;
     this.listener = listener;
     socket[kTransport] = this;
-    // Before anybody else may be called, who might reset it: at no time is there nobody to hear of that.
+    // First, so that no reset goes unhandled while other code runs.
     socket.on('error', onError);
     socket.pause();
-    // After FIN Node ends a TLS socket by itself, and what waits here for a peer that is behind would be lost.
+    // Otherwise Node ends a TLS socket after FIN, and the output that waits here for a slow peer would be lost.
     socket.allowHalfOpen = true;
-    // Also where it is never called: it makes the stream flow.
+    // Needed even if it is never called, because it makes the stream flow.
     socket.on('data', onData);
     this.readsShared = shareReads(socket, onSharedRead);
     socket.on('end', onEnd);
@@ -61,8 +61,8 @@ export class Transport {
   // Reading.
 
   /**
-   * Nothing more is wanted until `resume`. A socket of TCP reads on until the listener has no more room, so that a reset is heard:
-   * its own `pause` would stop that at once.
+   * Pauses reading until `resume`. A TCP socket continues to read while the listener has room, so that a reset is
+   * noticed; the socket's own `pause` would prevent that.
    */
   pause(): void {
     if (this.readsShared) pauseStream.call(this.socket);
@@ -74,15 +74,15 @@ export class Transport {
   }
 
   /**
-   * Gives bytes to the listener that are in memory of others. Whoever made them, or listens to them as well, may keep them, and the
-   * engine unmasks in place. So the listener gets a copy, where all sockets read, because there it costs least to unmask.
+   * Delivers bytes in memory that other code may keep. The parser unmasks in place, so the listener gets a copy, in the
+   * memory that all sockets read into, where unmasking is cheapest.
    *
-   * @returns how many bytes more may come
+   * @returns how many more bytes may arrive
    */
   deliver(chunk: Uint8Array): number {
     const { listener } = this;
     if (listener === undefined) return 0;
-    // A stream that calls back at once may bring more in the midst of what a hook does with what came before.
+    // A synchronous stream may deliver more data while a hook is still processing the previous data.
     if (isOnLoan()) return listener.onData(Buffer.from(chunk));
     let room = Number.POSITIVE_INFINITY;
     for (let at = 0; at < chunk.length; at += READ_BUFFER.length) {
@@ -93,7 +93,7 @@ export class Transport {
     return room;
   }
 
-  /** So many bytes stand in the shared memory. */
+  /** Delivers `length` bytes of the shared memory. */
   deliverShared(length: number): number {
     return this.listener === undefined ? 0 : this.lendTo(this.listener, length);
   }
@@ -114,12 +114,12 @@ export class Transport {
     this.listener?.onClose();
   }
 
-  /** Whether the end of what the peer sends has been read. */
+  /** Whether the peer's FIN has been read. */
   get readableEnded(): boolean {
     return this.socket.readableEnded;
   }
 
-  /** Bytes that the stream has read ahead. */
+  /** The bytes that the stream has read ahead. */
   get readableLength(): number {
     return this.socket.readableLength;
   }
@@ -140,15 +140,15 @@ export class Transport {
   }
 
   /**
-   * Whether the socket may be given memory that is written to again, once nothing waits in the stream. Whatever stands between it
-   * and the operating system (a middleware's own `write`, a subclass, a stream that is not a socket) may keep what it is given and
-   * pass it on later.
+   * Whether the socket may be given memory that is overwritten once nothing waits in the stream. Code between the
+   * socket and the operating system (a middleware's own `write`, a subclass, a stream that is not a socket) may keep
+   * the memory and pass it on later.
    */
   get mayLend(): boolean {
     return this.isNative && hasNativeWrite(this.socket);
   }
 
-  /** Bytes that the stream has not passed on, or whose write is not done. */
+  /** The bytes in the stream, including writes that are not done. */
   get writableLength(): number {
     return this.socket.writableLength;
   }
@@ -157,17 +157,17 @@ export class Transport {
     return this.socket.writableEnded;
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** The bytes that the kernel has not accepted. */
   get unsentBytes(): number {
     return unsentBytes(this.socket);
   }
 
-  /** A number that changes while the peer takes what was written. */
+  /** A number that changes while the peer accepts output. */
   get transmittedBytes(): number {
     return transmittedBytes(this.socket);
   }
 
-  /** Calls back when the kernel has taken what was written so far; never, if the connection is lost before. */
+  /** Calls back when the kernel has accepted everything written so far, or never if the connection is lost first. */
   whenFlushed(callback: () => void): void {
     if (this.socket.writableEnded) {
       this.socket.once('finish', callback);
@@ -180,7 +180,7 @@ export class Transport {
 
   // The end.
 
-  /** Sends FIN behind what was written. */
+  /** Sends FIN after the output written so far. */
   end(): void {
     this.socket.end();
   }
@@ -193,14 +193,14 @@ export class Transport {
     return this.socket.destroyed;
   }
 
-  // What it tells. Streams that are not sockets tell nothing.
+  // Counters. Streams that are not sockets have none.
 
   get bytesReceived(): number {
     return numberOf(this.socket, 'bytesRead');
   }
 
   get bytesSent(): number {
-    // Node counts what waits in the stream, too, and no longer once it is lost: what has been sent would go back.
+    // Node's counter includes bytes that wait in the stream and drops them when they are lost, so it could decrease.
     return Math.max(0, numberOf(this.socket, 'bytesWritten') - this.unsentBytes);
   }
 }
@@ -224,7 +224,7 @@ function onSharedRead(this: Listened, length: number, memory: Buffer): boolean {
   return room > 0;
 }
 
-/** Somebody has begun to listen after the connection opened. */
+/** Called if other code has begun to listen after the connection opened. */
 function tellOthers(socket: Listened, chunk: Buffer): void {
   for (const other of socket.rawListeners('data')) if (other !== onData) Reflect.apply(other, socket, [chunk]);
 }
@@ -238,5 +238,5 @@ function onClose(this: Listened): void {
   delete this[kTransport];
 }
 
-/** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
+/** Ignores a reset or a broken pipe, because `close` follows and is handled. */
 function onError(): void {}
