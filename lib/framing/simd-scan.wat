@@ -1,11 +1,11 @@
-;; What `simd-scan.ts` runs on the memory that all sockets read into. That holds their bytes from 0, from 524288 on a table of the
-;; frames that were found, of 16 octets each (start, end, first octet of the header with 0x100 unless all is ASCII, masking key), and
-;; behind that what is joined.
+;; The module that `simd-scan.ts` runs on the memory that all sockets read into. The memory holds the bytes of sockets from 0
+;; on, the table of frames from 524288 on, and joined payloads after the table. An entry of the table has 16 octets: start, end,
+;; first octet of the header (with 0x100 unless all is ASCII), and masking key.
 (module
   (memory (import "shared" "memory") 9)
 
-  ;; XORs the octets of [at, end) with those of the key, whose lowest is due at `at` (RFC 6455 section 5.3).
-  ;; Returns 0 if all that came out is ASCII.
+  ;; XORs the octets of [at, end) with those of the key, starting with its lowest octet (RFC 6455 section 5.3).
+  ;; Returns 0 if the result is all ASCII.
   (func $unmask (export "unmask") (param $at i32) (param $end i32) (param $key i32) (result i32)
     (local $keys v128) (local $octets v128) (local $seen v128) (local $word i32) (local $rest i32)
     (local.set $keys (i32x4.splat (local.get $key)))
@@ -38,9 +38,9 @@
       (i32.and (local.get $rest) (i32.const 0x80808080))
       (i8x16.bitmask (local.get $seen))))
 
-  ;; Looks from `at` on for whole messages of one frame (section 5.2: FIN, no reserved bit, text or binary, masked), unmasks them
-  ;; and notes them in the table: at most `max`, and none from the first on that is anything else.
-  ;; Returns how many.
+  ;; Finds complete single-frame messages from `at` on (section 5.2: FIN, no reserved bit, text or binary, masked), unmasks
+  ;; them and records them in the table. It stops after `max` messages, or at the first frame that is anything else.
+  ;; Returns the number of messages.
   (func (export "scan") (param $at i32) (param $end i32) (param $max i32) (result i32)
     (local $count i32) (local $first i32) (local $length i32) (local $start i32) (local $entry i32)
     (local.set $entry (i32.const 524288))
@@ -67,7 +67,7 @@
         (if (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0xff))
           (then
             (br_if $done (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 14)))
-            ;; What is as long as that is not whole.
+            ;; A message this long cannot be complete.
             (br_if $done (i32.load offset=2 align=1 (local.get $at)))
             (local.set $length
               (i32.or
@@ -99,9 +99,9 @@
         (br $next)))
     (local.get $count))
 
-  ;; Copies the payloads of the continuation frames from `at` on, one behind the other, to `to`, and unmasks them there: those that
-  ;; are whole, not the last of a message, and shorter than 126 octets, as long as there are no more than `most` octets from `to` on.
-  ;; Returns where the first frame begins that was not taken; where the octets end that were copied, the first word of the table tells.
+  ;; Copies the payloads of consecutive continuation frames from `at` on to `to`, and unmasks them there. It takes frames that
+  ;; are complete, shorter than 126 octets, and not the last of a message, up to `most` octets in all.
+  ;; Returns the start of the first frame that was not taken. The first word of the table receives the end of the copied octets.
   (func (export "join") (param $at i32) (param $end i32) (param $to i32) (param $most i32) (result i32)
     (local $length i32) (local $from i32) (local $stop i32) (local $key i32) (local $keys v128)
     (block $done
