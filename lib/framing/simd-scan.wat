@@ -1,6 +1,6 @@
-;; The module that `simd-scan.ts` runs on the memory that all sockets read into. The memory holds the bytes of sockets from 0
-;; on, the table of frames from 524288 on, and joined payloads after the table. An entry of the table has 16 octets: start, end,
-;; first octet of the header (with 0x100 unless all is ASCII), and masking key.
+;; The module that `simd-scan.ts` runs on the memory that all sockets read into. The memory holds the bytes of sockets
+;; from 0 on, the table of frames from 524288 on, and joined payloads after the table. An entry of the table has 16
+;; octets: start, end, first octet of the header (with 0x100 unless all is ASCII), and masking key.
 (module
   (memory (import "shared" "memory") 9)
 
@@ -38,8 +38,8 @@
       (i32.and (local.get $rest) (i32.const 0x80808080))
       (i8x16.bitmask (local.get $seen))))
 
-  ;; Finds complete single-frame messages from `at` on (section 5.2: FIN, no reserved bit, text or binary, masked), unmasks
-  ;; them and records them in the table. It stops after `max` messages, or at the first frame that is anything else.
+  ;; Finds complete single-frame messages from `at` on (section 5.2: FIN, no reserved bit, text or binary, masked),
+  ;; unmasks them and records them in the table. It stops after `max` messages, or at the first frame that is anything else.
   ;; Returns the number of messages.
   (func (export "scan") (param $at i32) (param $end i32) (param $max i32) (result i32)
     (local $count i32) (local $first i32) (local $length i32) (local $start i32) (local $entry i32)
@@ -99,9 +99,10 @@
         (br $next)))
     (local.get $count))
 
-  ;; Copies the payloads of consecutive continuation frames from `at` on to `to`, and unmasks them there. It takes frames that
-  ;; are complete, shorter than 126 octets, and not the last of a message, up to `most` octets in all.
-  ;; Returns the start of the first frame that was not taken. The first word of the table receives the end of the copied octets.
+  ;; Copies the payloads of consecutive continuation frames from `at` on to `to`, and unmasks them there. It takes frames
+  ;; that are complete, shorter than 126 octets, and not the last of a message, up to `most` octets in all.
+  ;; Returns the start of the first frame that was not taken. The first word of the table receives the end of the copied
+  ;; octets.
   (func (export "join") (param $at i32) (param $end i32) (param $to i32) (param $most i32) (result i32)
     (local $length i32) (local $from i32) (local $stop i32) (local $key i32) (local $keys v128)
     (block $done

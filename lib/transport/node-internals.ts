@@ -100,7 +100,7 @@ const kBuffer = symbols.get('kBuffer');
 const kBufferCb = symbols.get('kBufferCb');
 const kBufferGen = symbols.get('kBufferGen');
 
-/** The methods by which input reaches the listeners. */
+/** By these methods what is read reaches the listeners. */
 const REPLACEABLE = ['push', 'emit', 'read', '_read', 'unshift'];
 
 /**
@@ -130,7 +130,7 @@ export function readInto(
   return true;
 }
 
-/** Whether other code observes the input, by a listener or by an overridden method. */
+/** Whether somebody else wants to see what is read: by a listener, or by methods of their own that Node's would call. */
 function isObserved(socket: Duplex): boolean {
   // One listener is ours.
   if (socket.listenerCount('data') > 1 || socket.listenerCount('readable') > 0) return true;

@@ -10,7 +10,7 @@ import { readInto } from './node-internals.js';
 /** The usual memory for one read, of the same size as Node's. */
 const USUAL = READ_BUFFER.subarray(0, 64 * 1024);
 
-/** The memory for the next read of the socket that has just read, if it changes. */
+/** What the socket that has just read is to read into next, if that is another. */
 let next: Buffer | undefined;
 
 /**
@@ -37,7 +37,7 @@ export function memoryForNextRead(length: number, memory: Buffer, room: number):
   return room === memory.length ? memory : USUAL.subarray(0, room);
 }
 
-/** @param last the memory of the last read */
+/** @param last what it has read into */
 export function nextReadIs(memory: Buffer, last: Buffer): void {
   if (memory !== last) next = memory;
 }

@@ -224,7 +224,7 @@ function onSharedRead(this: Listened, length: number, memory: Buffer): boolean {
   return room > 0;
 }
 
-/** Called if other code has begun to listen after the connection opened. */
+/** Somebody has begun to listen after the connection opened. */
 function tellOthers(socket: Listened, chunk: Buffer): void {
   for (const other of socket.rawListeners('data')) if (other !== onData) Reflect.apply(other, socket, [chunk]);
 }
