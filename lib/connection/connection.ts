@@ -401,8 +401,9 @@ export class Connection
   }
 
   /**
-   * Called by `broadcast`. Errors are logged here, so that they do not affect other connections. @returns whether it
-   * was sent
+   * Called by `broadcast`. Errors are logged here, so that they do not affect other connections.
+   *
+   * @returns whether the message was sent
    */
   offer(message: PreparedMessage, flush: boolean, compress: boolean): boolean {
     if (!this.canSend || (this.version === 0 && framedOf(message).opcode !== Opcode.Text)) return false;

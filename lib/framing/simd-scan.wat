@@ -39,7 +39,7 @@
       (i8x16.bitmask (local.get $seen))))
 
   ;; Finds complete single-frame messages from `at` on (section 5.2: FIN, no reserved bit, text or binary, masked),
-  ;; unmasks them and records them in the table. It stops after `max` messages, or at the first frame that is anything else.
+  ;; unmasks them and records them in the table. It stops after `max` messages, or at the first other frame.
   ;; Returns the number of messages.
   (func (export "scan") (param $at i32) (param $end i32) (param $max i32) (result i32)
     (local $count i32) (local $first i32) (local $length i32) (local $start i32) (local $entry i32)
@@ -99,8 +99,8 @@
         (br $next)))
     (local.get $count))
 
-  ;; Copies the payloads of consecutive continuation frames from `at` on to `to`, and unmasks them there. It takes frames
-  ;; that are complete, shorter than 126 octets, and not the last of a message, up to `most` octets in all.
+  ;; Copies the payloads of consecutive continuation frames from `at` on to `to`, and unmasks them there. It takes
+  ;; frames that are complete, shorter than 126 octets, and not the last of a message, up to `most` octets in all.
   ;; Returns the start of the first frame that was not taken. The first word of the table receives the end of the copied
   ;; octets.
   (func (export "join") (param $at i32) (param $end i32) (param $to i32) (param $most i32) (result i32)
