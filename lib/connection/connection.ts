@@ -634,7 +634,7 @@ export class Connection
     if (this.state === State.CONNECTING) return beforeOpen(method);
     if (this.state >= State.TOLD) {
       return new InvalidStateError(
-        `${method}() on a closed connection, after onClose: stop timers and leave rooms in onClose`,
+        `${method}() on a connection that is closed, after onClose: stop timers and leave rooms in onClose`,
       );
     }
     return new InvalidStateError(`${method}() on a connection that is closing or closed`);
