@@ -19,7 +19,7 @@ import { logError } from '../log.js';
 import { account, type MemoryHolder } from '../memory/memory-budget.js';
 import type { Chunk } from '../memory/shared-read-buffer.js';
 import { MAX_COPIED } from '../memory/slab.js';
-import { type DiagnosticMessages, publish } from '../telemetry/channels.js';
+import { type DiagnosticMessages, isSubscribed, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/route-counters.js';
 import { type Clock, clockOf } from '../transport/clock.js';
 import { type CloseTimer, destroyWithoutProgress } from '../transport/close-timer.js';
@@ -111,7 +111,9 @@ export class Connection
     settings.counters.opened(this);
     this.keepalive = watch(this, settings);
     transport.listen(this);
-    runner.inContext(() => publish('open', () => ({ route: settings.route, connection: runner.hooks })));
+    if (isSubscribed('open')) {
+      runner.inContext(() => publish('open', () => ({ route: settings.route, connection: runner.hooks })));
+    }
     this.receive(() => runner.connect(args));
     const room = head.length === 0 ? this.receiver.room : transport.deliver(head);
     if (room > 0) transport.resume();
@@ -584,7 +586,7 @@ export class Connection
     this.account();
     settings.counters.receivedLate(this.messagesReceived - beginning.messagesByThen);
     settings.counters.count('closed', code);
-    runner.inContext(() => publish('close', () => this.summary(beginning)));
+    if (isSubscribed('close')) runner.inContext(() => publish('close', () => this.summary(beginning)));
     runner.call(
       'onClose',
       () => runner.hooks.onClose(code, reason, wasClean),

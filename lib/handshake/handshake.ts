@@ -176,9 +176,9 @@ class Handshake {
     const { socket } = request;
     let pending = pendingSocketOf(socket) ?? (isPlainTcp(socket) ? undefined : takeSocket(socket));
     if (pending !== undefined) pending.response = response;
-    const onClose = (): void => this.over();
+    let onClose: (() => void) | undefined;
     sendSwitchingProtocols(response, own, this.protocolHeaders(), () => {
-      socket.removeListener('close', onClose);
+      if (onClose !== undefined) socket.removeListener('close', onClose);
       // Gone: then the server may have the socket back, its error with it.
       if (socket.destroyed) this.over();
       else this.open(connection, pending);
@@ -187,6 +187,7 @@ class Handshake {
     if (pending === undefined && response.writableEnded && socket.writableLength === 0) return;
     pending ??= takeSocket(socket);
     pending.response = response;
+    onClose = () => this.over();
     socket.once('close', onClose);
   }
 

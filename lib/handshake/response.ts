@@ -27,9 +27,10 @@ export function sendSwitchingProtocols(
   protocol: Readonly<Record<string, string>>,
   done: () => void,
 ): void {
+  const withBody: ServerResponse & { _hasBody?: boolean } = response;
   for (const [name, value] of own) setHeader(response, name, value);
   // As Node's `writeHead` does for a 101. Deno's does not, and would end the socket of a body without a length.
-  Reflect.set(response, '_hasBody', false);
+  withBody._hasBody = false;
   // What `onHandshake` has chosen is in `protocol` by now.
   removeHeaders(response, NOT_ON_101);
   for (const name of Object.keys(protocol)) response.setHeader(name, protocol[name]!);

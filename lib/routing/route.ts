@@ -195,12 +195,16 @@ export function acceptWebSocket(
   warnOfForeignListeners(request, plan.settings.route);
 }
 
+const OF_A_REQUEST = ['headers', 'socket'];
+const OF_A_SOCKET = ['once', 'destroy'];
+const OF_A_RESPONSE = ['setHeader', 'getHeaderNames', 'removeHeader', 'end'];
+
 /** @throws TypeError where there is nothing to answer, or nothing to answer by: without a server nobody would catch a rejection */
 function answer(plan: RoutePlan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]): void {
-  if (!has(request, 'object', ['headers', 'socket']) || !has(request.socket, 'function', ['once', 'destroy'])) {
+  if (!has(request, 'object', OF_A_REQUEST) || !has(request.socket, 'function', OF_A_SOCKET)) {
     throw invalidArgument('request', nameOnly(request), 'it must be the request that the server got, with its socket');
   }
-  if (!has(response, 'function', ['setHeader', 'getHeaderNames', 'removeHeader', 'end'])) {
+  if (!has(response, 'function', OF_A_RESPONSE)) {
     throw invalidArgument('response', nameOnly(response), 'it must be the response that belongs to the request');
   }
   accept(plan, request, response, args);
@@ -208,8 +212,9 @@ function answer(plan: RoutePlan, request: IncomingMessage, response: ServerRespo
 
 function has(value: unknown, type: 'object' | 'function', names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => {
+  for (const name of names) {
     const member: unknown = Reflect.get(value, name);
-    return typeof member === type && member !== null;
-  });
+    if (typeof member !== type || member === null) return false;
+  }
+  return true;
 }

@@ -65,6 +65,11 @@ export const channels: Channels = {
   drain: channel('websocket-route:drain'),
 };
 
+/** For those who would prepare something to publish. */
+export function isSubscribed(name: keyof Channels): boolean {
+  return channels[name].hasSubscribers;
+}
+
 /**
  * Publishes what `message` makes, if anybody listens. What a subscriber throws does not come back here: Node raises it as an
  * `uncaughtException` once this has returned.

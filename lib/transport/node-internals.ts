@@ -89,7 +89,19 @@ export function hasNativeWrite(socket: Duplex): boolean {
 export function hasNativeHandle(socket: Duplex): boolean {
   const handle = handleOf(socket);
   if (handle === undefined) return false;
-  return HANDLES.includes(handle.constructor.name) && !HANDLE_METHODS.some((name) => Object.hasOwn(handle, name));
+  if (!isHandleClass(handle.constructor)) return false;
+  for (const name of HANDLE_METHODS) if (Object.hasOwn(handle, name)) return false;
+  return true;
+}
+
+/** The latest: to ask for a name costs more than to compare. */
+let latestHandleClass: unknown;
+
+function isHandleClass(handleClass: { readonly name: string }): boolean {
+  if (handleClass === latestHandleClass) return true;
+  if (!HANDLES.includes(handleClass.name)) return false;
+  latestHandleClass = handleClass;
+  return true;
 }
 
 // Reading into our own memory. Node offers this as the option `onread` of `net.connect`, but not for sockets that a
@@ -99,6 +111,7 @@ const symbols = new Map(Object.getOwnPropertySymbols(new Socket()).map((symbol) 
 const kBuffer = symbols.get('kBuffer');
 const kBufferCb = symbols.get('kBufferCb');
 const kBufferGen = symbols.get('kBufferGen');
+const kTimeout = symbols.get('timeout');
 
 /** By these methods what is read reaches the listeners. */
 const REPLACEABLE = ['push', 'emit', 'read', '_read', 'unshift'];
@@ -134,7 +147,8 @@ export function readInto(
 function isObserved(socket: Duplex): boolean {
   // One listener is ours.
   if (socket.listenerCount('data') > 1 || socket.listenerCount('readable') > 0) return true;
-  return REPLACEABLE.some((name) => Object.hasOwn(socket, name));
+  for (const name of REPLACEABLE) if (Object.hasOwn(socket, name)) return true;
+  return false;
 }
 
 // The addresses of a socket.
@@ -172,4 +186,18 @@ export function hasNoParser(socket: object): boolean {
 /** The response that the socket is at, if any. */
 export function currentResponse(socket: object): unknown {
   return property(socket, '_httpMessage');
+}
+
+/** The server that has accepted a socket of TCP or of a pipe, and the handle that it listens by: another one, each time it listens. */
+export function acceptorOf(socket: object): { server: object; handle: object } | undefined {
+  const server = objectIn(socket, '_server');
+  const handle = server && handleOf(server);
+  return handle && { server, handle };
+}
+
+// The timeout of a socket.
+
+/** A socket whose timeout was taken back keeps the timer, which it begins anew with each read and each write, to no effect. */
+export function dropTimer(socket: object): void {
+  if (kTimeout !== undefined && property(socket, kTimeout)) Reflect.set(socket, kTimeout, null);
 }

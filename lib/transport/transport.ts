@@ -24,7 +24,7 @@ const { pause: pauseStream } = Readable.prototype;
 const kTransport = Symbol('websocket-route');
 
 interface Listened extends Duplex {
-  [kTransport]?: Transport;
+  [kTransport]?: Transport | undefined;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -235,7 +235,8 @@ function onEnd(this: Listened): void {
 
 function onClose(this: Listened): void {
   this[kTransport]?.onClose();
-  delete this[kTransport];
+  // Not by `delete`, which would make a dictionary of the socket.
+  this[kTransport] = undefined;
 }
 
 /** Ignores a reset or a broken pipe, because `close` follows and is handled. */

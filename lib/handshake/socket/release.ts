@@ -12,16 +12,16 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { hasNoParser, latestRawHeaders } from '../../transport/node-internals.js';
+import { dropTimer, hasNoParser, latestRawHeaders } from '../../transport/node-internals.js';
 
-const READ_LISTENERS: readonly (readonly [event: string, name: string])[] = [
+const READ_LISTENERS: readonly (readonly [event: string, ...names: string[]])[] = [
   ['data', 'bound socketOnData'],
   ['end', 'bound socketOnEnd'],
 ];
 const LISTENERS: typeof READ_LISTENERS = [
-  ...READ_LISTENERS,
-  // Of every socket: for one that may stay half open, as these do, it does nothing but take its place.
-  ['end', 'onReadableStreamEnd'],
+  ['data', 'bound socketOnData'],
+  // The second is of every socket: for one that may stay half open, as these do, it does nothing but take its place.
+  ['end', 'bound socketOnEnd', 'onReadableStreamEnd'],
   ['drain', 'bound socketOnDrain'],
   ['error', 'socketOnError'],
   ['timeout', 'socketOnTimeout'],
@@ -53,28 +53,36 @@ export function takeFromParser(socket: Duplex): void {
 
 /** Whether the server's hold on a socket is known here. After an `upgrade` event it has none: it has taken its parser off. */
 export function isReleasable(socket: Duplex): boolean {
-  return hasNoParser(socket) || socket.listeners('close').some(({ name }) => name === CLOSE_LISTENER);
+  return hasNoParser(socket) || closeListenerOf(socket) !== undefined;
 }
 
 /** @param socket any duplex stream: Node's server takes each that it is given by its `connection` event */
 export function releaseFromServer(socket: Duplex): void {
-  const forget = socket.listeners('close').find((listener) => listener.name === CLOSE_LISTENER);
+  const forget = closeListenerOf(socket);
   if (forget !== undefined) {
-    socket.removeListener('close', forget as () => void);
+    socket.removeListener('close', forget);
     // The parser must let go of the handle before its own listeners leave, or the stream would never be read again.
     forget.call(socket);
   }
   removeListeners(socket, LISTENERS);
   // The server had set its keep-alive timeout when the response was finished.
   const setTimeout: unknown = Reflect.get(socket, 'setTimeout');
-  if (typeof setTimeout === 'function') Reflect.apply(setTimeout, socket, [0]);
+  if (typeof setTimeout !== 'function') return;
+  Reflect.apply(setTimeout, socket, [0]);
+  dropTimer(socket);
+}
+
+function closeListenerOf(socket: Duplex): (() => void) | undefined {
+  for (const listener of socket.listeners('close')) {
+    if (listener.name === CLOSE_LISTENER) return listener as () => void;
+  }
+  return undefined;
 }
 
 function removeListeners(socket: Duplex, listeners: typeof READ_LISTENERS): void {
-  for (const [event, name] of listeners) {
-    if (socket.listenerCount(event) === 0) continue;
+  for (const [event, ...names] of listeners) {
     for (const listener of socket.listeners(event)) {
-      if (listener.name === name) socket.removeListener(event, listener as () => void);
+      if (names.includes(listener.name)) socket.removeListener(event, listener as () => void);
     }
   }
 }
