@@ -3,7 +3,13 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { connect as connectTcp, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { upgradeListener, WebSocketHandler, websocketRoute } from '../../lib/index.js';
@@ -163,4 +169,57 @@ it('a stream that has none tells none, and one that knows others tells these', (
   expect(addressOf(new Stream(), 'remoteAddress')).toBe('198.51.100.7');
   expect(addressOf(new Stream(), 'localAddress')).toBeUndefined();
   expect(addressOf(new Duplex(), 'remoteAddress')).toBeUndefined();
+});
+
+describe('the local address of a connection that a server accepted', () => {
+  const servers = new Set<NetServer>();
+
+  afterEach(() => {
+    for (const server of servers) server.close();
+    servers.clear();
+  });
+
+  /** What is found at the server's end, where a client has connected to `host`. */
+  async function addressAt(server: NetServer, host: string): Promise<string | undefined> {
+    const { port } = server.address() as AddressInfo;
+    const client = connectTcp(port, host);
+    const [socket]: Socket[] = await once(server, 'connection');
+    const address = addressOf(socket!, 'localAddress');
+    client.destroy();
+    socket!.destroy();
+    await once(socket!, 'close');
+    return address;
+  }
+
+  async function listen(server: NetServer, host: string): Promise<void> {
+    servers.add(server);
+    await once(server.listen(0, host), 'listening');
+  }
+
+  it('is the one that the server listens on', async () => {
+    const server = createNetServer();
+    await listen(server, '127.0.0.2');
+    expect([await addressAt(server, '127.0.0.2'), await addressAt(server, '127.0.0.2')]).toEqual([
+      '127.0.0.2',
+      '127.0.0.2',
+    ]);
+  });
+
+  it('is its own, where the server listens on all', async () => {
+    const server = createNetServer();
+    await listen(server, '0.0.0.0');
+    expect([await addressAt(server, '127.0.0.2'), await addressAt(server, '127.0.0.3')]).toEqual([
+      '127.0.0.2',
+      '127.0.0.3',
+    ]);
+  });
+
+  it('is another one, when the server listens anew elsewhere', async () => {
+    const server = createNetServer();
+    await listen(server, '127.0.0.2');
+    const before = await addressAt(server, '127.0.0.2');
+    await once(server.close(), 'close');
+    await listen(server, '127.0.0.3');
+    expect([before, await addressAt(server, '127.0.0.3')]).toEqual(['127.0.0.2', '127.0.0.3']);
+  });
 });
