@@ -7,15 +7,17 @@ import { prepare } from './prepare.js';
 import { checkBroadcastOptions, type Data, opcodeOf, preparedAlready, type WriteOptions } from './write-options.js';
 
 /**
- * Sends a message to all connections that are open. It is framed once. Connections that are closing or closed, or not open yet,
- * are left out, and so are draft-76 connections unless it is text. What goes wrong with a connection is logged, and ends that one
- * alone. A `write` that a handler overrides is not called.
+ * Sends a message to all open connections, and frames it once. Skips connections that are closing, closed or not open
+ * yet, and draft-76 connections unless the message is text. If a connection fails, its error is logged and only that
+ * connection ends. Does not call a `write` that a handler overrides.
  *
- * @param connections a Set, an array, or any other iterable of handlers; it may change while this runs
+ * @param connections a Set, an array, or any other iterable of handlers; it may change during the call
  * @param data as for `write`
  * @param options as for `write`
- * @returns how many connections took it: also left out are those that `slowConsumer` lets miss it
- * @throws TypeError for what `write` would refuse, and for what is no iterable of handlers. Then nothing was sent
+ * @returns the number of connections that accepted the message; connections that drop it because of `slowConsumer` do
+ *   not count
+ * @throws TypeError for data or options that `write` would refuse, and unless `connections` is an iterable of
+ *   handlers. Nothing is sent in that case
  * @example
  * onRead(text: string) {
  *   broadcast(members, text);
@@ -32,7 +34,7 @@ export function broadcast(
   if (data instanceof PreparedMessage && opcode !== undefined) throw preparedAlready('broadcast', opcode);
   const message = data instanceof PreparedMessage ? data : prepare(data, { opcode });
   let taken = 0;
-  // All of them are looked at first: a member that is no handler is found before anything is sent.
+  // Collected first, so that a member that is not a handler is found before anything is sent.
   for (const connection of connectionsOf(connections)) {
     if (connection?.offer(message, flush, compress)) taken++;
   }

@@ -1,25 +1,28 @@
-/** The types that a handler declares, in `extends WebSocketHandler<{ … }>`, and those of its members that follow from them. */
+/** The type parameter of `WebSocketHandler<{ … }>`, and the member types derived from it. */
 import type { IncomingMessage } from 'node:http';
 import type { Delimiter, EntireMessage, UnitOf } from '../dispatch/delimiter.js';
 
 /**
- * What a handler is typed by, in `extends WebSocketHandler<{ … }>`. Whatever is left out is not checked.
+ * The type parameter of `WebSocketHandler<{ … }>`. Members you leave out are not checked.
  *
  * @example
  * class Player extends WebSocketHandler<{ params: { id: number }; context: { user: User } }> {}
  */
 export interface HandlerTypes {
-  /** The params of its route: what `onConnect` gets first. */
+  /** The params of the route: the first argument of `onConnect`. */
   params?: object;
-  /** Instead of `params`, of a handler for `acceptWebSocket`: all that `onConnect` gets. */
+  /** For `acceptWebSocket`, instead of `params`: all arguments of `onConnect`. */
   args?: readonly unknown[];
-  /** What `onHandshake` hands on, as `this.context`. */
+  /** The type of `this.context`, which `onHandshake` assigns. */
   context?: unknown;
-  /** What it reads with, from the beginning on: gives `onRead` and `messages()` their types. */
+  /** The initial `readDelimiter`: determines the types of `onRead` and `messages()`. */
   delimiter?: Delimiter;
 }
 
-/** The arguments of `onConnect`. With a member that `HandlerTypes` does not have they are such that no route gives them. */
+/**
+ * The arguments of `onConnect`. A misspelt member of `HandlerTypes` produces arguments that no route passes, so that
+ * it does not compile.
+ */
 export type ConnectArgs<T extends HandlerTypes> = [Exclude<keyof T, keyof HandlerTypes>] extends [never]
   ? KnownArgs<T>
   : [misspelt: Misspelt<Exclude<keyof T, keyof HandlerTypes>>, Misspelt<Exclude<keyof T, keyof HandlerTypes>>];
@@ -36,18 +39,18 @@ export type ReadArgs<T extends HandlerTypes> = T extends { delimiter: infer D } 
 /** The type of `context`. */
 export type ContextOf<T extends HandlerTypes> = T extends { context: infer C } ? C : unknown;
 
-/** The delimiter that is read with, as far as that is known. */
+/** The declared delimiter, or `EntireMessage`. */
 export type DelimiterOf<T extends HandlerTypes> = T extends { delimiter: infer D extends Delimiter }
   ? D
   : typeof EntireMessage;
 
-/** A delimiter as an argument: it may be left out only where the handler declares it. */
+/** A delimiter argument that may be omitted only if the handler declares it. */
 export type BackedBy<Declared, D> = [Declared] extends [D] ? [readDelimiter?: D] : [readDelimiter: D];
 
-/** What `messages()` gives: an async iterator that is iterable itself, as `for await` wants it. */
+/** The result of `messages()`: an async iterator that is itself iterable, for `for await`. */
 export interface MessageIterator<M> extends AsyncIterator<M, undefined, undefined> {
   next(): Promise<IteratorResult<M, undefined>>;
-  /** Leaves: what comes later goes to `onRead` again. */
+  /** Stops iterating: later units go to `onRead` again. */
   return(): Promise<IteratorResult<M, undefined>>;
   [Symbol.asyncIterator](): MessageIterator<M>;
 }

@@ -1,6 +1,6 @@
 /**
- * Handlers come as classes or as object literals. A literal becomes a class of its own: its methods and accessors stand on
- * the prototype, its other properties are the fields that each instance begins with.
+ * A handler is a class or an object literal. A literal is turned into a class: its methods and accessors go on the
+ * prototype, its other properties become fields of each instance.
  */
 import { isPlainObject } from '../argument-checks.js';
 import { checkReadSetting, isReadSetting } from '../dispatch/read-settings.js';
@@ -33,12 +33,12 @@ export function handlerClass(handler: unknown): HandlerClass {
   const methods: PropertyDescriptorMap = {};
   const fields: PropertyDescriptorMap = {};
   for (const [name, descriptor] of Object.entries(descriptorsOf(handler))) {
-    // A hook that is left out in so many words would hide the default one.
+    // A hook that is explicitly undefined would hide the default one.
     if ('value' in descriptor && descriptor.value === undefined) continue;
     checkHiding(name);
     checkSettingName(name, descriptor);
     const isField = 'value' in descriptor && typeof descriptor.value !== 'function';
-    // A frozen literal is no reason why its handlers could not change.
+    // Handlers must be mutable even if the literal is frozen.
     const thawed = 'value' in descriptor ? { ...descriptor, configurable: true, writable: true } : descriptor;
     (isField ? fields : methods)[name] = thawed;
     if (isField) checkField(name, descriptor.value);
@@ -50,18 +50,18 @@ export function handlerClass(handler: unknown): HandlerClass {
     }
   }
   Object.defineProperties(LiteralHandler.prototype, methods);
-  // It has none that its user knows.
+  // `LiteralHandler` would mean nothing to the user.
   Object.defineProperty(LiteralHandler, 'name', { value: '' });
   checkHookNames(LiteralHandler);
-  // A Map or a Date is no handler; an empty literal is one that does nothing.
+  // Refuses a Map or a Date, but accepts an empty literal.
   if (!isPlainObject(handler) && !hasHook(Object.keys(methods))) throw invalidHandler('handler', handler, RULE);
   return LiteralHandler;
 }
 
 /**
- * The fields of a class: only an instance shows them.
+ * Checks the fields of a class, which only an instance shows.
  *
- * @throws TypeError for one that hides what `WebSocketHandler` has, or is a hook or a setting by another name
+ * @throws TypeError for a field that hides a member of `WebSocketHandler`, or is a misspelt hook or setting
  */
 export function checkInstance(handler: WebSocketHandler): void {
   checkMembers(handler);
@@ -75,16 +75,16 @@ function checkMembers(members: object): void {
   }
 }
 
-/** Told now rather than to every client in turn, or to nobody. */
+/** Checked when the route is made, so that the error does not first show up with a client. */
 function checkField(name: string, value: unknown): void {
   if (isReadSetting(name)) checkReadSetting(name, value);
-  // A name is what many things have, and so is a log.
+  // `name` and `log` are common members of other objects.
   else if (isOptionName(name) && name !== 'name' && name !== 'log')
     throw invalidHandler('handler', name, 'this is an option: give it in the options');
   else checkHook(name, value);
 }
 
-/** Of the object and of what it inherits from: it may be an instance of some class, or made with `Object.create`. */
+/** Includes inherited members: the object may be an instance of a class, or made with `Object.create`. */
 function descriptorsOf(handler: object): PropertyDescriptorMap {
   if (handler === Object.prototype) return {};
   const { constructor: _, ...inherited } = descriptorsOf(Object.getPrototypeOf(handler) ?? Object.prototype);

@@ -1,11 +1,14 @@
-/** What may be given as a handler, typed by the arguments that `onConnect` will get and by the delimiter it reads with. */
+/** The types of handlers, by the arguments of `onConnect` and the delimiter they read with. */
 import type { IncomingMessage } from 'node:http';
 import type { Hook } from '../connection/hook-list.js';
 import type { Delimiter, EntireMessage, UnitOf } from '../dispatch/delimiter.js';
 import type { ReadSettings } from '../dispatch/read-settings.js';
 import type { WebSocketHandler } from './handler.js';
 
-/** A class that extends `WebSocketHandler`, whose `onConnect` takes `Args`, and whose `onRead` takes what `D` gives it. */
+/**
+ * A class that extends `WebSocketHandler`, whose `onConnect` accepts `Args` and whose `onRead` accepts the units of
+ * `D`.
+ */
 export type HandlerClassFor<
   Args extends readonly unknown[],
   D extends Delimiter = typeof EntireMessage,
@@ -13,8 +16,8 @@ export type HandlerClassFor<
 > = new () => Instance & Connects<Args> & Reads<Instance, D>;
 
 /**
- * The second is strict, as functions are and methods are not: a param that may be missing is not one that is always there. The
- * request may be declared as the framework's own.
+ * The second member is strict, as functions are and methods are not: a param that may be missing must be declared so.
+ * The request may be declared as the framework's own type.
  */
 type Connects<Args extends readonly unknown[]> = { onConnect(...args: Args): unknown } & (Args extends readonly [
   infer Params,
@@ -24,8 +27,8 @@ type Connects<Args extends readonly unknown[]> = { onConnect(...args: Args): unk
   : unknown);
 
 /**
- * A delimiter that the class declares is the one it begins with; next comes the option. By default, and where its type is all
- * that a delimiter may be, the class may set whatever it likes in its hooks: there is nothing to hold `onRead` against.
+ * The delimiter that the class declares comes first, then the option. With the default delimiter, or one declared as
+ * `Delimiter`, the class may set any delimiter in its hooks, so `onRead` cannot be checked.
  */
 type Reads<Instance extends WebSocketHandler, D extends Delimiter> = Delimiter extends Instance['readDelimiter']
   ? D extends typeof EntireMessage
@@ -33,7 +36,7 @@ type Reads<Instance extends WebSocketHandler, D extends Delimiter> = Delimiter e
     : { onRead(...data: UnitOf<D>): unknown }
   : { onRead(...data: UnitOf<Instance['readDelimiter']>): unknown };
 
-/** The hooks of an object literal; see those of `WebSocketHandler`. */
+/** The hooks of an object literal; see `WebSocketHandler`. */
 export interface HandlerHooks<Args extends readonly unknown[], D extends Delimiter>
   extends Partial<Pick<WebSocketHandler, Exclude<Hook, 'onConnect' | 'onRead'>>>,
     Partial<Omit<ReadSettings, 'readDelimiter'>> {
@@ -42,16 +45,19 @@ export interface HandlerHooks<Args extends readonly unknown[], D extends Delimit
   onRead?(...data: UnitOf<D>): unknown;
 }
 
-/** An object literal with hooks and whatever else it wants; `this` in it is the connection's handler. */
+/** An object literal with hooks and any other members; `this` in its methods is the handler of the connection. */
 export type HandlerLiteral<Args extends readonly unknown[], D extends Delimiter, Extra> = Extra &
   HandlerHooks<Args, D> &
   NoFunction &
   ThisType<
-    // The delimiter that the literal begins with does not bind what it may be set to; its context is what it says.
+    // The literal's initial delimiter does not restrict later ones, but its context has the type given.
     WebSocketHandler & Omit<Extra, Exclude<keyof WebSocketHandler, 'context'>>
   >;
 
-/** A class and a function are no literals, though all hooks are optional. Functions have this, and literals do not. */
+/**
+ * Excludes classes and functions, which would otherwise match because all hooks are optional. Functions have this
+ * member, literals do not.
+ */
 interface NoFunction {
   readonly [Symbol.hasInstance]?: 'a handler is a class that extends WebSocketHandler, or an object with hooks';
 }

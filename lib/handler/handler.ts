@@ -1,8 +1,8 @@
 /**
- * `WebSocketHandler`: what users extend. One instance per connection; the hooks are called on it, and through it the user
- * writes, closes, and says how incoming data is to be read.
+ * `WebSocketHandler`, the class that users extend. Each connection has an instance. The library calls the hooks on
+ * it; the user writes, closes and chooses how to read through it.
  *
- * It is long because it is one public class, and more than half of it documents that class; what its methods do is elsewhere.
+ * The file is long because it documents one public class. The methods only check their arguments and delegate.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -55,19 +55,21 @@ import {
   type WriteOptions,
 } from './write-options.js';
 
-/** @internal Friend of `WebSocketHandler`: gives a handler what it has until there is a connection. Only the handshake calls it. */
+/** @internal Friend of `WebSocketHandler`: attaches the pending connection. Called by the handshake only. */
 export let bindPending: (handler: WebSocketHandler, pending: PendingConnection) => void;
 
-/** @internal Friend of `WebSocketHandler`: gives a handler its connection. Only the handshake calls it. */
+/** @internal Friend of `WebSocketHandler`: attaches the connection. Called by the handshake only. */
 export let bind: (handler: WebSocketHandler, connection: Connection) => void;
 
 /**
- * @internal Friend of `WebSocketHandler`: the connection of a handler; undefined before the handshake is done. Throws a TypeError for
- * anything but a handler.
+ * @internal Friend of `WebSocketHandler`: returns the connection of a handler, or undefined before the handshake
+ *   completes. Throws a TypeError for anything but a handler.
  */
 export let connectionOf: (handler: unknown) => Connection | undefined;
 
-/** @internal What the read settings are called in Pants. To assign one would do nothing, and say nothing. */
+/**
+ * @internal The names of the read settings in Pants. Assigning one would silently do nothing, so it throws instead.
+ */
 export const IN_PANTS: Readonly<Record<string, ReadSetting>> = {
   read_delimiter: 'readDelimiter',
   regex_search: 'regexSearch',
@@ -75,10 +77,11 @@ export const IN_PANTS: Readonly<Record<string, ReadSetting>> = {
 };
 
 /**
- * Extend it, override the hooks you need, and give the class to `websocketRoute`. Each connection gets an instance of its own.
+ * Base class for WebSocket handlers. Extend it, override the hooks you need, and pass the class to `websocketRoute`.
+ * Each connection gets its own instance.
  *
- * Hooks may be asynchronous: nothing is read until `onConnect` has settled, and no `onRead` begins before the one before it
- * has settled. What a hook throws reaches `onError`.
+ * Hooks may be async: reading starts after `onConnect` has settled, and each `onRead` call starts after the previous
+ * one has settled. Errors thrown by a hook go to `onError`.
  *
  * @example
  * class Echo extends WebSocketHandler {
@@ -93,12 +96,12 @@ export const IN_PANTS: Readonly<Record<string, ReadSetting>> = {
  */
 export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   #connection: Connection | undefined = undefined;
-  /** What it has before. */
+  /** Stands in until the connection exists. */
   #pending: PendingConnection | undefined = undefined;
 
   /**
-   * Yours: what `onHandshake` found out (who it is, what they may do), for the hooks that come after it. Assign it in
-   * `onHandshake`; until then it is undefined, whatever its type.
+   * Your own data, set in `onHandshake` (such as the authenticated user) and available in every later hook. Undefined
+   * until you assign it, whatever its declared type.
    *
    * @example
    * class Private extends WebSocketHandler<{ context: { user: string } }> {
@@ -114,32 +117,32 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   declare context: ContextOf<T>;
 
   /**
-   * When incoming data reaches `onRead`; see `Delimiter`. May be changed at any time, also inside `onRead`: what is buffered
-   * is dispatched anew. Default: the option of the route, or else `EntireMessage`.
+   * Decides what each `onRead` call receives; see `Delimiter`. You may change it at any time, including inside
+   * `onRead`: buffered data is then split again. Default: the option of the route, or else `EntireMessage`.
    *
    * @throws TypeError for any other value
    */
   declare readDelimiter: Delimiter;
   /**
-   * With a pattern as `readDelimiter`: true delivers what stands before each match, false wants the match at the beginning
-   * and delivers the match itself, with its groups. Default true.
+   * With a pattern as `readDelimiter`: true delivers the data before each match; false requires the match at the
+   * start of the data and delivers the match itself, with its groups. Default true.
    */
   declare regexSearch: boolean;
   /**
-   * The most bytes one unit of incoming data may have. A number or a struct as `readDelimiter` always fits. Default 65,536:
-   * ample for messages, and ten thousand peers that fill it cost less than a gigabyte.
+   * Maximum size of one unit of incoming data, in bytes. A number or a struct as `readDelimiter` always fits. Default
+   * 65,536: ample for messages, and ten thousand peers that fill it cost less than a gigabyte.
    *
-   * @throws TypeError when it is no positive integer
+   * @throws TypeError unless it is a positive integer
    */
   declare bufferSize: number;
   /**
-   * The address of the connection at this end, known from `onHandshake` on and kept when the connection has gone. Assign to
-   * show another one, `delete` to restore it.
+   * The local address of the connection. Available from `onHandshake` on, and still after the connection has closed.
+   * Assign to override it; `delete` restores it.
    */
   declare localAddress?: string | undefined;
   /**
-   * The address of the peer, known from `onHandshake` on and kept when the connection has gone; behind a proxy that of the
-   * proxy, unless you assign what Express knows. `delete` restores it.
+   * The address of the peer. Available from `onHandshake` on, and still after the connection has closed. Behind a
+   * proxy this is the address of the proxy, unless you assign the one that Express determined. `delete` restores it.
    *
    * @example
    * onConnect(params, request) { this.remoteAddress = request.ip; }
@@ -166,8 +169,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
         'it must be a WebSocketHandler; of a Map of them give its values()',
       );
     };
-    // Not by `get` and `set` in the body of the class: a subclass sets them by fields, and TypeScript does not let a field override an
-    // accessor (TS2610). So they are declared as fields, and defined here.
+    // Defined here rather than with `get` and `set` in the class body: subclasses set these as fields, and TypeScript
+    // does not let a field override an accessor (TS2610).
     for (const name of READ_SETTINGS) {
       Object.defineProperty(WebSocketHandler.prototype, name, {
         configurable: true,
@@ -183,7 +186,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     }
     for (const [name, right] of Object.entries(IN_PANTS)) {
       const refuse = (): never => {
-        throw invalidHandler('handler member', name, `it is spelt ${right}`);
+        throw invalidHandler('handler member', name, `the correct spelling is ${right}`);
       };
       Object.defineProperty(WebSocketHandler.prototype, name, { configurable: true, get: refuse, set: refuse });
     }
@@ -203,12 +206,13 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   // Hooks.
 
   /**
-   * Called before the handshake is answered: the place to look at the request. `this.isSecure` and the addresses are known.
+   * Called before the handshake is answered. Inspect the request here and accept or refuse it. `this.isSecure` and
+   * the addresses are available.
    *
-   * @param _request the request, as the middleware before the route left it
-   * @param _headers headers to send, on accepting as on refusing; empty at first
-   * @returns true to accept, false (or any falsy value) to refuse with 403, or a refusal of your own; any other value is a
-   *   mistake, answered with 500
+   * @param _request the request, as left by the middleware before the route
+   * @param _headers response headers to send, whether you accept or refuse; initially empty
+   * @returns true to accept, false (or any falsy value) to refuse with 403, or a `Refusal` of your own. Any other
+   *   value is a programming error and is answered with 500
    * @example
    * onHandshake(request: IncomingMessage, headers: ResponseHeaders) {
    *   headers['X-Served-By'] = hostname();
@@ -220,16 +224,16 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * The connection is open. From a route: `(params, request)`; from `acceptWebSocket`: its extra arguments. The request is
-   * forgotten after it: keep what you need of it, not the request.
+   * Called when the connection is open. Receives `(params, request)` from a route, or the extra arguments of
+   * `acceptWebSocket`. The library releases the request afterwards: copy what you need rather than keeping it.
    */
   onConnect(..._args: ConnectArgs<T>): unknown {
     return undefined;
   }
 
   /**
-   * A unit of incoming data, as `readDelimiter` says. A struct gives each of its values as an argument. Bytes are in memory of their own:
-   * keep, change or transfer them as you like.
+   * Called with each unit of incoming data, as defined by `readDelimiter`. A struct passes each of its values as an
+   * argument. Bytes have their own memory: you may keep, modify or transfer them.
    *
    * @example
    * onRead(data: Buffer) { worker.postMessage(data, [data.buffer]); }
@@ -238,35 +242,36 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return undefined;
   }
 
-  /** All that you wrote has been handed to the operating system. */
+  /** Called when everything you wrote has been handed to the operating system. */
   onWrite(): unknown {
     return undefined;
   }
 
   /**
-   * The peer has answered a `ping`.
+   * Called when the peer answers a `ping`.
    *
-   * @param _answer the round-trip time in milliseconds, or the data, if the ping had any
+   * @param _answer the round-trip time in milliseconds, or the ping's data if it had any
    */
   onPong(_answer: number | Buffer): unknown {
     return undefined;
   }
 
   /**
-   * The connection is gone. Called once, after the last `onRead` has settled.
+   * Called once when the connection has closed, after the last `onRead` has settled.
    *
-   * @param _code the peer's close code, or the one this end failed the connection with; 1005: it gave none; 1006: there was
-   *   no close frame
-   * @param _reason the text that came with it
-   * @param _wasClean whether both ends said goodbye
+   * @param _code the peer's close code, or the code with which this end failed the connection; 1005 if the peer's
+   *   close frame had no code; 1006 if there was no close frame
+   * @param _reason the close reason
+   * @param _wasClean whether both ends sent a close frame
    */
   onClose(_code: number, _reason: string, _wasClean: boolean): unknown {
     return undefined;
   }
 
   /**
-   * A unit exceeds `bufferSize`. Raise it, set another `readDelimiter`, or close; if the unit is still too large then, the
-   * connection closes with 1009. By default logs one line, once a minute, and closes with 1009.
+   * Called when a unit exceeds `bufferSize`. Raise the limit, set another `readDelimiter`, or close. If the unit is
+   * still too large afterwards, the connection closes with 1009. The default implementation closes with 1009 and logs
+   * one line, at most once a minute.
    */
   onOverflowError(error: OverflowError): unknown {
     this.#log('onOverflowError', error);
@@ -277,10 +282,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * A hook threw, or the promise it returned was rejected. By default logs the error with the route, twenty times a minute if it
-   * comes from one place, and closes with 1011.
+   * Called when a hook throws, or when the promise it returned rejects. The default implementation closes with 1011
+   * and logs the error with the name of the route, at most twenty times a minute for errors from the same place.
    *
-   * @param _hook which one
+   * @param _hook the name of the hook that failed
    */
   onError(error: unknown, hook: HookName): unknown {
     this.#log(hook, error);
@@ -291,15 +296,15 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   // Methods.
 
   /**
-   * Sends a message: a string as text, bytes as binary data, what `prepare` made as it is. What one turn of the event loop
-   * writes leaves together, in order. Bytes over 8 KiB are not copied: leave them as they are, and do not
-   * transfer them, until they have been sent.
+   * Sends a message: a string as text, bytes as binary data, a `prepare`d message as it is. Messages written in one
+   * turn of the event loop are sent together, in order. Byte arrays over 8 KiB are not copied: do not modify or
+   * transfer them until they have been sent.
    *
-   * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write on; also when it
-   *   was not sent, because of `maxBufferedAmount`, or because the connection is closing
-   * @throws InvalidStateError before the connection is open, and once `onClose` was called; TypeError for anything but a string
-   *   or bytes, for a string together with `opcode`, for bytes that are not UTF-8 with `opcode: Opcode.Text`, and for
-   *   options that it does not have
+   * @returns false when more than `highWaterMark` bytes are buffered: wait for `drained()` before you write more.
+   *   Also false when the message was not sent, because of `maxBufferedAmount` or because the connection is closing
+   * @throws InvalidStateError before the connection is open and after `onClose` was called; TypeError for anything
+   *   but a string or bytes, for a string together with `opcode`, for bytes that are not UTF-8 with `opcode:
+   *   Opcode.Text`, and for unknown options
    * @example
    * if (!this.write(chunk)) await this.drained();
    */
@@ -323,14 +328,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends a file as one binary frame, streamed in constant memory however slowly the peer reads. What is written meanwhile
-   * waits behind it, so that a pong or a close does, too.
+   * Sends a file as one binary frame, streamed in constant memory however slowly the peer reads. Everything written
+   * meanwhile waits behind it, including pongs and close frames.
    *
    * @param source a path, or an open file, which stays open
-   * @returns fulfilled when the file has been sent. Rejected with a `FileError` when it is shorter than was asked for (then
-   *   nothing was sent) or shrinks while it is sent (then the connection is gone: its frame cannot be completed), with the
-   *   error of the file system, with an `InvalidStateError` when the connection is not open or goes away, or with a `TypeError`
-   *   for an argument or an option that it does not take. A rejection that nobody waits for does not end the process
+   * @returns resolves when the file has been sent. Rejects with a `FileError` if the file is shorter than requested
+   *   (nothing is sent) or shrinks while being sent (the connection is closed, since the frame cannot be completed);
+   *   with the error of the file system; with an `InvalidStateError` if the connection is not open or closes; or with
+   *   a `TypeError` for an invalid argument or option. An unhandled rejection does not end the process
    * @example
    * await this.writeFile('/srv/maps/ada.bin', { offset: 512 });
    */
@@ -340,10 +345,12 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends values packed by the current `readDelimiter`, which must be a `Struct` or `NetStruct`, as a binary message.
+   * Packs values with the current `readDelimiter`, which must be a `Struct` or `NetStruct`, and sends them as a
+   * binary message.
    *
    * @returns as `write`
-   * @throws StructError when the values do not fit; TypeError when `readDelimiter` is no struct; InvalidStateError as `write`
+   * @throws StructError when the values do not fit; TypeError when `readDelimiter` is not a struct; InvalidStateError
+   *   as `write`
    * @example
    * this.readDelimiter = new Struct('!IH');
    * this.writePacked(sequence, temperature);
@@ -361,7 +368,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends values packed by `format`, as a binary message.
+   * Packs values with `format` and sends them as a binary message.
    *
    * @returns as `write`
    * @throws StructError when the format is malformed or the values do not fit; InvalidStateError as `write`
@@ -376,7 +383,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends a ping. When the peer answers, `onPong` gets the round-trip time in milliseconds, or `data` if there was any.
+   * Sends a ping. When the peer answers, `onPong` receives the round-trip time in milliseconds, or `data` if you
+   * passed any.
    *
    * @param data at most 125 bytes (RFC 6455 section 5.5); a string is sent as UTF-8
    * @returns as `write`
@@ -396,9 +404,9 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends at once what was written, instead of at the end of this turn of the event loop.
+   * Sends everything written so far immediately, instead of at the end of this turn of the event loop.
    *
-   * @returns false when the connection is closing: then what was written before leaves by itself
+   * @returns false when the connection is closing: data written before then is sent without it
    * @throws InvalidStateError as `write`
    */
   flush(): boolean;
@@ -408,9 +416,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Waits until all that was written has been handed to the operating system.
+   * Waits until everything written has been handed to the operating system.
    *
-   * @returns rejected with an `InvalidStateError` when the connection is closing or goes away, so that a loop which writes ends
+   * @returns rejects with an `InvalidStateError` when the connection is closing or closes meanwhile, so that a loop
+   *   of writes ends
    */
   drained(): Promise<void>;
   drained(misplaced?: unknown): Promise<void> {
@@ -420,15 +429,17 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Takes the place of `onRead`: what it would get comes out here, one by one, when it is asked for. Reading waits while
-   * nobody asks, so that TCP holds the peer back. Several arguments of `onRead` (the values of a struct) are one array here.
-   * It ends when the connection does. Whoever leaves the loop before gives what comes later to `onRead` again.
+   * Returns an async iterator over incoming units; while it is in use `onRead` is not called. It reads only on
+   * demand, so TCP holds the peer back while the loop is busy. Multiple arguments of `onRead` (the values of a
+   * struct) become one array. The iterator ends when the connection does. Leaving the loop early hands later units
+   * back to `onRead`.
    *
-   * A hook may read it and be pending meanwhile: that does not hold up what it reads.
+   * A hook may stay pending while it reads from the iterator: that does not block reading.
    *
-   * @param readDelimiter becomes the `readDelimiter`, and gives what comes out its type. Default: the one that is set, with the
-   *   type that the handler declares
-   * @throws InvalidStateError before the handshake is done, and while another reader has not left; TypeError as `readDelimiter`
+   * @param readDelimiter becomes the `readDelimiter` and determines the type of the units. Default: the current one,
+   *   with the type that the handler declares
+   * @throws InvalidStateError before the handshake completes, and while another reader is active; TypeError as
+   *   `readDelimiter`
    * @example
    * async onConnect() {
    *   for await (const line of this.messages('\n')) this.write(await translate(line));
@@ -440,14 +451,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     if (readDelimiter !== undefined) checkDelimiter(readDelimiter);
     const messages = this.#open('messages').messages();
     if (readDelimiter !== undefined) this.readDelimiter = readDelimiter;
-    // Each delimiter has a reader that makes what `MessageOf` says.
+    // Each delimiter has a reader that produces what `MessageOf` declares.
     return messages as MessageIterator<MessageOf<D>>;
   }
 
   /**
-   * The connection as a pair of web streams, which keep the boundaries of messages: each chunk is what `messages()` would
-   * give, or what `write` takes. Both exert backpressure. The readable closes with the connection; to cancel it, and to close
-   * or abort the writable, closes the connection.
+   * Returns the connection as a pair of web streams that preserve message boundaries: each chunk read is a unit as
+   * from `messages()`, and each chunk written is data for `write`. Both apply backpressure. The readable closes with
+   * the connection. Cancelling the readable, or closing or aborting the writable, closes the connection.
    *
    * @param readDelimiter as for `messages`
    * @throws InvalidStateError, TypeError as `messages`
@@ -462,12 +473,13 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * The connection as a Node stream in object mode, which keeps the boundaries of messages; otherwise as `toWebStreams`. To
-   * destroy it closes the connection, with 1011 if there is an error.
+   * Returns the connection as a Node stream in object mode that preserves message boundaries; otherwise as
+   * `toWebStreams`. Destroying the stream closes the connection, with 1011 if there is an error.
    *
    * @throws InvalidStateError as `messages`
    * @example
-   * await pipeline(this.toDuplex(), async function* (lines) { for await (const line of lines) yield reverse(line); }, …);
+   * const reverseEach = async function* (lines) { for await (const line of lines) yield reverse(line); };
+   * await pipeline(this.toDuplex(), reverseEach, …);
    */
   toDuplex(): Duplex;
   toDuplex(misplaced?: unknown): Duplex {
@@ -476,12 +488,13 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 
   /**
-   * Sends what was written, then a close frame, and waits for the peer's (RFC 6455 section 7.1.2). Nothing more reaches
-   * `onRead`. Does nothing on a connection that is closing or closed.
+   * Sends everything written so far, then a close frame, and waits for the peer's close frame (RFC 6455 section
+   * 7.1.2). `onRead` is not called again. Does nothing if the connection is already closing or closed.
    *
-   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999, of which 4000 to 4999 are yours. Default 1000, a normal closure
+   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999; 4000 to 4999 are free for applications. Default 1000, a
+   *   normal closure
    * @param reason at most 123 bytes of UTF-8
-   * @throws TypeError for another code or a longer reason; InvalidStateError before the handshake is done
+   * @throws TypeError for another code or a longer reason; InvalidStateError before the handshake completes
    */
   close(code: number = CloseCode.NORMAL_CLOSURE, reason = '', options: CloseOptions = NO_OPTIONS): void {
     checkCloseArguments(code, reason);
@@ -492,18 +505,18 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     else this.#open('terminate').terminate();
   }
 
-  /** Ends the connection at once. What was not sent is lost; the peer sees 1006. */
+  /** Ends the connection immediately. Unsent data is lost, and the peer sees 1006. */
   terminate(): void;
   terminate(misplaced?: unknown): void {
     checkNothing('terminate', misplaced, 'it sends no close frame; close(code, reason) does');
     this.#open('terminate').terminate();
   }
 
-  // What is known of the connection.
+  // Properties of the connection.
 
   /**
-   * Where the connection stands, as of the WHATWG's `WebSocket`: `ReadyState.CONNECTING` until `onConnect`, `OPEN`, `CLOSING`,
-   * `CLOSED`. What is written while it is `CLOSING` is not sent.
+   * The state of the connection, as in the WHATWG's `WebSocket`: `ReadyState.CONNECTING` until `onConnect`, then
+   * `OPEN`, `CLOSING`, `CLOSED`. Data written while `CLOSING` is not sent.
    *
    * @example
    * const isHere = members.some(({ readyState }) => readyState === ReadyState.OPEN);
@@ -512,19 +525,22 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#connection?.readyState ?? ReadyState.CONNECTING;
   }
 
-  /** Bytes that were written and that the operating system has not taken yet. */
+  /** Bytes written but not yet accepted by the operating system. */
   get bufferedAmount(): number {
     return this.#known.bufferedAmount;
   }
 
-  /** Messages that were dropped because more than `maxBufferedAmount` bytes were waiting; see the option `slowConsumer`. */
+  /**
+   * Number of messages dropped because more than `maxBufferedAmount` bytes were waiting; see the option
+   * `slowConsumer`.
+   */
   get dropped(): number {
     return this.#known.dropped;
   }
 
   /**
-   * Aborted when the connection has gone: for work that is of no use then. What is rejected for its reason, an
-   * `InvalidStateError`, is no error of the hook that waited for it.
+   * Aborts when the connection closes. Pass it to work that should stop then. Rejections it causes (with its reason,
+   * an `InvalidStateError`) are not reported to `onError`.
    *
    * @example
    * const answer = await fetch(url, { signal: AbortSignal.any([this.signal, AbortSignal.timeout(5_000)]) });
@@ -533,7 +549,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#known.signal;
   }
 
-  /** Whether the request came over TLS; behind a proxy, what Express's `trust proxy` makes of it. */
+  /** Whether the request came over TLS; behind a proxy, as determined by Express's `trust proxy`. */
   get isSecure(): boolean {
     return this.#known.negotiated.isSecure;
   }
@@ -543,13 +559,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#known.negotiated.version;
   }
 
-  /** The subprotocol that was agreed on, or an empty string. */
+  /** The negotiated subprotocol, or an empty string. */
   get subprotocol(): string {
     return this.#known.negotiated.subprotocol;
   }
 
   /**
-   * The extension that was agreed on, with its parameters, as the response names it, or an empty string. From `onHandshake` on.
+   * The negotiated extension with its parameters, as the response names it, or an empty string. Available from
+   * `onHandshake` on.
    *
    * @example
    * this.extensions; // 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
@@ -558,14 +575,14 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
     return this.#known.negotiated.extensions;
   }
 
-  /** @param method for the error that is thrown before the handshake is done */
+  /** @param method named in the error that is thrown before the handshake completes */
   #open(method: string): Connection {
     if (this.#connection !== undefined) return this.#connection;
     if (this.#pending === undefined) inConstructor();
     throw beforeOpen(method);
   }
 
-  /** The connection, or what it has until there is one. */
+  /** The connection, or its stand-in during the handshake. */
   get #known(): Connection | PendingConnection {
     return this.#connection ?? this.#pending ?? inConstructor();
   }
@@ -579,10 +596,10 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       },
       write: (data) => this.write(data),
       drained: () => this.drained(),
-      // A stream that ends when its connection has ended has nothing left to close.
+      // The stream of a closed connection ends by itself; there is nothing left to close.
       close: (code) => this.close(code),
       unheard: (error) => {
-        // A client that leaves is no mistake of whoever writes to it.
+        // A client that disconnects is not an error of the code that writes to it.
         if (!isA(error, InvalidStateError)) this.#log('a stream', error);
       },
     };
@@ -605,11 +622,11 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   }
 }
 
-/** What was set where there was nothing to set it on yet, as a class field or in the constructor. */
+/** Applies the settings made before there was a connection, in a class field or in the constructor. */
 function passOnSettings(handler: WebSocketHandler): void {
   for (const name of READ_SETTINGS) {
     if (!Object.hasOwn(handler, name)) continue;
-    // It stands on the instance and hides the accessor.
+    // An own property would hide the accessor.
     const value: unknown = handler[name];
     Reflect.deleteProperty(handler, name);
     Reflect.set(handler, name, value);
@@ -621,13 +638,16 @@ function inConstructor(): never {
   throw new InvalidStateError('a handler has no connection before onHandshake: the constructor is too early');
 }
 
-/** The promise as it is; but a peer that goes away must not end the process of a user who does not catch its rejection. */
+/**
+ * Returns the promise unchanged, but a peer that disconnects must not end the process of a user who does not catch
+ * the rejection.
+ */
 function uncaught(promise: Promise<void>): Promise<void> {
   promise.catch(() => {});
   return promise;
 }
 
-/** An own property, which hides the accessor of the prototype until it is deleted. */
+/** Defines an own property, which hides the accessor of the prototype until it is deleted. */
 function define(handler: WebSocketHandler, name: string, value: unknown): void {
   Object.defineProperty(handler, name, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -1,9 +1,9 @@
 /**
- * Whether a member of a handler is a name of this library, written in another way. What users call their own is theirs, so only
- * what can hardly be anything else counts:
+ * Tells whether a member of a handler is a misspelt name of this library. Users may name their own members as they
+ * like, so only names that can hardly mean anything else match:
  *
- *     another spelling   read_delimiter, ReadDelimiter, readdelimiter; not READ_DELIMITER and _readDelimiter, which are habits
- *     a slip of the pen  readDelimeter, onHandshaek, onCloes; not readDelimiters, onReader, headDelimiter, which are words
+ *     another spelling   read_delimiter, ReadDelimiter, readdelimiter; not READ_DELIMITER, _readDelimiter (conventions)
+ *     a slip of the pen  readDelimeter, onHandshaek, onCloes; not readDelimiters, onReader, headDelimiter (other words)
  */
 import { plainName, slipsBetween } from '../argument-checks.js';
 
@@ -13,11 +13,11 @@ export function isSpelling(name: string, known: string): boolean {
 
 export function isSlip(name: string, known: string): boolean {
   const [a, b] = [plainName(name), plainName(known)];
-  // Nobody misses the first letter.
+  // A typo rarely hits the first letter.
   if (a === b || a[0] !== b[0] || slipsBetween(a, b) > 1) return false;
-  // Two letters that are swapped, or one that is doubled, make no other word.
+  // Two swapped letters, or a doubled one, do not make another word.
   if (sorted(a) === sorted(b) || withoutRepeats(a) === withoutRepeats(b)) return true;
-  // Another letter does in a short name, as in `onHead`, and so does what goes on behind the name, as in `readDelimiters`.
+  // Another letter may, in a short name such as `onHead`, and so may a suffix, as in `readDelimiters`.
   return b.length > 8 && !a.startsWith(b);
 }
 

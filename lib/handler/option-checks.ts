@@ -1,4 +1,4 @@
-/** The rules for the values of options. Each complaint names the option, its value and what it may be. */
+/** Validates the values of options. Each error names the option, its value and the rule. */
 
 import { checkBoolean, checkKeys, isPlainObject } from '../argument-checks.js';
 import type { RateLimit } from '../connection/hooks.js';
@@ -14,7 +14,7 @@ export function checkPositive(name: string, value: unknown, unit: string): void 
   }
 }
 
-/** A positive integer, or none: `Infinity`. */
+/** A positive integer or `Infinity`. */
 export function checkLimit(name: string, value: unknown, unit = 'a number of connections'): void {
   if (value === Infinity) return;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
@@ -22,7 +22,7 @@ export function checkLimit(name: string, value: unknown, unit = 'a number of con
   }
 }
 
-/** @param least 0 where that means never */
+/** @param least 0 if 0 means never */
 export function checkTimeout(name: string, value: unknown, least: 0 | 1): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > MAX_DELAY) {
     const never = least === 0 ? ', or 0 for never' : '';
@@ -42,7 +42,7 @@ export function checkLimits(value: unknown): void {
   }
 }
 
-/** The least and the most of each number. */
+/** The range of each number. */
 const COMPRESS_NUMBERS: Readonly<Record<string, readonly [least: number, most: number]>> = {
   threshold: [0, Number.MAX_SAFE_INTEGER],
   serverMaxWindowBits: [8, 15],
@@ -94,11 +94,11 @@ export function checkName(value: unknown): void {
   if (typeof value !== 'string') throw invalidOption('name', value, "it must be a string, such as 'chat'");
 }
 
-/** And what each counts in. */
+/** The unit of each member. */
 const RATE_MEMBERS: Readonly<Record<string, string>> = {
-  messages: 'of messages a second',
-  bytes: 'of bytes a second',
-  burst: 'in seconds: so much of what comes in a second may come at once',
+  messages: 'in messages per second',
+  bytes: 'in bytes per second',
+  burst: 'in seconds: the data of that many seconds may arrive at once',
   patience: 'in milliseconds, or Infinity for never',
 } satisfies Record<keyof RateLimit, string>;
 
@@ -116,6 +116,6 @@ export function checkRate(value: unknown): void {
     }
   }
   if (given.length > 0 && !given.some(([name]) => name === 'messages' || name === 'bytes')) {
-    throw invalidOption('rate', value, 'it limits nothing: give messages or bytes, a second');
+    throw invalidOption('rate', value, 'it limits nothing: give messages or bytes, per second');
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The options of a route: their types, their defaults, each with its reason, and their validation. The file is long because each
- * option is documented where it is declared.
+ * The options of a route: types, defaults with their reasons, and validation. The file is long because each option is
+ * documented at its declaration.
  */
 import type { IncomingMessage } from 'node:http';
 import { checkBoolean, checkKeys, isPlainObject, withDefaults } from '../argument-checks.js';
@@ -28,23 +28,33 @@ import {
 /** Response headers by name. A number is sent in decimal, an array as one header per element. */
 export type ResponseHeaders = Record<string, string | number | readonly string[]>;
 
-/** How `onHandshake` refuses in its own words. */
+/** The HTTP response with which `onHandshake` refuses a handshake. */
 export interface Refusal {
   /** The HTTP status, 200 to 599. */
   status: number;
-  /** Sent together with those that were set on the `headers` of `onHandshake`, and instead of the same ones; cookies add up. */
+  /**
+   * Sent in addition to the `headers` argument of `onHandshake`; on conflict these win, except that cookies
+   * accumulate.
+   */
   headers?: ResponseHeaders | undefined;
-  /** A string as plain text, bytes as they are, any other object as JSON. Default: the status and its name. */
+  /**
+   * A string is sent as plain text, bytes as they are, any other object as JSON. Default: the status code and its
+   * name.
+   */
   body?: string | Uint8Array | object | undefined;
 }
 
-/** A function that may take the request for Express's, as a hook may: compared as methods are. */
+/**
+ * A function whose request parameter may be declared as Express's: methods, unlike functions, are compared
+ * bivariantly.
+ */
 type Bivariant<F extends (...args: never[]) => unknown> = { call(...args: Parameters<F>): ReturnType<F> }['call'];
 
 /**
- * Who may connect from a browser. `'same-origin'`: pages of the host that is asked. `'*'`: everybody. A list: these origins,
- * each as `scheme://host[:port]`, of any scheme, and `'same-origin'` for the own pages. A function decides for itself. A
- * request without `Origin` comes from no browser and is let through, whatever the policy: a function is not asked about it.
+ * Which web pages may connect. `'same-origin'`: pages from the host of the request. `'*'`: all pages. A list: these
+ * origins, each as `scheme://host[:port]` with any scheme, and `'same-origin'` for your own pages. A function decides
+ * for itself. Requests without an `Origin` header do not come from a browser and are always accepted; the function is
+ * not called for them.
  *
  * @example
  * app.use(websocketRoute('/ws', Handler, { origins: ['same-origin', 'capacitor://localhost'] }));
@@ -55,155 +65,168 @@ export type OriginPolicy =
   | readonly string[]
   | Bivariant<(origin: string, request: IncomingMessage) => boolean | Promise<boolean>>;
 
-/** The subprotocols the server speaks, the ones it likes best first; or a function that chooses from those offered. */
+/**
+ * The subprotocols that the server supports, in order of preference; or a function that chooses from those offered.
+ */
 export type SubprotocolChoice =
   | readonly string[]
   | Bivariant<(offered: readonly string[], request: IncomingMessage) => string | undefined>;
 
-/** Turns a route param into a value; `undefined` means that the path does not match. */
+/** Converts a route param to a value; `undefined` means that the path does not match. */
 export type Converter<T = unknown> = (value: string) => T | undefined;
 
-/** Tells by what connections are counted together. */
+/** The key by which connections are counted. */
 export type ConnectionKey = 'ip' | Bivariant<(request: IncomingMessage) => string | undefined>;
 
-/** How messages are compressed by permessage-deflate (RFC 7692), where the client offers that. */
+/** Settings for permessage-deflate (RFC 7692), used when the client offers it. */
 export interface CompressOptions {
   /**
-   * Messages of fewer bytes are sent as they are. Default 1,024: smaller ones fit into one packet anyway, and compressing costs
-   * more time than it saves.
+   * Messages of fewer bytes are sent uncompressed. Default 1,024: smaller ones fit into one packet anyway, and
+   * compressing them costs more time than it saves.
    */
   threshold?: number | undefined;
   /**
-   * Whether each message that we send is compressed by itself. If not, it refers to those before it: repetitive messages
-   * become much smaller, for about 270 KiB of memory a connection. Default true: connections that send nothing cost nothing.
+   * Whether each message sent is compressed independently. If false, messages may refer to earlier ones: repetitive
+   * messages become much smaller, at a cost of about 270 KiB of memory per connection. Default true: idle connections
+   * then use no memory for compression.
    */
   serverNoContextTakeover?: boolean | undefined;
-  /** The same for what the client sends; if false, about 60 KiB a connection. Default true. */
+  /** The same for messages that the client sends; false costs about 60 KiB per connection. Default true. */
   clientNoContextTakeover?: boolean | undefined;
-  /** How far back we refer, as a power of two of bytes: 8 to 15. Default 15: compresses best. */
+  /** Base-2 logarithm of the window size for messages sent, 8 to 15. Default 15: compresses best. */
   serverMaxWindowBits?: number | undefined;
   /**
-   * How far back the client may refer. With fewer than 15 the offer of a client that cannot be told so is declined: Chrome and
-   * `ws` can, Firefox and Safari cannot. Default 15.
+   * Base-2 logarithm of the window size for messages received, 8 to 15. Values below 15 decline the offers of clients
+   * that cannot limit their window: Chrome and `ws` can, Firefox and Safari cannot. Default 15.
    */
   clientMaxWindowBits?: number | undefined;
-  /** zlib's level, 0 to 9, or -1 for zlib's own default. Default -1, which is 6. */
+  /** zlib's compression level, 0 to 9, or -1 for zlib's own default. Default -1, which is level 6. */
   level?: number | undefined;
-  /** zlib's memory level, 1 to 9. Default 8, as zlib's. */
+  /** zlib's memory level, 1 to 9. Default 8, as in zlib. */
   memLevel?: number | undefined;
 }
 
 export interface ConnectionOptions<D extends Delimiter = Delimiter> {
-  /** The `readDelimiter` each connection begins with. Default `EntireMessage`: what users of WebSockets expect. */
+  /**
+   * The initial `readDelimiter` of each connection. Default `EntireMessage`: one `onRead` call per message, as
+   * WebSocket users expect.
+   */
   readDelimiter?: D | undefined;
-  /** The `regexSearch` each connection begins with. Default true, as in Pants. */
+  /** The initial `regexSearch` of each connection. Default true, as in Pants. */
   regexSearch?: boolean | undefined;
-  /** The `bufferSize` each connection begins with, in bytes. Default 65,536, as in Pants. */
+  /** The initial `bufferSize` of each connection, in bytes. Default 65,536, as in Pants. */
   bufferSize?: number | undefined;
   /**
-   * The most characters a delimiter may have that a pattern finds by searching. Default 1,024: each arrival searches that
-   * much once more, because a delimiter may have begun in it. Where a pattern has to match (`regexSearch` false), a unit may
-   * span twice as many messages, since each of them tries all of it again.
+   * Maximum length of a delimiter found by searching for a pattern, in characters. Default 1,024: each arrival
+   * searches that much data again, because a delimiter may have begun in it. Where a pattern must match
+   * (`regexSearch` false), a unit may span at most twice as many messages, since each message repeats the whole
+   * match.
    */
   maxDelimiterLength?: number | undefined;
-  /** Who may connect from a browser. Default `'same-origin'`: cookies are sent along whoever's page asks. */
+  /**
+   * Which web pages may connect. Default `'same-origin'`: browsers send cookies along, whichever page opens the
+   * connection.
+   */
   origins?: OriginPolicy | undefined;
-  /** Default none. */
+  /** The subprotocols that the server supports. Default none. */
   subprotocols?: SubprotocolChoice | undefined;
-  /** Whether clients that speak draft-76 may connect, by way of the upgrade door. Default false: they are of 2010. */
+  /** Whether draft-76 clients may connect, through `upgradeListener`. Default false: these clients date from 2010. */
   allowOldHandshake?: boolean | undefined;
   /**
-   * How long a closing handshake may go without progress before the socket is destroyed, in milliseconds. Default 5,000:
-   * long for a living peer, short for the socket of a dead one.
+   * How long a closing handshake may go without progress before the socket is destroyed, in milliseconds. Default
+   * 5,000: long enough for a live peer, short enough to release the socket of a dead one.
    */
   closeTimeout?: number | undefined;
-  /** Buffered bytes above which `write` returns false. Default 65,536, the same as what one message may bring. */
+  /** Buffered bytes above which `write` returns false. Default 65,536, the same as `bufferSize`. */
   highWaterMark?: number | undefined;
   /**
-   * Buffered bytes above which `write` sends nothing more, so that a peer that does not read costs no more memory than this
-   * and what is written in one turn of the event loop; `Infinity` for no bound. Above half of it nothing more is read from the
-   * peer until it has taken what it was sent. Default 16,777,216: more than the bursts of most applications, and 64 peers that
-   * are stuck cost a gigabyte.
+   * Buffered bytes above which `write` sends nothing more, so a peer that does not read costs at most this much
+   * memory plus the data written in one turn of the event loop. `Infinity` removes the limit. Above half of it,
+   * reading from the peer pauses until it has caught up. Default 16,777,216: more than the bursts of most
+   * applications, while 64 stalled peers cost a gigabyte.
    */
   maxBufferedAmount?: number | undefined;
   /**
-   * What becomes of a peer for which more than that is waiting: `'close'` closes the connection with 1013, `'drop'` drops
-   * messages, and counts them in `dropped`, until the peer has caught up. Default `'close'`: a peer that misses messages should
-   * know it.
+   * What to do when a peer exceeds `maxBufferedAmount`: `'close'` closes the connection with 1013; `'drop'` drops
+   * messages until the peer has caught up, and counts them in `dropped`. Default `'close'`: a peer should know that
+   * it misses messages.
    */
   slowConsumer?: SlowConsumerPolicy | undefined;
   /**
-   * The budget of memory that this route shares with others. Default: one for all routes, of a quarter of the memory that the
-   * process may use: rather end the connections that pin most than the process.
+   * The memory budget that this route shares with others. Default: one budget for all routes, a quarter of available
+   * memory, so that the heaviest connections are closed before the process runs out.
    */
   limits?: Limits | undefined;
   /**
-   * Whether messages are compressed, with clients that offer it; an object says how. Default false: it costs time and memory, and
-   * secrets that are compressed together with what a stranger writes can be guessed from the length.
+   * Whether messages are compressed for clients that offer it; an object sets how. Default false: compression costs
+   * time and memory, and an attacker who controls part of a message can guess secrets in the rest from its compressed
+   * length.
    */
   compress?: boolean | CompressOptions | undefined;
   /**
-   * After how much silence the peer is sent a ping, in milliseconds; 0 for never. Any byte of the peer ends the silence.
-   * Default 25,000: proxies give up on silent connections after 30 or 60 seconds.
+   * Milliseconds of silence after which the peer is sent a ping; 0 for never. Any byte from the peer ends the
+   * silence. Default 25,000: proxies close silent connections after 30 or 60 seconds.
    */
   pingInterval?: number | undefined;
   /**
-   * How long after a ping the peer may remain silent, in milliseconds, before it is given up: `onClose` gets 1006. Default
-   * 20,000: longer than networks need to recover.
+   * Milliseconds that the peer may stay silent after a ping before it is considered dead; `onClose` then gets 1006.
+   * Default 20,000: longer than networks need to recover.
    */
   pongTimeout?: number | undefined;
   /**
-   * After how many milliseconds without a message in either direction the connection is closed with 1001; 0 for never. Pings
-   * are no messages. Default 0: many connections just wait for news.
+   * Milliseconds without a message in either direction after which the connection is closed with 1001; 0 for never.
+   * Pings do not count as messages. Default 0: many connections just wait for news.
    */
   idleTimeout?: number | undefined;
   /**
-   * How long `onHandshake`, and functions in `origins`, may take in all, in milliseconds, before the handshake is refused with
-   * 503; 0 for any time. Default 10,000: clients give up, too.
+   * How long `onHandshake` and functions in `origins` may take in total, in milliseconds, before the handshake is
+   * refused with 503; 0 for no limit. Default 10,000: clients time out as well.
    */
   handshakeTimeout?: number | undefined;
   /**
-   * How many connections this route may have, handshakes that are going on included; more are refused with 503. Default
-   * `Infinity`.
+   * Maximum number of connections of this route, including pending handshakes; further ones are refused with 503.
+   * Default `Infinity`.
    */
   maxConnections?: number | undefined;
-  /** How many of them may have the same key; more are refused with 429. Default `Infinity`. */
+  /** Maximum number of connections with the same key; further ones are refused with 429. Default `Infinity`. */
   maxConnectionsPerKey?: number | undefined;
   /**
-   * What `maxConnectionsPerKey` counts by: `'ip'`, or a function of the request; whatever has the key `undefined` is not counted.
-   * The IP address is `request.ip`, which respects Express's `trust proxy`; of IPv6 the first 64 bits count, since one
-   * subscriber has them all to choose the rest from. Default `'ip'`.
+   * The key that `maxConnectionsPerKey` counts by: `'ip'`, or a function of the request; requests with the key
+   * `undefined` are not counted. The IP address is `request.ip`, which respects Express's `trust proxy`; for IPv6
+   * only the first 64 bits count, since a single subscriber can choose the rest freely. Default `'ip'`.
    */
   keyOf?: ConnectionKey | undefined;
   /**
-   * How fast a peer may send. Reading pauses when it is faster, so that TCP slows it down; a peer that keeps at it without a
-   * break is closed with 1008. Default `{}`: as fast as it can.
+   * How fast a peer may send. When a peer is faster, reading pauses so that TCP slows it down; a peer that keeps
+   * exceeding the rate is closed with 1008. Default `{}`: no limit.
    */
   rate?: RateLimit | undefined;
   /**
-   * In which async context (`AsyncLocalStorage`, the spans of tracers) the hooks run, from `onConnect` on: `'none'`, or
-   * `'handshake'`, that of the request that opened the connection, which is kept with all that it holds for as long as the
-   * connection lasts. Default `'none'`: a connection outlives its request, and what a request holds may be large.
+   * The async context (`AsyncLocalStorage`, spans of tracers) in which the hooks run, from `onConnect` on: `'none'`,
+   * or `'handshake'` for the context of the request that opened the connection, which is then kept in memory for as
+   * long as the connection lasts. Default `'none'`: a connection outlives its request, and the context of a request
+   * may be large.
    */
   asyncContext?: AsyncContextChoice | undefined;
   /**
-   * Where the errors of this route go that no hook of yours takes, and what peers do wrong: `console`, or a logger that has its methods
-   * `error` and `warn`. Default: the log of the process, which is `console` until `setLog` gives another.
+   * Logger for errors of this route that none of your hooks handles, and for protocol errors of peers: `console`, or
+   * a logger with the methods `error` and `warn`. Default: the log of the process, which is `console` unless you call
+   * `setLog`.
    */
   log?: Log | undefined;
   /**
-   * What metrics, channels and the log call the route. Default: its path; where it has none, or that is `/`, the name of its
-   * handler. Routes of one name are counted as one.
+   * The name of the route in metrics, channels and the log. Default: its path, or the name of its handler if it has
+   * no path or the path is `/`. Routes with the same name are counted together.
    */
   name?: string | undefined;
 }
 
 export interface RouteOptions<D extends Delimiter = Delimiter> extends ConnectionOptions<D> {
-  /** Converters by the name of the param. Default none: params are strings. */
+  /** Converters by param name. Default none: params are strings. */
   convert?: Readonly<Record<string, Converter>> | undefined;
-  /** Whether `/WS` and `/ws` differ. Default false, as in Express. */
+  /** Whether `/WS` and `/ws` are different paths. Default false, as in Express. */
   caseSensitive?: boolean | undefined;
-  /** Whether `/ws/` and `/ws` differ. Default false, as in Express. */
+  /** Whether `/ws/` and `/ws` are different paths. Default false, as in Express. */
   strict?: boolean | undefined;
 }
 
@@ -252,8 +275,8 @@ const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
 /**
  * Fills in the defaults.
  *
- * @param allowed names of options beyond those of a connection
- * @throws TypeError for an unknown option or a value that an option may not have
+ * @param allowed names of additional options beyond those of a connection
+ * @throws TypeError for an unknown option or an invalid value
  */
 export function resolveOptions(options: ConnectionOptions, allowed: readonly string[] = []): ResolvedOptions {
   if (!isPlainObject(options)) {
@@ -273,7 +296,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkPositive('highWaterMark', resolved.highWaterMark, 'in bytes');
   checkLimit('maxBufferedAmount', resolved.maxBufferedAmount, 'in bytes');
   if (resolved.maxBufferedAmount < resolved.highWaterMark) {
-    const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or nobody could wait for drained()`;
+    const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or drained() could never be awaited`;
     throw invalidOption('maxBufferedAmount', resolved.maxBufferedAmount, rule);
   }
   checkSlowConsumer(resolved.slowConsumer);
@@ -285,29 +308,29 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   for (const name of ['maxConnections', 'maxConnectionsPerKey'] as const) checkLimit(name, resolved[name]);
   checkKeyOf(resolved.keyOf);
   if (options.keyOf !== undefined && options.maxConnectionsPerKey === undefined) {
-    throw invalidOption('keyOf', options.keyOf, 'nothing is counted by it: give maxConnectionsPerKey, too');
+    throw invalidOption('keyOf', options.keyOf, 'it has no effect without maxConnectionsPerKey: set that, too');
   }
   checkRate(resolved.rate);
   checkAsyncContext(resolved.asyncContext);
   checkLog(resolved.log);
   checkName(resolved.name);
   const { readDelimiter } = resolved;
-  // All connections read with it, as long as the route lives: what becomes of the user's own memory is no matter then.
+  // All connections of the route read with it, so the user must be able to change their own array without effect here.
   return readDelimiter instanceof Uint8Array ? { ...resolved, readDelimiter: Buffer.from(readDelimiter) } : resolved;
 }
 
-/** The option `compress` with its defaults filled in; undefined where nothing is compressed. */
+/** The option `compress` with its defaults filled in; undefined if compression is off. */
 export function compressSettings(option: boolean | CompressOptions): CompressSettings | undefined {
   if (option === false) return undefined;
   return option === true ? COMPRESS_DEFAULTS : withDefaults<CompressSettings>(COMPRESS_DEFAULTS, option);
 }
 
-/** Whether a name means something only among the options. */
+/** Whether the name is that of an option. */
 export function isOptionName(name: string): boolean {
   return Object.hasOwn(DEFAULTS, name) || ROUTE_OPTIONS.includes(name);
 }
 
-/** The same for a route, whose own options are checked where paths are compiled. */
+/** The same for a route. Its own options are checked where paths are compiled. */
 export function resolveRouteOptions(options: RouteOptions): ResolvedOptions {
   const resolved = resolveOptions(options, ROUTE_OPTIONS);
   for (const name of ['caseSensitive', 'strict'] as const) checkBoolean(name, options[name] ?? false);

@@ -1,6 +1,6 @@
 /**
- * What a handler has until its handshake is done: it can ask what was negotiated so far, and set how it will read. The connection
- * is made afterwards, so that a refusal costs none.
+ * Stands in for the connection until the handshake completes: holds the negotiated properties and the read settings.
+ * The connection is created afterwards, so that a refusal does not pay for one.
  */
 import type { ConnectionSettings } from '../connection/hooks.js';
 import type { Negotiated } from '../connection/negotiated.js';
@@ -58,13 +58,13 @@ export class PendingConnection {
     return 0;
   }
 
-  /** What will be the signal of the connection. */
+  /** Becomes the signal of the connection. */
   get signal(): AbortSignal {
     this.controller ??= new AbortController();
     return this.controller.signal;
   }
 
-  /** Hands on what the handler has set, and the signal that it was given. */
+  /** Passes on the settings that the handler made, and the signal that it was given. */
   handOver(connection: { readonly dispatcher: Dispatcher; readonly signal: AbortSignal }): void {
     const { settings, controller } = this;
     const { dispatcher } = connection;

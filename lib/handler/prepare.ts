@@ -1,4 +1,4 @@
-/** A message that is framed once. */
+/** Messages that are framed once. */
 import { PreparedMessage } from '../connection/outbound/prepared-message.js';
 import { Opcode } from '../framing/opcode.js';
 import {
@@ -12,12 +12,12 @@ import {
 } from './write-options.js';
 
 /**
- * Frames a message once, to be written to many connections: what `write` would do anew for each of them is done here. It is a
- * copy, so the data may change afterwards. Where a connection compresses, it does so with each message as with any other.
+ * Frames a message once so it can be written to many connections without repeating that work. The data is copied, so
+ * you may change it afterwards. Connections that compress still compress it themselves.
  *
  * @param data as for `write`
  * @param options `opcode` as for `write`
- * @throws TypeError for what `write` would refuse
+ * @throws TypeError for data or options that `write` would refuse
  * @example
  * const news = prepare(JSON.stringify({ goal: 'home', minute: 12 }));
  * for (const room of rooms) broadcast(room.viewers, news);

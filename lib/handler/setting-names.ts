@@ -1,6 +1,6 @@
 /**
- * Settings by another name: `read_delimiter` as in Pants, `readDelimeter`. Such a field would be set, and read by nobody. So would
- * one that is an option. They are refused as far as they cannot be meant for anything else.
+ * Finds misspelt settings: `read_delimiter` as in Pants, `readDelimeter`. Such a field would be set but never read,
+ * and so would a field that is an option. Both are refused if they can hardly mean anything else.
  */
 import { checkBoolean } from '../argument-checks.js';
 import { checkReadSetting, READ_SETTINGS } from '../dispatch/read-settings.js';
@@ -10,9 +10,9 @@ import { checkPositive } from './option-checks.js';
 
 interface Setting {
   readonly name: string;
-  /** Throws for what it may not be. */
+  /** Throws for an invalid value. */
   readonly check: (value: unknown) => void;
-  /** A field of that name means nothing. */
+  /** A field with this name has no effect. */
   readonly isOption: boolean;
 }
 
@@ -22,14 +22,14 @@ const SETTINGS: readonly Setting[] = [
     check: (value: unknown) => checkReadSetting(name, value),
     isOption: false,
   })),
-  // Of the options those that nothing else is called: a `rate`, an `idleTimeout` or `limits` may be the user's own.
+  // Only options with distinctive names: a `rate`, an `idleTimeout` or `limits` may be the user's own.
   { name: 'allowOldHandshake', check: (value) => checkBoolean('', value), isOption: true },
   { name: 'maxDelimiterLength', check: (value) => checkPositive('', value, ''), isOption: true },
   { name: 'maxBufferedAmount', check: (value) => checkPositive('', value, ''), isOption: true },
   { name: 'maxConnectionsPerKey', check: (value) => checkPositive('', value, ''), isOption: true },
 ];
 
-/** @throws TypeError for a field or an accessor that is a setting by another name, or an option; a method is neither */
+/** @throws TypeError for a field or an accessor that is a misspelt setting, or an option; methods are not checked */
 export function checkSettingName(name: string, descriptor: PropertyDescriptor): void {
   if (typeof descriptor.value === 'function') return;
   const same = SETTINGS.find((setting) => isSpelling(name, setting.name));
@@ -39,10 +39,10 @@ export function checkSettingName(name: string, descriptor: PropertyDescriptor): 
 }
 
 /**
- * Class attributes are how Pants is set; here a static is not read. One with the very name of a setting may be the user's own
- * constant.
+ * Pants is configured by class attributes; here statics are not read. A static with the exact name of a setting may
+ * be the user's own constant.
  *
- * @throws TypeError for a static that is a setting by another name, or an option
+ * @throws TypeError for a static that is a misspelt setting, or an option
  */
 export function checkStaticName(name: string): void {
   const meant = SETTINGS.find((setting) => isSpelling(name, setting.name));
@@ -51,12 +51,15 @@ export function checkStaticName(name: string): void {
 }
 
 function remedyFor({ name: right, isOption }: Setting, name: string): string {
-  const spelling = right === name ? '' : `it is spelt ${right}`;
+  const spelling = right === name ? '' : `the correct spelling is ${right}`;
   const place = isOption ? 'this is an option: give it in the options' : '';
   return [spelling, place].filter((part) => part !== '').join(', and ');
 }
 
-/** An accessor's value is not known, and a value that the setting would refuse is meant for something else. */
+/**
+ * False for an accessor, whose value is unknown, and for a value that the setting would refuse, which is meant for
+ * something else.
+ */
 function mayBe({ check }: Setting, { value }: PropertyDescriptor): boolean {
   if (value === undefined) return false;
   try {

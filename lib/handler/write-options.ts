@@ -1,4 +1,7 @@
-/** What `write` and its like take: the data, its opcode, the options. Each is checked before anything is sent. */
+/**
+ * Arguments of `write` and related methods: the data, its opcode, the options. All are checked before anything is
+ * sent.
+ */
 import { checkBoolean, checkOptions } from '../argument-checks.js';
 import type { FileOptions } from '../connection/outbound/file-job.js';
 import { invalidArgument, invalidOption } from '../errors.js';
@@ -6,13 +9,13 @@ import { Opcode } from '../framing/opcode.js';
 import { isText } from '../framing/utf8.js';
 import { asBytes } from '../memory/bytes.js';
 
-/** What `write` sends: a string as text, anything else as binary data. */
+/** Data that `write` accepts: a string is sent as text, anything else as binary data. */
 export type Data = string | ArrayBufferView | ArrayBuffer;
 
 export interface PrepareOptions {
   /**
-   * `Opcode.Text` for bytes that are UTF-8 already, `Opcode.Binary`, `Opcode.Ping` or `Opcode.Pong`. The data must be bytes then.
-   * Default: text for a string, binary for bytes.
+   * `Opcode.Text` for bytes that are already UTF-8, `Opcode.Binary`, `Opcode.Ping` or `Opcode.Pong`. The data must
+   * then be bytes. Default: text for a string, binary for bytes.
    */
   opcode?: Opcode | undefined;
   /** @deprecated The old name of `opcode`, until version 1.0. */
@@ -20,11 +23,14 @@ export interface PrepareOptions {
 }
 
 export interface WriteOptions extends PrepareOptions {
-  /** Send at once, with all that was written before, instead of at the end of this turn of the event loop. Default false. */
+  /**
+   * Send immediately, together with everything written before, instead of at the end of this turn of the event loop.
+   * Default false.
+   */
   flush?: boolean | undefined;
   /**
-   * False sends this message as it is, where messages are compressed (option `compress`): it is compressed already, or it holds a
-   * secret together with what a stranger chose. Default true.
+   * `false` sends this message uncompressed on connections that compress (option `compress`): use it for data that is
+   * already compressed, or that combines a secret with input from others. Default true.
    */
   compress?: boolean | undefined;
 }
@@ -35,7 +41,7 @@ export interface WriteFileOptions extends FileOptions {
 }
 
 export interface CloseOptions {
-  /** False drops what was not sent and ends the connection without a close frame, like `terminate`. Default true. */
+  /** `false` discards unsent data and closes without a close frame, like `terminate()`. Default true. */
   flush?: boolean | undefined;
 }
 
@@ -47,20 +53,20 @@ export const CLOSE_OPTIONS = ['flush'] satisfies (keyof CloseOptions)[];
 
 const WRITE_EXAMPLE = '{ opcode: Opcode.Text, flush: true }';
 
-/** The options that were looked at last: many messages are sent with the same. */
+/** The options checked last: many messages are sent with the same object. */
 let checked: WriteOptions = NO_OPTIONS;
 
-/** @throws TypeError for options that `write` does not have, or of which one has a value that it may not have */
+/** @throws TypeError for an unknown option or an invalid value */
 export function checkWriteOptions(options: WriteOptions): void {
   if (options !== checked) checkNewWriteOptions(options);
 }
 
-/** Runs for each message that has options: for those that are right it makes no object, and looks at each name once. */
+/** Runs for each message with options, so valid options cost no allocation, and each name is looked at once. */
 function checkNewWriteOptions(options: WriteOptions): void {
   let isKnown = false;
   for (const name in options) {
     if (name === 'flush' || name === 'opcode' || name === 'compress' || name === 'frame') isKnown = true;
-    // Something may have been put on `Object.prototype` itself.
+    // `for … in` also visits what somebody may have put on `Object.prototype`.
     else if (Object.hasOwn(options, name)) isKnown = refuseWriteOptions(options);
   }
   if (!isKnown) refuseWriteOptions(options);
@@ -71,7 +77,7 @@ function checkNewWriteOptions(options: WriteOptions): void {
   checked = options;
 }
 
-/** Unless they are empty, or what is not known is not theirs. */
+/** Throws unless the options are empty, or the unknown members are inherited. */
 function refuseWriteOptions(options: WriteOptions): boolean {
   checkOptions('write', options, WRITE_OPTIONS, WRITE_EXAMPLE);
   return true;
@@ -99,13 +105,13 @@ export function opcodeOf(options: PrepareOptions): Opcode | undefined {
   return options.opcode === undefined ? options.frame : options.opcode;
 }
 
-/** For what somebody has written behind the options. */
+/** An argument after the options. */
 export function misplacedOption(value: unknown): TypeError {
   const rule = `options are one object, and come second: write(data, ${WRITE_EXAMPLE})`;
   return invalidArgument('the third argument of write()', value, rule);
 }
 
-/** A prepared message brings its opcode with it. */
+/** A prepared message has its own opcode. */
 export function preparedAlready(what: string, opcode: Opcode): TypeError {
   return invalidOption(`${what} opcode`, opcode, 'a prepared message has one already: pass it to prepare()');
 }
@@ -120,7 +126,7 @@ export function bytesOf(data: Data): Uint8Array {
 
 const OPCODES: readonly unknown[] = [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Pong];
 
-/** @throws TypeError for an opcode that `write` cannot send, and for bytes that a frame with it may not have */
+/** @throws TypeError for an opcode that `write` cannot send, and for bytes that are invalid in such a frame */
 export function checkOpcode(opcode: Opcode, bytes: Uint8Array): void {
   if (!OPCODES.includes(opcode)) {
     throw invalidOption('opcode', opcode, 'it must be Opcode.Text, Binary, Ping or Pong; close() sends close frames');
@@ -143,7 +149,7 @@ export function pingDataOf(data: Data | undefined): Buffer | undefined {
   return Buffer.from(bytes);
 }
 
-/** @param data as it was given */
+/** @param data as the user gave it */
 function checkControlData(name: string, data: unknown, { byteLength }: Uint8Array): void {
   if (byteLength <= 125) return;
   throw invalidArgument(name, data, `it must be at most 125 bytes (RFC 6455 section 5.5), and has ${byteLength}`);

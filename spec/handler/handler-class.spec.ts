@@ -91,7 +91,7 @@ describe('handlerClass', () => {
   it.each(['write', 'close', 'flush', 'messages', 'drained', 'terminate', 'toDuplex', 'readyState', 'version'])(
     'refuses a literal whose own %s would hide the library’s',
     (name) => {
-      const message = `handler member is '${name}': it hides what WebSocketHandler has by that name`;
+      const message = `handler member is '${name}': it hides the member of WebSocketHandler with that name`;
       const refusal = expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(message) });
       expect(() => handlerClass({ onRead() {}, [name]() {} })).toThrow(refusal);
       expect(() => handlerClass({ onRead() {}, [name]: [] })).toThrow(refusal);

@@ -15,8 +15,8 @@ const refusal = (message: string): unknown =>
 
 describe('the names of hooks', () => {
   it.each([
-    ['onHandShake', 'it is spelt onHandshake'],
-    ['onread', 'it is spelt onRead'],
+    ['onHandShake', 'the correct spelling is onHandshake'],
+    ['onread', 'the correct spelling is onRead'],
     ['onMessage', 'it is called onRead here'],
     ['onData', 'it is called onRead here'],
     ['onOpen', 'it is called onConnect here'],
@@ -25,9 +25,9 @@ describe('the names of hooks', () => {
     ['onDisconnect', 'it is called onClose here'],
     ['onDrain', 'it is called onWrite here'],
     ['ondrain', 'it is called onWrite here'],
-    ['on_read', 'it is spelt onRead'],
-    ['on_overflow_error', 'it is spelt onOverflowError'],
-    ['On_Close', 'it is spelt onClose'],
+    ['on_read', 'the correct spelling is onRead'],
+    ['on_overflow_error', 'the correct spelling is onOverflowError'],
+    ['On_Close', 'the correct spelling is onClose'],
     ['on_message', 'it is called onRead here'],
   ])('%s is refused: %s', (name, rule) => {
     const message = `hook is '${name}': ${rule}`;

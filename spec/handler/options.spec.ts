@@ -186,7 +186,7 @@ describe('options', () => {
   it('tell the unit of a rate', () => {
     const refusal = refused(/^rate\.patience is '10s': it must be a positive number, in milliseconds, or Infinity/);
     expect(() => resolveOptions({ rate: { messages: 1, patience: '10s' as never } })).toThrow(refusal);
-    expect(() => resolveOptions({ rate: { bytes: 0 } })).toThrow(refused(/^rate\.bytes is 0: .*of bytes a second$/));
+    expect(() => resolveOptions({ rate: { bytes: 0 } })).toThrow(refused(/^rate\.bytes is 0: .*in bytes per second$/));
   });
 
   it('refuse a rate that limits nothing, unless it is empty', () => {
@@ -198,7 +198,7 @@ describe('options', () => {
 
   it('refuse a key by which nothing is counted', () => {
     for (const keyOf of ['ip', () => 'ada'] as const) {
-      const refusal = refused(/^keyOf is .*: nothing is counted by it: give maxConnectionsPerKey, too$/);
+      const refusal = refused(/^keyOf is .*: it has no effect without maxConnectionsPerKey: set that, too$/);
       expect(() => resolveOptions({ keyOf })).toThrow(refusal);
       expect(() => resolveOptions({ keyOf, maxConnections: 5 })).toThrow(refusal);
       for (const maxConnectionsPerKey of [1, Infinity]) {

@@ -40,20 +40,20 @@ const refusal = (message: string): unknown =>
 
 describe('a setting by another name', () => {
   it.each([
-    ['read_delimiter', '\n', 'it is spelt readDelimiter'],
-    ['readdelimiter', '\n', 'it is spelt readDelimiter'],
-    ['ReadDelimiter', 5, 'it is spelt readDelimiter'],
-    ['read_delimiter', {}, 'it is spelt readDelimiter'],
-    ['readDelimeter', '\n', 'it is spelt readDelimiter'],
-    ['readDelimter', /x/, 'it is spelt readDelimiter'],
-    ['raedDelimiter', null, 'it is spelt readDelimiter'],
-    ['buffer_size', 1024, 'it is spelt bufferSize'],
-    ['buffersize', 1024, 'it is spelt bufferSize'],
-    ['buferSize', 1024, 'it is spelt bufferSize'],
-    ['regex_search', false, 'it is spelt regexSearch'],
-    ['regexpSearch', true, 'it is spelt regexSearch'],
-    ['allow_old_handshake', true, 'it is spelt allowOldHandshake, and this is an option: give it in the options'],
-    ['allowOldHandshak', true, 'it is spelt allowOldHandshake, and this is an option: give it in the options'],
+    ['read_delimiter', '\n', 'the correct spelling is readDelimiter'],
+    ['readdelimiter', '\n', 'the correct spelling is readDelimiter'],
+    ['ReadDelimiter', 5, 'the correct spelling is readDelimiter'],
+    ['read_delimiter', {}, 'the correct spelling is readDelimiter'],
+    ['readDelimeter', '\n', 'the correct spelling is readDelimiter'],
+    ['readDelimter', /x/, 'the correct spelling is readDelimiter'],
+    ['raedDelimiter', null, 'the correct spelling is readDelimiter'],
+    ['buffer_size', 1024, 'the correct spelling is bufferSize'],
+    ['buffersize', 1024, 'the correct spelling is bufferSize'],
+    ['buferSize', 1024, 'the correct spelling is bufferSize'],
+    ['regex_search', false, 'the correct spelling is regexSearch'],
+    ['regexpSearch', true, 'the correct spelling is regexSearch'],
+    ['allow_old_handshake', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options'],
+    ['allowOldHandshak', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options'],
     ['allowOldHandshake', true, 'this is an option: give it in the options'],
     ['maxDelimiterLength', 10, 'this is an option: give it in the options'],
     ['maxBufferedAmount', 10, 'this is an option: give it in the options'],
@@ -66,9 +66,9 @@ describe('a setting by another name', () => {
   it.each(['read_delimiter', 'regex_search', 'buffer_size'])('is refused when %s is assigned, or asked for', (name) => {
     const handler = new WebSocketHandler();
     expect(complaint(() => Reflect.set(handler, name, 1))).toEqual(
-      refusal(`handler member is '${name}': it is spelt ${name.replace(/_(.)/, (_all, c: string) => c.toUpperCase())}`),
+      refusal(`handler member is '${name}': the correct spelling is ${name.replace(/_(.)/, (_all, c: string) => c.toUpperCase())}`),
     );
-    expect(() => Reflect.get(handler, name)).toThrow('it is spelt');
+    expect(() => Reflect.get(handler, name)).toThrow('the correct spelling is');
   });
 
   it('is refused as an accessor of a class, and of the class that it extends', () => {
@@ -79,15 +79,15 @@ describe('a setting by another name', () => {
     }
     for (const Handler of [Base, class extends Base {}]) {
       expect(complaint(() => handlerClass(Handler))).toEqual(
-        refusal("handler member is 'read_delimiter': it is spelt readDelimiter"),
+        refusal("handler member is 'read_delimiter': the correct spelling is readDelimiter"),
       );
     }
   });
 
   it.each([
-    ['read_delimiter', '\n', 'it is spelt readDelimiter; a static is not read'],
-    ['buffer_size', 1024, 'it is spelt bufferSize; a static is not read'],
-    ['allow_old_handshake', true, 'it is spelt allowOldHandshake, and this is an option: give it in the options; a st'],
+    ['read_delimiter', '\n', 'the correct spelling is readDelimiter; a static is not read'],
+    ['buffer_size', 1024, 'the correct spelling is bufferSize; a static is not read'],
+    ['allow_old_handshake', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options; a st'],
     ['allowOldHandshake', true, 'this is an option: give it in the options; a static is not read'],
     ['onHandshake', () => true, 'a static is not called: make it a method, onHandshake() { … }'],
     ['on_read', () => {}, 'a static is not called: make it a method, onRead() { … }'],
@@ -109,7 +109,7 @@ describe('a setting by another name', () => {
     }
     const app = express().use(websocketRoute('/', Lines));
     expect(await connect(app, '/')).toMatchObject({ status: 500 });
-    expect(logged.mock.calls.flat().map(String).join()).toContain('it is spelt readDelimiter');
+    expect(logged.mock.calls.flat().map(String).join()).toContain('the correct spelling is readDelimiter');
     logged.mockRestore();
   });
 });
@@ -130,7 +130,7 @@ describe('a hook by another name', () => {
     ['onEror', 'onError'],
     ['on_read', 'onRead'],
   ])('%s is refused, as a method and as a field', (name, hook) => {
-    const message = refusal(`hook is '${name}': it is spelt ${hook}`);
+    const message = refusal(`hook is '${name}': the correct spelling is ${hook}`);
     class Misspelt extends WebSocketHandler {}
     Object.defineProperty(Misspelt.prototype, name, { value() {} });
     expect(complaint(() => handlerClass(Misspelt))).toEqual(message);
