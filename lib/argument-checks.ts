@@ -1,7 +1,7 @@
-/** The rules for objects of options, wherever they are given: what they are, and the names that their members may have. */
+/** Checks option objects and the names of their members. */
 import { invalidArgument, invalidOption, unknownOption } from './errors.js';
 
-/** What others call it: Pants, `ws` and µWebSockets. Only those are taken for a name that is known where they stand. */
+/** Names in Pants, `ws` and µWebSockets. A name is translated only where its counterpart is valid. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   nbytes: 'length',
   binary: 'opcode',
@@ -13,13 +13,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   handleProtocols: 'subprotocols',
 };
 
-/** Names that are still taken, until version 1.0, and not named any more. */
+/** Names accepted until version 1.0, but no longer mentioned in errors. */
 const DEPRECATED: readonly string[] = ['frame'];
 
 /**
- * @param what whose options they are, such as `write`; empty where nothing else could be meant
+ * @param what the function that takes the options, such as `write`; empty where it is obvious
  * @param example as the user would write it, such as `{ flush: true }`
- * @throws TypeError unless it was written as `{ … }`, with no other names than those that are known
+ * @throws TypeError unless the value is a plain object with known names only
  */
 export function checkOptions(what: string, value: unknown, known: readonly string[], example: string): void {
   if (!isPlainObject(value)) {
@@ -28,7 +28,7 @@ export function checkOptions(what: string, value: unknown, known: readonly strin
   checkKeys(`${what} option`.trimStart(), value, known);
 }
 
-/** @throws TypeError for a member of another name, which tells the one that was meant */
+/** @throws TypeError for an unknown member, with a suggestion if a known name is similar */
 export function checkKeys(what: string, value: object, known: readonly string[]): void {
   for (const name of Object.keys(value)) if (!known.includes(name)) throw unknownName(what, name, known);
 }
@@ -46,7 +46,7 @@ function unknownName(what: string, name: string, taken: readonly string[]): Type
   return unknownOption(what, name, `it is unknown${hint}; ${all}`);
 }
 
-/** The known name that somebody may have meant who wrote this one, if there is one. */
+/** The known name most similar to a misspelt one, if any. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const plain = plainName(name);
   let nearest: string | undefined;
@@ -60,14 +60,14 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest;
 }
 
-/** What `read_delimiter`, `ReadDelimiter` and `readDelimiter` have in common. */
+/** The common form of `read_delimiter`, `ReadDelimiter` and `readDelimiter`. */
 export function plainName(name: string): string {
   return name.replaceAll(/(?<=.)[_-](?=.)/g, '').toLowerCase();
 }
 
-/** How many slips of the pen turn one name into the other: a letter left out, added or replaced, or two that are swapped. */
+/** The edit distance between two names: letters omitted, added, replaced or swapped with their neighbour. */
 export function slipsBetween(a: string, b: string): number {
-  // No name is that long; and what a user hands on from a stranger must not cost the square of its length.
+  // Names are shorter than that; and names from untrusted input must not cost the square of their length.
   if (Math.abs(a.length - b.length) > 8 || a.length > 64) return Infinity;
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);
@@ -91,19 +91,19 @@ export function checkBoolean(name: string, value: unknown): void {
 }
 
 /**
- * For a method that takes nothing. It may be a callback: what an event or a promise hands to one is let through, but a value that
- * somebody has written there is not.
+ * For a method without parameters. It may be used as a callback: values passed by an event or a promise are ignored,
+ * but values that somebody wrote as an argument are refused.
  *
  * @throws TypeError for a number, a string, a function or a plain object
  */
 export function checkNothing(method: string, value: unknown, remedy: string): void {
   const isMeant = ['number', 'bigint', 'string', 'function'].includes(typeof value) || isPlainObject(value);
-  if (isMeant) throw invalidArgument(`the argument of ${method}()`, nameOnly(value), `it takes none: ${remedy}`);
+  if (isMeant) throw invalidArgument(`the argument of ${method}()`, nameOnly(value), `it takes no argument: ${remedy}`);
 }
 
 /**
- * The options with their defaults filled in; an option that is undefined is not given. It is typed by what it makes, so that a
- * default of the wrong type, or one that is missing, does not compile.
+ * Fills in the defaults; an undefined option counts as missing. Typed by its result, so that a missing default, or
+ * one of the wrong type, does not compile.
  */
 export function withDefaults<Resolved extends object>(defaults: Resolved, options: Given<Resolved>): Resolved {
   return { ...defaults, ...given(options) };
@@ -112,19 +112,16 @@ export function withDefaults<Resolved extends object>(defaults: Resolved, option
 type Given<Resolved> = { readonly [K in keyof Resolved]?: Resolved[K] | undefined };
 
 function given<Resolved extends object>(options: Given<Resolved>): Partial<Resolved> {
-  // `fromEntries` is of the type `any` here: what has passed the filter has the types that it had.
+  // `fromEntries` returns `any` here; the filter does not change the types.
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Resolved>;
 }
 
-/** For a complaint about a function that stands in the wrong place: without its innards, which for an app fill a page. */
+/** A function without its properties, for an error message: those of an app would fill a page. */
 export function nameOnly(value: unknown): unknown {
   return typeof value === 'function' ? Object.defineProperty(() => {}, 'name', { value: value.name }) : value;
 }
 
-/**
- * Whether it was written as `{ … }`, in whichever realm: a Map, an array or an instance of some class is a mistake, or something
- * else.
- */
+/** Whether the value was written as `{ … }`, in any realm. A Map, an array or a class instance is not. */
 export function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

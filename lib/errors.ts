@@ -1,42 +1,44 @@
 /**
- * Every error of this library, in one catalogue. Each carries a stable `code`; its message names the offending value,
- * the rule it broke and the remedy. `docs/reference.md` lists the same codes, and a spec keeps the two equal.
+ * All errors of this library. Each has a stable `code`; its message names the offending value, the rule it broke and
+ * the remedy. A spec keeps the codes equal to those in `docs/reference.md`.
  */
 import { inspect } from 'node:util';
 
-/** The stable `code` of each error. Messages may change between releases, codes do not. */
+/** The stable `code` of each error. Messages may change between releases; codes do not. */
 export const ErrorCode = {
-  /** The connection is not open (yet, or any more), or its protocol version lacks what was asked. */
+  /** The connection is not open (yet, or any more), or its protocol version does not support the operation. */
   INVALID_STATE: 'ERR_WS_INVALID_STATE',
-  /** An argument has a value that it may not have. A `TypeError`, as are the five that follow. */
+  /** An argument is invalid. A `TypeError`, like the five that follow. */
   INVALID_ARGUMENT: 'ERR_WS_INVALID_ARGUMENT',
-  /** An option has a value that it may not have, or one of the settings `readDelimiter`, `regexSearch` and `bufferSize`. */
+  /** An option, or one of the settings `readDelimiter`, `regexSearch` and `bufferSize`, has an invalid value. */
   INVALID_OPTION: 'ERR_WS_INVALID_OPTION',
-  /** There is no option of that name. */
+  /** An option with this name does not exist. */
   UNKNOWN_OPTION: 'ERR_WS_UNKNOWN_OPTION',
-  /** A handler is neither a class nor an object of hooks, or one of its members cannot be what it is called. */
+  /** A handler is neither a class nor an object of hooks, or one of its members is invalid. */
   INVALID_HANDLER: 'ERR_WS_INVALID_HANDLER',
   /** A path is malformed. */
   INVALID_PATH: 'ERR_WS_INVALID_PATH',
-  /** A function of yours returned what it may not: `onHandshake`, `keyOf`. */
+  /** Your `onHandshake` or `keyOf` returned an invalid value. */
   INVALID_RETURN_VALUE: 'ERR_WS_INVALID_RETURN_VALUE',
-  /** A format string, or the values or bytes given to it, as Python's `struct.error`. */
+  /**
+   * A format string, or the values or bytes passed with it, is invalid; the counterpart of Python's `struct.error`.
+   */
   STRUCT: 'ERR_WS_STRUCT',
-  /** The peer broke the protocol, or sent text where bytes are read or the reverse. */
+  /** The peer broke the protocol, or sent text where bytes are expected or vice versa. */
   PROTOCOL: 'ERR_WS_PROTOCOL',
   /** A unit of incoming data is larger than `bufferSize`, or its delimiter longer than `maxDelimiterLength`. */
   OVERFLOW: 'ERR_WS_OVERFLOW',
-  /** A header of the handshake cannot be sent. */
+  /** A header of the handshake response cannot be sent. */
   HEADER: 'ERR_WS_HEADER',
-  /** A file is shorter than the frame that announced it, or than what was asked of it; or it is no regular file. */
+  /** A file is shorter than requested or than its frame announced, or is not a regular file. */
   FILE: 'ERR_WS_FILE',
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
 /**
- * The operation does not fit the state of the connection: writing before the handshake is done or after the close, binary
- * data or pings on a draft-76 connection. Thrown from a handler whose connection has gone meanwhile, it is no error: it is
- * dropped rather than reported.
+ * The operation does not fit the state of the connection: writing before the handshake completes or after the close,
+ * or sending binary data or pings on a draft-76 connection. When a hook throws it because its connection has closed
+ * meanwhile, it is dropped rather than reported.
  */
 export class InvalidStateError extends Error {
   override readonly name = 'InvalidStateError';
@@ -53,7 +55,7 @@ export class StructError extends Error {
   readonly code = ErrorCode.STRUCT;
 }
 
-/** The peer's mistake. `closeCode` is what the connection is failed with (RFC 6455 section 7.1.7). */
+/** The peer broke the protocol. `closeCode` is the code the connection is failed with (RFC 6455 section 7.1.7). */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code = ErrorCode.PROTOCOL;
@@ -65,18 +67,18 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Incoming data exceeded `bufferSize`, or `maxDelimiterLength`. Handed to `onOverflowError`. */
+/** Incoming data exceeded `bufferSize` or `maxDelimiterLength`. Passed to `onOverflowError`. */
 export class OverflowError extends Error {
   override readonly name = 'OverflowError';
   readonly code = ErrorCode.OVERFLOW;
   /** The option that was exceeded. */
   readonly option: 'bufferSize' | 'maxDelimiterLength';
-  /** Its value: in bytes that of `bufferSize`, in characters that of `maxDelimiterLength`. */
+  /** The value of that option: bytes for `bufferSize`, characters for `maxDelimiterLength`. */
   readonly limit: number;
   /**
-   * What exceeded it. Of `bufferSize` what was announced or had arrived, in bytes: a lower bound of the unit's size. Of
-   * `maxDelimiterLength` the characters of the delimiter; where a pattern has to match (`regexSearch` false) the messages of the unit,
-   * of which it may have twice as many.
+   * The size that exceeded the limit. For `bufferSize`: the bytes announced or arrived so far, a lower bound of the
+   * unit's size. For `maxDelimiterLength`: the characters of the delimiter or, where a pattern must match
+   * (`regexSearch` false), the messages of the unit, of which twice as many are allowed.
    */
   readonly size: number;
 
@@ -91,10 +93,10 @@ export class OverflowError extends Error {
     this.limit = limit;
   }
 
-  /** @internal A unit that no delimiter ends, where the delimiter may be too long to be found. */
+  /** @internal A unit without a delimiter, whose delimiter may be too long to be found. */
   static ofSearch(size: number, limit: number, maxDelimiterLength: number): OverflowError {
     const error = new OverflowError(size, limit);
-    error.message += `. A delimiter of more than maxDelimiterLength (${maxDelimiterLength}) characters is not found: raise that, too, if yours may be longer`;
+    error.message += `. A delimiter of more than maxDelimiterLength (${maxDelimiterLength}) characters is not found: raise that as well if yours may be longer`;
     return error;
   }
 
@@ -106,7 +108,7 @@ export class OverflowError extends Error {
     return new OverflowError(length, limit, 'a delimiter', { message });
   }
 
-  /** @internal A unit that did not match with twice as many messages as `maxDelimiterLength` has characters. */
+  /** @internal A unit that did not match within twice as many messages as `maxDelimiterLength` has characters. */
   static ofMessages(count: number, limit: number): OverflowError {
     const message =
       `a unit of at least ${count} messages exceeds the limit of ${2 * limit} messages, twice maxDelimiterLength (${limit}): ` +
@@ -115,7 +117,7 @@ export class OverflowError extends Error {
   }
 }
 
-/** A handshake header that must not be sent; `header` names it. The handshake is refused with 500. */
+/** A handshake response header that must not be sent; `header` is its name. The handshake is refused with 500. */
 export class HeaderError extends Error {
   override readonly name = 'HeaderError';
   readonly code = ErrorCode.HEADER;
@@ -127,7 +129,7 @@ export class HeaderError extends Error {
   }
 }
 
-/** `writeFile` cannot deliver the bytes that were asked for, or that its frame announced, or this is no regular file. */
+/** `writeFile` cannot deliver the bytes requested or announced by its frame, or the source is not a regular file. */
 export class FileError extends Error {
   override readonly name = 'FileError';
   readonly code = ErrorCode.FILE;
@@ -158,7 +160,7 @@ export function invalidPath(name: string, value: unknown, rule: string): TypeErr
   return typeError(ErrorCode.INVALID_PATH, name, value, rule);
 }
 
-/** The same for what a function of the user's has returned. */
+/** The same for a value that a user's function returned. */
 export function invalidReturnValue(name: string, value: unknown, rule: string): TypeError {
   return typeError(ErrorCode.INVALID_RETURN_VALUE, name, value, rule);
 }
@@ -177,7 +179,7 @@ function textOf(value: unknown): string {
   try {
     return inspect(value, { depth: 0, maxArrayLength: 4, maxStringLength: 60, breakLength: Infinity });
   } catch {
-    // A view of memory that was transferred, or something with a getter that throws.
+    // A view of transferred memory, or an object with a getter that throws.
   }
   try {
     return Object.prototype.toString.call(value);
@@ -186,7 +188,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** `value instanceof type`, of what may be anything: to ask a revoked Proxy throws. */
+/** `value instanceof type` for any value: the operator throws for a revoked Proxy. */
 export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {
     return value instanceof type;
@@ -195,7 +197,7 @@ export function isA<T>(value: unknown, type: abstract new (...args: never[]) => 
   }
 }
 
-/** A property of what may be anything; undefined also where to read it throws. */
+/** A property of any value; undefined if reading it throws. */
 export function propertyOf(value: unknown, name: string): unknown {
   try {
     return Reflect.get(Object(value), name);

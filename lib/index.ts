@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-/** The public names, and nothing else. */
+/** The public names of `websocket-route`. */
 
 export type { AsyncContextChoice } from './connection/async-context.js';
 export type { HookName, RateLimit, SlowConsumerPolicy } from './connection/hooks.js';

@@ -1,10 +1,11 @@
 /**
- * Where errors go that nobody else takes: to the log of the route, or to that of the process, which is the console until `setLog`
- * gives another. What a peer did wrong is one line; what the user's code did wrong comes with its stack. A stranger can provoke either as often as it likes. So of each kind a few are printed in a
- * minute, and the rest is counted; the count is told with the first error after that minute. No timer tells it: a line that nothing
- * has caused at that moment would come into whatever the process does then, such as the next test.
+ * Logs errors that no hook handles: to the log of the route, or to the log of the process, which is the console
+ * unless `setLog` changes it. A peer's error is one line; an error of user code includes its stack. An attacker can
+ * provoke either as often as they like, so each kind is printed only a few times a minute and the rest is counted;
+ * the count is printed with the first error after that minute. It is not printed by a timer, because a line without a
+ * current cause would appear in the middle of something unrelated, such as the next test.
  *
- * Reporting never throws, whatever was thrown, and whatever became of the log.
+ * Logging never throws, whatever the error or the log does.
  */
 import {
   inspectValue,
@@ -18,8 +19,8 @@ import {
 import { abandon } from './thenables.js';
 
 /**
- * Where log lines go. `console` is one, and so are the loggers of winston and pino. Both methods may be asynchronous. What they throw,
- * or reject with, is dropped.
+ * The destination of log lines: `console`, or the loggers of winston and pino. Both methods may be async. Errors they
+ * throw, or reject with, are dropped.
  *
  * @example
  * // pino takes the error first.
@@ -29,25 +30,26 @@ import { abandon } from './thenables.js';
  * };
  */
 export interface Log {
-  /** What a peer did wrong: one line, of at most 500 characters. */
+  /** An error caused by a peer: one line of at most 500 characters. */
   warn(line: string, error?: unknown): unknown;
   /**
-   * What your code did wrong, or what failed: one line with the name and the message of the error, and the error with its stack.
-   * `console` itself gets the line without them, since it prints the error.
+   * An error in your code, or an operation that failed: one line with the name and message of the error, and the
+   * error with its stack. `console` itself gets a shorter line, since it prints the error.
    */
   error(line: string, error?: unknown): unknown;
 }
 
 let ofProcess: Log = console;
 
-/** The log of the process, whichever that is at the time: the log of a route that has none of its own. */
+/** The current log of the process: the default for routes without a log of their own. */
 export const processLog: Log = {
   warn: (...line) => ofProcess.warn(...line),
   error: (...line) => ofProcess.error(...line),
 };
 
 /**
- * Sets the log of the process: of all routes that have no option `log`, and of what belongs to no route. Until then it is `console`.
+ * Sets the log of the process, used by all routes without the option `log` and for errors outside of routes. Default
+ * `console`.
  *
  * @throws TypeError for anything without the methods `warn` and `error`
  * @example
@@ -58,7 +60,7 @@ export function setLog(log: Log): void {
   ofProcess = log;
 }
 
-/** @throws TypeError for an option that is no log */
+/** @throws TypeError unless the option is a log */
 export function checkLog(value: unknown): void {
   if (!isLog(value)) throw invalidOption('log', value, LOG_RULE);
 }
@@ -72,15 +74,17 @@ function isLog(value: unknown): value is Log {
 
 /** In milliseconds. */
 const MINUTE = 60_000;
-/** How many of one kind are printed in that time: peers' mistakes are alike; at work on one's own one wants to see every attempt. */
+/**
+ * How many of one kind are printed per minute: errors of peers are alike, but a developer wants to see every attempt.
+ */
 const MOST_OF_PEERS = 1;
 const MOST_OF_OURS = 20;
-/** How many kinds are told apart: all others are one. Counting them must not cost more and more. */
+/** How many kinds are distinguished, to bound the memory for counting; the rest are counted as one. */
 const MAX_KINDS = 100;
-/** And how many of one context, so that what strangers make of one hook hides nothing of another. */
+/** How many kinds per context, so that errors provoked in one hook cannot hide those of another. */
 const MAX_KINDS_OF_ONE = 10;
 const OTHER = '(other)';
-/** In characters: the end of a stack that tells where it was. */
+/** In characters: the end of a stack, which contains the location. */
 const PLACE = 2000;
 
 interface Kind {
@@ -93,14 +97,14 @@ interface Kind {
 }
 
 const kinds = new Map<string, Kind>();
-/** How many of them there are, by context. */
+/** Number of kinds by context. */
 const counts = new Map<string, number>();
-/** Of the minute at hand. */
+/** The end of the current minute. */
 let end = 0;
 
 /**
- * @param context what failed, and of which route
- * @param log that of the route, or of whatever else has one
+ * @param context what failed, and in which route
+ * @param log the log of the route, or of another option
  */
 export function logError(context: string, error: unknown, log: Log = processLog): void {
   turnMinute();
@@ -146,7 +150,7 @@ function add(key: string, line: string, { log, level }: Entry): Kind {
   return kind;
 }
 
-/** Begins another minute when the one at hand is over, and tells what was counted in that. */
+/** Starts a new minute if the current one is over, and prints the counts of the last one. */
 function turnMinute(): void {
   const now = performance.now();
   if (now < end) return;
@@ -159,7 +163,10 @@ function turnMinute(): void {
   }
 }
 
-/** Where it was thrown, whatever its name and its message say: strangers may choose those, with lines that look like a place. */
+/**
+ * Where the error was thrown. Ignores its name and message: an attacker may put lines into them that look like a
+ * location.
+ */
 function placeOf(error: unknown): string {
   const stack = propertyOf(error, 'stack');
   if (typeof stack !== 'string') return error === null ? 'null' : typeof error;
@@ -175,7 +182,7 @@ function nameOf(error: unknown): string {
   return typeof name === 'string' ? name.slice(0, 100) : '';
 }
 
-/** One line, however it was thrown. */
+/** One line for any thrown value. */
 function lineOf(context: string, error: unknown): string {
   const message = propertyOf(error, 'message');
   const text = typeof message === 'string' ? `${nameOf(error)}: ${message}` : inspectValue(error);
@@ -187,20 +194,20 @@ function isConsole(log: Log): boolean {
   return (log === processLog ? ofProcess : log) === console;
 }
 
-/** @returns false where it could not be printed */
+/** @returns false if printing failed */
 function print(log: Log, level: keyof Log, ...line: [line: string, error?: unknown]): boolean {
   try {
     surviveBrokenPipe();
-    // It may be asynchronous.
+    // The log may be async.
     abandon(log[level](...line));
     return true;
   } catch {
-    // An error that cannot be inspected, or a log that throws: there is no other place to say so.
+    // An error that cannot be inspected, or a log that throws: it cannot be reported anywhere else.
     return false;
   }
 }
 
-/** Where nobody reads stderr any more it says so after the write. Of several writes in one turn the console expects one error. */
+/** A broken pipe emits its error after the write. The console expects one error for several writes in one turn. */
 function surviveBrokenPipe(): void {
   const { stderr } = process;
   if (stderr.listenerCount('error') > 0) return;

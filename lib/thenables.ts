@@ -1,6 +1,12 @@
-/** What a function of the user's returned, where that may be a promise. It may be anything, so that to look at it may throw. */
+/**
+ * Handles values returned by user functions, which may be promises. They may be anything, so even inspecting them may
+ * throw.
+ */
 
-/** As `await` sees it. What throws when it is asked is one as well: `whenSettled` tells what it threw. */
+/**
+ * Whether `await` would wait for the value. True also if reading `then` throws: `whenSettled` then reports that
+ * error.
+ */
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   try {
@@ -10,7 +16,7 @@ export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T
   }
 }
 
-/** Calls one of the two, once and later, whatever it is that has a `then`. */
+/** Calls one of the callbacks, once and asynchronously, for any thenable. */
 export function whenSettled<T>(
   thenable: PromiseLike<T>,
   onFulfilled: (value: T) => void,
@@ -24,7 +30,7 @@ export function whenSettled<T>(
   }
 }
 
-/** Nobody waits for it, so its rejection must not end the process. */
+/** Ignores a result, so that its rejection does not end the process. */
 export function abandon(value: unknown): void {
   if (isThenable(value)) whenSettled(value, ignore, ignore);
 }

@@ -91,7 +91,7 @@ describe('the nearest name', () => {
 describe('a method that takes nothing', () => {
   it.each([1000, 'now', 1n, { timeout: 1 }, () => {}])('refuses %p', (value) => {
     expect(() => checkNothing('drained', value, 'use Promise.race()')).toThrow(
-      /^the argument of drained\(\) is .*: it takes none: use Promise\.race\(\)$/,
+      /^the argument of drained\(\) is .*: it takes no argument: use Promise\.race\(\)$/,
     );
   });
 

@@ -73,7 +73,11 @@ describe('a method of the handler refuses', () => {
     ['close', [1000, '', null], /^close options is null/],
     ['close', [1000, '', { flush: 0 }], /^close flush is 0: it must be true or false$/],
     ['close', [12, '', { flush: false }], /^close code is 12/],
-    ['terminate', [1001, 'bye'], /^the argument of terminate\(\) is 1001: it takes none: .* close\(code, reason\)/],
+    [
+      'terminate',
+      [1001, 'bye'],
+      /^the argument of terminate\(\) is 1001: it takes no argument: .* close\(code, reason\)/,
+    ],
     ['flush', ['x'], /^the argument of flush\(\) is 'x'/],
     ['drained', [500], /^the argument of drained\(\) is 500/],
     ['messages', [{ signal: 1 }], /^readDelimiter is \{ signal: 1 \}: it must be EntireMessage/],

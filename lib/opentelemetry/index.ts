@@ -1,3 +1,3 @@
 /// <reference types="node" preserve="true" />
-/** The public names of `websocket-route/opentelemetry`, nothing else. */
+/** The public names of `websocket-route/opentelemetry`. */
 export { type InstrumentOptions, instrument } from './instrument.js';

@@ -1,3 +1,3 @@
 /// <reference types="node" preserve="true" />
-/** The public names of `websocket-route/prometheus`, nothing else. */
+/** The public names of `websocket-route/prometheus`. */
 export { type ExportOptions, exportMetrics } from './export-metrics.js';

@@ -1,11 +1,11 @@
-/** Which paths belong to the upgrade door. */
+/** Which paths `upgradeListener` handles. */
 import { match } from 'path-to-regexp';
 import { invalidPath } from '../errors.js';
 import { explainSyntax, withoutTrailingSlashes } from './path.js';
 
 /**
- * Whether a path is the prefix or lies below it, by the rules of Express's `app.use`: `/ws` and `/ws/` cover `/ws`, `/WS/` and
- * `/ws/a`, not `/wsx`; `/` covers all.
+ * Matches a prefix and the paths below it, by the rules of Express's `app.use`: `/ws` and `/ws/` cover `/ws`, `/WS/`
+ * and `/ws/a`, but not `/wsx`; `/` covers all paths.
  */
 export function compilePrefix(prefix: string | readonly string[] | undefined): (pathname: string) => boolean {
   if (prefix === undefined) return () => true;
@@ -21,6 +21,6 @@ function compileOne(prefix: unknown): (pathname: string) => unknown {
   if (typeof prefix !== 'string' || !/^[/{*]/.test(prefix)) {
     throw invalidPath('path', prefix, "a path is a string that begins with a slash, such as '/ws'");
   }
-  // Express matches what a mount path begins with, whatever slash it ends with.
+  // Express ignores a trailing slash of a mount path.
   return explainSyntax(prefix, () => match(withoutTrailingSlashes(prefix), { end: false, decode: false }));
 }

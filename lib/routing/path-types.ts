@@ -1,7 +1,7 @@
-/** The parameters of a path, read off its literal by the type checker, as path-to-regexp reads them at run time. */
+/** The parameters of a path, inferred from its literal type as path-to-regexp parses it at run time. */
 
 /**
- * The parameters of a path literal; of several paths, one or the other. What cannot be known of a `string` is not pretended.
+ * The parameters of a path literal; a union for several paths. For a path of type `string` the names are unknown.
  *
  * @example
  * type P = ParamsOf<'/ws/:room{/:user}'>; // { room: string; user?: string }
@@ -15,7 +15,7 @@ export type ParamsOf<Path extends string | readonly string[] | undefined> = Path
       : Scan<Path>
     : Record<never, never>;
 
-/** As `ParamsOf`, where a parameter with a converter has the type that the converter returns. */
+/** As `ParamsOf`, but a parameter with a converter has the converter's return type. */
 export type ConvertedParams<Path extends string | readonly string[] | undefined, C> = Convert<ParamsOf<Path>, C>;
 
 type UnknownParams = Record<string, string | string[]>;
@@ -26,7 +26,10 @@ type Convert<P, C> = P extends unknown
   : never;
 type Result<C> = C extends (value: string) => infer T ? Exclude<T, undefined> : never;
 
-/** Walks a path as path-to-regexp's parse() does; `Depth` counts the groups around, where everything is optional. */
+/**
+ * Walks a path as path-to-regexp's parse() does; `Depth` counts the enclosing groups, in which parameters are
+ * optional.
+ */
 type Scan<S, Depth extends unknown[] = [], Always = unknown, Maybe = unknown> = S extends `\\${infer _}${infer T}`
   ? Scan<T, Depth, Always, Maybe>
   : S extends `{${infer T}`
@@ -49,7 +52,10 @@ type Add<Named, Value, Depth extends unknown[], Always, Maybe> = Named extends [
   : never;
 type Simplify<P> = { [K in keyof P]: P[K] };
 
-/** A name and what follows it: quoted, or as far as no character of ASCII ends it. */
+/**
+ * A name and the rest of the path: a quoted name, or one that ends at the next ASCII character outside of
+ * identifiers.
+ */
 type Name<S> = S extends `"${infer T}` ? QuotedName<T> : BareName<S>;
 type QuotedName<S, N extends string = ''> = S extends `"${infer T}`
   ? [N, T]

@@ -8,15 +8,15 @@ import { invalidOption, invalidPath } from '../errors.js';
 import type { Converter } from '../handler/options.js';
 import { abandon } from '../thenables.js';
 
-/** Parameters by name, without a prototype: `params.constructor` is a parameter or nothing. */
+/** Parameters by name, without a prototype, so that `params.constructor` is a parameter or undefined. */
 export type Params = Record<string, unknown>;
 
 export interface PathOptions {
-  /** Whether `/WS` and `/ws` differ. Express: no. */
+  /** Whether `/WS` and `/ws` are different paths. Express: no. */
   caseSensitive: boolean;
-  /** Whether `/ws/` and `/ws` differ. Express: no. */
+  /** Whether `/ws/` and `/ws` are different paths. Express: no. */
   strict: boolean;
-  /** Converters by the name of their parameter. */
+  /** Converters by parameter name. */
   convert: Readonly<Record<string, Converter>> | undefined;
 }
 
@@ -24,9 +24,10 @@ export interface PathOptions {
  * Compiles a path once.
  *
  * @param path in the syntax of Express 5, or several, tried in order; `undefined` matches everything
- * @returns a function of the pathname: the parameters, `undefined` for no match, or `'malformed'` where the path matches but
- *   its percent-encoding cannot be decoded, which is a 400
- * @throws TypeError (ERR_WS_INVALID_ARGUMENT) for a path that is not one, and for a converter of an unknown parameter
+ * @returns a function of the pathname that returns the parameters, `undefined` for no match, or `'malformed'` if the
+ *   path matches but its percent-encoding cannot be decoded (answered with 400)
+ * @throws TypeError (ERR_WS_INVALID_PATH) for a malformed path, (ERR_WS_INVALID_OPTION) for a converter of an unknown
+ *   parameter
  * @example
  * const matchPath = compilePath('/ws/:id', { caseSensitive: false, strict: false, convert: { id: toInteger } });
  * matchPath('/ws/7'); // { id: 7 }
@@ -54,27 +55,27 @@ export function compilePath(
   };
 }
 
-/** A `Converter` of whole numbers: an optional minus and digits, within JavaScript's safe integers. */
+/** A `Converter` for integers: an optional minus and digits, within JavaScript's safe integers. */
 export const toInteger: Converter<number> = (value) => {
   if (!/^-?[0-9]+$/.test(value)) return undefined;
   const number = Number(value);
-  // Adding zero makes -0, which is no other number, the zero everyone expects.
+  // Adding zero turns -0 into 0.
   return Number.isSafeInteger(number) ? number + 0 : undefined;
 };
 
-/** The path a request asks for, without its query and without the host of an absolute URI; `undefined` if there is none. */
+/** The path of a request, without its query and without the host of an absolute URI; `undefined` if there is none. */
 export function pathnameOf(request: IncomingMessage): string | undefined {
   try {
     return parseUrl(request)?.pathname ?? undefined;
   } catch {
-    // url.parse throws on some hosts; Express takes that for "no path" too.
+    // url.parse throws on some hosts; Express treats that as "no path" too.
     return undefined;
   }
 }
 
 type Found = Record<string, string | string[]>;
 
-/** One path; the names of its parameters are added to `known`. */
+/** Compiles one path, and adds the names of its parameters to `known`. */
 function compileOne(
   path: unknown,
   { caseSensitive, strict }: PathOptions,
@@ -85,7 +86,7 @@ function compileOne(
     // Express's loosen(): unless strict, '/ws/' is '/ws' with an optional slash.
     const data = parse(strict || path === '/' ? path : withoutTrailingSlashes(path));
     if (!mayStartWithSlash(data.tokens[0]))
-      throw new TypeError('a path begins with a slash; to serve all paths, give none');
+      throw new TypeError('a path begins with a slash; to serve all paths, leave it out');
     addNames(data.tokens, known);
     return match<Found>(data, { sensitive: caseSensitive, trailing: !strict });
   });
@@ -94,13 +95,13 @@ function compileOne(
       const result = matcher(pathname);
       return result === false ? undefined : result.params;
     } catch {
-      // decodeURIComponent: nothing else in a matcher throws.
+      // Only decodeURIComponent throws in a matcher.
       return 'malformed';
     }
   };
 }
 
-/** Runs what compiles a path; what it throws is given the path and the way out. */
+/** Runs `compile` and adds the path and a remedy to errors it throws. */
 export function explainSyntax<T>(path: string, compile: () => T): T {
   try {
     return compile();
@@ -117,7 +118,7 @@ export function withoutTrailingSlashes(path: string): string {
   return path.slice(0, end);
 }
 
-/** Express takes 'ws/:id' without a word, and never matches it. */
+/** Express silently accepts 'ws/:id' and never matches it. */
 function mayStartWithSlash(first: Token | undefined): boolean {
   return first !== undefined && (first.type === 'text' ? first.value.startsWith('/') : first.type !== 'param');
 }
@@ -129,7 +130,7 @@ function addNames(tokens: readonly Token[], names: Set<string>): void {
   }
 }
 
-/** A Map of own keys: no name a path can have finds anything on a prototype. */
+/** A Map, so that a parameter named like a member of a prototype finds nothing. */
 function checkConverters(convert: unknown, known: ReadonlySet<string>): ReadonlyMap<string, Converter> {
   const converters = new Map<string, Converter>();
   if (convert === undefined) return converters;
@@ -149,15 +150,15 @@ function checkConverters(convert: unknown, known: ReadonlySet<string>): Readonly
   return converters;
 }
 
-/** `undefined` when a converter says that its parameter is none. An optional parameter that is absent is not asked about. */
+/** `undefined` when a converter rejects its parameter. Absent optional parameters are not converted. */
 function convertParams(found: Found, converters: ReadonlyMap<string, Converter>): Params | undefined {
   const params: Params = Object.create(null);
   for (const [name, value] of Object.entries(found)) {
     const converter = converters.get(name);
     const converted = converter ? converter(Array.isArray(value) ? value.join('/') : value) : value;
-    // Whoever is given it may wait for it; whoever does not must not end the process.
+    // The handler may await a promise; if it does not, a rejection must not end the process.
     abandon(converted);
-    // NaN is what Number makes of a param that is none.
+    // `Number` returns NaN for a parameter that is not a number.
     if (converted === undefined || Number.isNaN(converted)) return undefined;
     params[name] = converted;
   }

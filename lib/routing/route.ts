@@ -1,4 +1,4 @@
-/** The request door: a WebSocket route as ordinary middleware. */
+/** WebSocket routes as ordinary middleware. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { nameOnly } from '../argument-checks.js';
@@ -28,20 +28,20 @@ type Converters = Readonly<Record<string, Converter>>;
 type OptionsWith<D extends Delimiter, P extends string | readonly string[], C> = Omit<RouteOptions<D>, 'convert'> & {
   convert?: (C & Converters & NoOthers<P, C>) | undefined;
 };
-/** A name that is no param of the path has a type that no converter has: one that tells. */
+/** A converter name that is not a param of the path gets a type that no converter matches, with an explanation. */
 type NoOthers<P extends string | readonly string[], C> = {
   readonly [K in OtherNames<P, C>]: `the path has no param ${K & string}`;
 };
 type OtherNames<P extends string | readonly string[] | undefined, C> = string extends keyof C
   ? never
   : Exclude<keyof C, NameIn<ParamsOf<P>>>;
-/** Of each of several paths. */
+/** Distributes over several paths. */
 type NameIn<Params> = Params extends unknown ? keyof Params : never;
 type RouteArgs<P extends string | readonly string[] | undefined, C> = [
   params: ConvertedParams<P, C>,
   request: IncomingMessage,
 ];
-/** Of a path that the compiler does not know, or that is the router's, a class may take whatever params it expects. */
+/** If the type checker does not know the path, or the router defines it, a class may expect any params. */
 type ClassArgs<P extends string | readonly string[] | undefined, C> = string extends keyof ConvertedParams<P, C>
   ? AnyParams
   : // Then the converter is the mistake, and the class should not be blamed for it.
@@ -51,17 +51,18 @@ type ClassArgs<P extends string | readonly string[] | undefined, C> = string ext
 type AnyParams = [params: never, request: IncomingMessage];
 
 /**
- * A WebSocket route. Mount it like any other middleware: middleware mounted before it runs before the handshake, and the headers
- * it sets go out with the 101.
+ * Creates a WebSocket route. Mount it like any other middleware: middleware mounted before the route runs before the
+ * handshake, and the headers it sets are sent with the 101.
  *
- * A request that does not match the path goes on to the next middleware. One that does is answered: with 101, or with 426
- * (no WebSocket handshake, or a version that is not spoken), 405 (not a GET), 400 (malformed), 403 (refused by the origin or
- * by `onHandshake`) or 500 (`onHandshake` threw).
+ * Requests that do not match the path go on to the next middleware. Others are answered: with 101, or with 426 (not a
+ * WebSocket handshake, or an unsupported version), 405 (not a GET), 400 (malformed), 403 (refused by the origin check
+ * or by `onHandshake`) or 500 (`onHandshake` threw).
  *
- * @param path as in Express 5: `/ws/:name`, `/files/*path`, `/ws{/:room}`; without a path every request is served. Express does
- *   not know of it: functions of `app.param` run only for paths of Express, as in `app.get('/ws/:id', websocketRoute(Handler))`
+ * @param path as in Express 5: `/ws/:name`, `/files/*path`, `/ws{/:room}`; without a path the route serves every
+ *   request. Express does not know this path: functions of `app.param` run only for paths of Express, as in
+ *   `app.get('/ws/:id', websocketRoute(Handler))`
  * @param handler a class that extends `WebSocketHandler`, or an object with its hooks
- * @throws TypeError for a malformed path, an unknown option or a value that an option may not have
+ * @throws TypeError for a malformed path, an unknown option or an invalid value
  * @example
  * app.use(websocketRoute('/ws/:id', Player, { convert: { id: toInteger } }));
  * @example
@@ -75,7 +76,7 @@ export function websocketRoute<
   handler: HandlerClassFor<AnyParams, D, Instance> | HandlerLiteral<RouteArgs<string, Record<never, never>>, D, Extra>,
   options?: ConnectionOptions<D>,
 ): Middleware;
-// The one with a path comes last: it is the one that the compiler explains when none fits.
+// The overload with a path comes last, because the compiler explains the last one if none fits.
 export function websocketRoute<
   const P extends string | readonly string[],
   const C extends Converters = Record<never, never>,
@@ -90,7 +91,7 @@ export function websocketRoute<
 export function websocketRoute(...args: readonly unknown[]): Middleware {
   if (args[0] instanceof RegExp) {
     const remedy = "write '/chat{/*rest}', or mount it: app.use(/^\\/chat/, websocketRoute(handler))";
-    throw invalidPath('path', args[0], `a RegExp is no path here: ${remedy}`);
+    throw invalidPath('path', args[0], `a RegExp is not supported as a path: ${remedy}`);
   }
   const hasPath = typeof args[0] === 'string' || Array.isArray(args[0]);
   const [path, handler, options = {}, ...rest] = hasPath ? args : [undefined, ...args];
@@ -117,7 +118,7 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
     try {
       params = pathname === undefined ? undefined : match(pathname);
     } catch (error) {
-      // A converter threw. Without a framework around nobody would catch it, and any peer could end the process.
+      // A converter threw. Without a framework to catch the error, any peer could end the process.
       if (next !== undefined) return next(errorFor(error, plan.settings.name));
       logError(`a converter of ${plan.settings.name}`, error, plan.settings.log);
       return refuseHandshake(plan, request, response, refuse(500, 'error', 'The handshake failed.'));
@@ -131,8 +132,8 @@ function pathRoute(path: string | readonly string[], handler: unknown, options: 
 }
 
 /**
- * What a converter threw, as a framework can take it. Express would go on without an error for `undefined` and for `'route'`, and
- * its log would end the process over what cannot be inspected.
+ * Makes a thrown value safe to pass to a framework. Express would continue without an error for `undefined` and
+ * `'route'`, and its logging would end the process for a value that cannot be inspected.
  */
 function errorFor(error: unknown, name: string): unknown {
   return isErrorOfExpress(error) ? error : new Error(`a converter of ${name} threw ${inspectValue(error)}`);
@@ -150,7 +151,7 @@ function isErrorOfExpress(error: unknown): boolean {
   }
 }
 
-/** Serves whatever reaches it; what a router in front has found in the path is the params. */
+/** Serves every request that reaches it, with the params of the router in front. */
 function anyPathRoute(plan: RoutePlan): Middleware {
   return (request, response) => {
     warnOfForeignListeners(request, plan.settings.route);
@@ -160,9 +161,9 @@ function anyPathRoute(plan: RoutePlan): Middleware {
 }
 
 /**
- * Answers one request by hand, inside any Express handler or `http.createServer` listener, as `websocketRoute` would.
+ * Answers a single request as `websocketRoute` would, from any Express handler or `http.createServer` listener.
  *
- * @param args what `onConnect` gets
+ * @param args the arguments of `onConnect`
  * @throws TypeError as `websocketRoute`
  * @example
  * app.get('/rooms/:room', (req, res) => acceptWebSocket(req, res, Room, {}, rooms.get(req.params.room)));

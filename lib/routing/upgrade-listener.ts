@@ -1,4 +1,6 @@
-/** The upgrade door: for servers on which something else listens to `upgrade`, and for draft-76. */
+/**
+ * Handles handshakes from a server's `upgrade` event: for servers with other `upgrade` listeners, and for draft-76.
+ */
 import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -17,18 +19,18 @@ const LINGER = 2000;
 
 export interface UpgradeListenerOptions {
   /**
-   * Requests for this path, and for paths below it, are answered here: what no route claims gets the app's own 404. All others
-   * are left to the other listeners. Default: every request is answered here.
+   * Handles requests for this path and for paths below it; those that no route matches get the app's own 404. All
+   * other requests are left to the other listeners. Default: handles every request.
    */
   path?: string | readonly string[] | undefined;
 }
 
 /**
- * A listener for a server's `upgrade` event that lets the request run through the app, with a response of its own, as if it
- * were any other. Needed only where another library listens to `upgrade` on the same server (socket.io, Vite, a proxy), since
- * Node then takes upgrade requests away from the app; and for clients that speak draft-76.
+ * Creates a listener for a server's `upgrade` event that passes the request through the app like any other request,
+ * with its own response. You need it only if another library listens to `upgrade` on the same server (socket.io,
+ * Vite, a proxy), since Node then withholds upgrade requests from the app; and for draft-76 clients.
  *
- * @param app an Express or Connect app, or any listener of requests
+ * @param app an Express or Connect app, or any request listener
  * @example
  * const server = app.listen(8080);
  * new Server(server); // socket.io
@@ -39,12 +41,13 @@ export function upgradeListener(
   options: UpgradeListenerOptions = {},
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   if (typeof app !== 'function') throw invalidArgument('app', app, 'give an Express or Connect app');
-  // A misspelt `path` would answer every request, and so break the other listeners.
+  // A misspelt `path` would handle every request, and so break the other listeners.
   checkOptions('', options, ['path'], "{ path: '/ws' }");
   const isInside = compilePrefix(options.path);
   function listener(this: Server | undefined, request: IncomingMessage, _socket: Duplex, head: Buffer): void {
     const { socket } = request;
-    // Node has taken its own listener off: a reset would end the process, whoever the request belongs to.
+    // Node has removed its own listener: without this one a reset would end the process, even if the request is not
+    // ours.
     if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
     if (pendingSocketOf(socket) !== undefined) return;
     if (!isInside(pathnameOf(request) ?? '') && !isLastOfOurs(this, listener)) return;
@@ -59,20 +62,23 @@ export function upgradeListener(
   return listener;
 }
 
-/** Whether nobody else listens, and no other of ours comes after: then what no path covers is answered, too, or hangs. */
+/**
+ * Whether all listeners are ours and this is the last one. It must then also answer requests that no path covers,
+ * which would otherwise hang.
+ */
 function isLastOfOurs(server: Server | undefined, listener: object): boolean {
   const listeners = server?.listeners('upgrade') ?? [];
   return listeners.at(-1) === listener && listeners.every(isOurs);
 }
 
-/** Calls back when the response to an earlier request, which this one was pipelined behind, has left the socket. */
+/** Calls back when the response to an earlier request, behind which this one was pipelined, has left the socket. */
 function whenAnswered(socket: Duplex, callback: () => void): void {
   const earlier = responseOf(socket);
   if (earlier === undefined) callback();
   else earlier.once('close', () => (socket.writable ? whenAnswered(socket, callback) : socket.destroy()));
 }
 
-/** The response that the socket is at, if any. */
+/** The current response of the socket, if any. */
 function responseOf(socket: Duplex): ServerResponse | undefined {
   const response = currentResponse(socket);
   return response instanceof ServerResponse ? response : undefined;
@@ -86,7 +92,7 @@ function run(
   const { socket } = request;
   const response = new ServerResponse(request);
   pending.response = response;
-  // Whoever is not accepted cannot go on with HTTP: the parser has left this socket.
+  // A refused client cannot continue with HTTP: the parser has left this socket.
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   const abort = (): void => {
@@ -96,7 +102,7 @@ function run(
   response.once('finish', () => {
     response.detachSocket(socket);
     socket.removeListener('close', abort);
-    // A request emits `close` when it has been read. Nobody may have done that.
+    // A request emits `close` when it has been read, which the app may not have done.
     if (!request.readableDidRead) request.resume();
     socket.removeListener('drain', onDrain);
     socket.removeListener('timeout', onTimeout);
@@ -104,8 +110,9 @@ function run(
       pending.discard();
       linger(socket);
     }
-    // As a server does with its own: who measures a response, or cleans up behind it, waits for that; and what is written to it
-    // later fails without an `error` event. `destroy()` would emit it as well, on some versions of Node.
+    // As Node's server does with its own responses: code that measures a response, or cleans up after it, waits for
+    // `close`, and later writes fail without an `error` event. `destroy()` would emit that event on some versions of
+    // Node.
     process.nextTick(() => {
       Object.assign(response, { destroyed: true, _closed: true });
       response.emit('close');
@@ -114,7 +121,7 @@ function run(
   app(request, response);
 }
 
-// What Node's server does for a response that has to wait. It has taken its own listeners off.
+// What Node's server does for a response that has to wait. Its own listeners are gone by now.
 
 function onDrain(this: Duplex): void {
   const response = responseOf(this);
@@ -133,8 +140,8 @@ function onTimeout(this: Duplex): void {
 }
 
 /**
- * Ends a socket after its last response. To close it at once while the client still sends would reset it, and the client would
- * lose the response (RFC 9112 section 9.6).
+ * Ends a socket after its last response. Closing it immediately while the client is still sending would reset the
+ * connection, and the client would lose the response (RFC 9112 section 9.6).
  */
 function linger(socket: Duplex): void {
   const cancel = clockOf(socket).after(LINGER, () => socket.destroy());
@@ -142,5 +149,5 @@ function linger(socket: Duplex): void {
   socket.end();
 }
 
-/** A reset or a broken pipe: `close` follows, and tells all there is to tell. */
+/** A reset or a broken pipe: `close` follows and is handled there. */
 function ignore(): void {}

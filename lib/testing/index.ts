@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-/** The public names of `websocket-route/testing`, nothing else. */
+/** The public names of `websocket-route/testing`. */
 export type { Clock } from '../transport/clock.js';
 export { type ConnectOptions, connect, memorySocket, type SocketOptions, type Target } from './connect.js';
 export { type ClientFrame, clientFrame, type ServerFrame } from './frames.js';

@@ -52,8 +52,16 @@ describe('a setting by another name', () => {
     ['buferSize', 1024, 'the correct spelling is bufferSize'],
     ['regex_search', false, 'the correct spelling is regexSearch'],
     ['regexpSearch', true, 'the correct spelling is regexSearch'],
-    ['allow_old_handshake', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options'],
-    ['allowOldHandshak', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options'],
+    [
+      'allow_old_handshake',
+      true,
+      'the correct spelling is allowOldHandshake, and this is an option: give it in the options',
+    ],
+    [
+      'allowOldHandshak',
+      true,
+      'the correct spelling is allowOldHandshake, and this is an option: give it in the options',
+    ],
     ['allowOldHandshake', true, 'this is an option: give it in the options'],
     ['maxDelimiterLength', 10, 'this is an option: give it in the options'],
     ['maxBufferedAmount', 10, 'this is an option: give it in the options'],
@@ -66,7 +74,9 @@ describe('a setting by another name', () => {
   it.each(['read_delimiter', 'regex_search', 'buffer_size'])('is refused when %s is assigned, or asked for', (name) => {
     const handler = new WebSocketHandler();
     expect(complaint(() => Reflect.set(handler, name, 1))).toEqual(
-      refusal(`handler member is '${name}': the correct spelling is ${name.replace(/_(.)/, (_all, c: string) => c.toUpperCase())}`),
+      refusal(
+        `handler member is '${name}': the correct spelling is ${name.replace(/_(.)/, (_all, c: string) => c.toUpperCase())}`,
+      ),
     );
     expect(() => Reflect.get(handler, name)).toThrow('the correct spelling is');
   });
@@ -87,7 +97,11 @@ describe('a setting by another name', () => {
   it.each([
     ['read_delimiter', '\n', 'the correct spelling is readDelimiter; a static is not read'],
     ['buffer_size', 1024, 'the correct spelling is bufferSize; a static is not read'],
-    ['allow_old_handshake', true, 'the correct spelling is allowOldHandshake, and this is an option: give it in the options; a st'],
+    [
+      'allow_old_handshake',
+      true,
+      'the correct spelling is allowOldHandshake, and this is an option: give it in the options; a st',
+    ],
     ['allowOldHandshake', true, 'this is an option: give it in the options; a static is not read'],
     ['onHandshake', () => true, 'a static is not called: make it a method, onHandshake() { … }'],
     ['on_read', () => {}, 'a static is not called: make it a method, onRead() { … }'],

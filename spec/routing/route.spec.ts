@@ -74,7 +74,7 @@ describe('websocketRoute', () => {
 describe('a RegExp as path', () => {
   it('is refused, before it becomes a handler of every request', () => {
     const route = websocketRoute as (...args: unknown[]) => unknown;
-    expect(() => route(/^\/chat/, { onRead() {} })).toThrow('path is /^\\/chat/: a RegExp is no path here');
+    expect(() => route(/^\/chat/, { onRead() {} })).toThrow('path is /^\\/chat/: a RegExp is not supported as a path');
   });
 });
 
