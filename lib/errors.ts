@@ -46,7 +46,7 @@ export class InvalidStateError extends Error {
 }
 
 export function beforeOpen(method: string): InvalidStateError {
-  return new InvalidStateError(`${method}() before the handshake is done: call it from onConnect on`);
+  return new InvalidStateError(`${method}() before the handshake is done: call it in onConnect or later`);
 }
 
 /** A struct format is malformed, or values or bytes do not fit it. The counterpart of Python's `struct.error`. */

@@ -1,4 +1,4 @@
-/** How many connections a route takes: in all, and per key. A handshake that is going on counts as one. */
+/** Limits the connections of a route: in total and per key. Pending handshakes count. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import { invalidReturnValue } from '../errors.js';
@@ -12,10 +12,10 @@ export interface AdmissionOptions {
   readonly keyOf: ConnectionKey;
 }
 
-/** Gives the place back; more than once is once. */
+/** Releases the place; idempotent. */
 export type Leave = () => void;
 
-/** Undefined where there is no limit. */
+/** Undefined if there is no limit. */
 export function compileAdmission(options: AdmissionOptions): Admission | undefined {
   if (options.maxConnections === Infinity && options.maxConnectionsPerKey === Infinity) return undefined;
   return new Admission(options);
@@ -30,16 +30,21 @@ export class Admission {
     this.options = options;
   }
 
-  /** Takes a place, or says why there is none. Throws what `keyOf` throws. */
+  /** Takes a place, or returns the refusal. Throws errors of `keyOf`. */
   enter(request: IncomingMessage): Leave | PlainRefusal {
     const { maxConnections, maxConnectionsPerKey } = this.options;
     if (this.inside >= maxConnections) {
-      return refuse(503, 'full', 'As many connections as this route takes are open: try again later.', RETRY);
+      return refuse(503, 'full', 'This route has reached its maximum number of connections: try again later.', RETRY);
     }
     const key = this.keyOf(request);
     const sameKey = key === undefined ? 0 : (this.byKey.get(key) ?? 0);
     if (sameKey >= maxConnectionsPerKey) {
-      return refuse(429, 'full-for-key', 'As many connections as one client may have are open: close one.', RETRY);
+      return refuse(
+        429,
+        'full-for-key',
+        'This client has reached its maximum number of connections: close one.',
+        RETRY,
+      );
     }
     this.inside++;
     if (key !== undefined) this.byKey.set(key, sameKey + 1);
@@ -66,22 +71,26 @@ export class Admission {
     const key: unknown = keyOf(request);
     if (key !== undefined && typeof key !== 'string') {
       abandon(key);
-      throw invalidReturnValue('the result of keyOf', key, 'it must be a string, or undefined for what is not counted');
+      throw invalidReturnValue(
+        'the result of keyOf',
+        key,
+        'it must be a string, or undefined not to count the request',
+      );
     }
     return key;
   }
 }
 
-/** Seconds: how long a browser tab that was closed may still count. */
+/** In seconds: a closed browser tab may still count for that long. */
 const RETRY = { 'Retry-After': '5' };
 
-/** Express's `request.ip`, which knows whom to trust; without Express the socket's. */
+/** Express's `request.ip`, which respects `trust proxy`; without Express, the socket's address. */
 function addressOf(request: IncomingMessage): string | undefined {
   const ip: unknown = Reflect.get(request, 'ip');
   return typeof ip === 'string' ? ip : request.socket.remoteAddress;
 }
 
-/** What one subscriber has: an IPv4 address, or the first 64 bits of an IPv6 address. */
+/** The addresses of one subscriber: an IPv4 address, or the first 64 bits of an IPv6 address. */
 export function networkOf(address: string | undefined): string | undefined {
   if (address === undefined || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);

@@ -1,4 +1,4 @@
-/** What a handler's `onHandshake` says to a handshake, checked. What is wrong with it goes to `onError`. */
+/** Calls a handler's `onHandshake` and validates the result. Errors go to `onError`. */
 import type { IncomingMessage } from 'node:http';
 import { reportSecond, tellError } from '../connection/hook-errors.js';
 import type { ConnectionSettings } from '../connection/hooks.js';
@@ -10,16 +10,18 @@ import { type Deadline, HandshakeAborted } from './deadline.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';
 import { checkResponseHeaders } from './response-headers.js';
 
-/** The headers that a handler adds to the 101. */
+/** Headers that a handler adds to the 101. */
 export type CheckedHeaders = ReturnType<typeof checkResponseHeaders>;
 type Verdict = CheckedHeaders | PlainRefusal;
 
-/** Whether its hook has anything to say: that of the library lets everybody in. */
+/** Whether the handler overrides the default hook, which accepts every client. */
 export function isAsked(handler: WebSocketHandler): boolean {
   return handler.onHandshake !== WebSocketHandler.prototype.onHandshake;
 }
 
-/** @returns no promise, unless the hook returned one; rejected with `HandshakeAborted` when nobody waits for it any more */
+/**
+ * @returns a promise only if the hook returned one; it rejects with `HandshakeAborted` when the handshake has ended
+ */
 export function askHandler(
   handler: WebSocketHandler,
   request: IncomingMessage,
@@ -47,7 +49,7 @@ export function askHandler(
   }
 }
 
-/** @throws TypeError, HeaderError for what cannot be sent */
+/** @throws TypeError, HeaderError for a response that cannot be sent */
 function verdict(answer: unknown, headers: ResponseHeaders, offeredSubprotocols: readonly string[]): Verdict {
   if (answer === true) return checkResponseHeaders(headers, 101, offeredSubprotocols);
   // `this.isSecure && request.headers['x-pizza']` may be false, undefined or ''.
@@ -58,7 +60,7 @@ function verdict(answer: unknown, headers: ResponseHeaders, offeredSubprotocols:
   );
 }
 
-/** Its promise was rejected when the handshake was over: it is told, and nothing waits for what it makes of that. */
+/** The hook's promise rejected after the handshake had ended: reports the error without waiting for `onError`. */
 function tellLate(handler: WebSocketHandler, settings: ConnectionSettings, error: unknown): void {
   const reported = (second: unknown): void => reportSecond(settings, second);
   try {

@@ -1,18 +1,18 @@
 /**
- * How long a handshake waits for the user's own functions: for `handshakeTimeout` in all, and not for a moment longer than the
- * peer does. For what is not asynchronous no timer is set.
+ * Bounds how long a handshake waits for user functions: for `handshakeTimeout` in total, and only while the peer is
+ * connected. Synchronous functions do not start a timer.
  */
 import type { Duplex } from 'node:stream';
 import { isThenable, whenSettled } from '../thenables.js';
 import { clockOf } from '../transport/clock.js';
 
-/** Nobody waits for the handshake any more. */
+/** The handshake has ended, by a timeout or because the peer disconnected. */
 export class HandshakeAborted extends Error {
   override readonly name = 'HandshakeOver';
   readonly why: 'timeout' | 'gone';
 
   constructor(why: 'timeout' | 'gone') {
-    super(why === 'timeout' ? 'the handshake took too long' : 'the peer has gone');
+    super(why === 'timeout' ? 'the handshake took too long' : 'the peer has disconnected');
     this.why = why;
   }
 }
@@ -20,23 +20,23 @@ export class HandshakeAborted extends Error {
 export class Deadline {
   private readonly socket: Duplex;
   private readonly timeout: number;
-  /** Known from when there is something to wait for. */
+  /** Set when there is something to wait for. */
   private at: number | undefined = undefined;
 
-  /** @param timeout in milliseconds; 0: any time */
+  /** @param timeout in milliseconds; 0 for no limit */
   constructor(socket: Duplex, timeout: number) {
     this.socket = socket;
     this.timeout = timeout;
   }
 
-  /** What a function of the user's returned, once it is there: at once, unless it is a promise. */
+  /** The result of a user function: synchronously, unless it is a promise. */
   meet<T>(result: T | PromiseLike<T>): T | Promise<T> {
     return isThenable(result) ? this.wait(result) : result;
   }
 
   /**
-   * @param failedLate gets the error of a promise that is rejected when nobody waits for it any more
-   * @returns rejected with `HandshakeAborted` when that is so before it settles
+   * @param failedLate receives the error of a promise that rejects after the handshake has ended
+   * @returns rejects with `HandshakeAborted` if the handshake ends before the promise settles
    */
   wait<T>(result: PromiseLike<T>, failedLate: (error: unknown) => void = ignore): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -57,7 +57,7 @@ export class Deadline {
       const onClose = (): void => give('gone');
       const cancel = at === Infinity ? undefined : clock.after(Math.max(0, at - clock.now()), () => give('timeout'));
       socket.once('close', onClose);
-      // It went before: the event will not come again.
+      // Already closed: the event will not come again.
       if (socket.closed) onClose();
       whenSettled(
         result,

@@ -1,14 +1,14 @@
-/** Draft-76 wants an answer to its challenge behind the headers, made of eight bytes that follow the request's. */
+/** Answers the challenge of draft-76: eight bytes that follow the request's headers. */
 import type { IncomingMessage } from 'node:http';
 import { challengeResponse } from './draft76.js';
 import { takeBytes } from './socket/take-bytes.js';
 
 /**
- * Answers it, or ends the socket.
+ * Sends the answer, or destroys the socket.
  *
- * @param head what has come behind the headers
+ * @param head the data received after the headers
  * @param timeout how long to wait for the rest of the eight bytes, in milliseconds
- * @returns what has come behind them; undefined where there will be no connection
+ * @returns the data after them; undefined if there will be no connection
  */
 export async function answerChallenge(
   request: IncomingMessage,

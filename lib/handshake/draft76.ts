@@ -1,6 +1,6 @@
 /**
- * The handshake of draft-hixie-thewebsocketprotocol-76 (version 0), which Safari 5 and its contemporaries speak. Section
- * numbers are the draft's. Each of two keys hides a number between letters and spaces:
+ * The handshake of draft-hixie-thewebsocketprotocol-76 (version 0), used by Safari 5 and its contemporaries. Section
+ * numbers are those of the draft. Each of two keys hides a number between letters and spaces:
  *
  *     Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5     digits 4146546015 / 5 spaces  = 829309203
  *     Sec-WebSocket-Key2: 12998 5 Y3 1  .P00       digits 1299853100 / 5 spaces  = 259970620
@@ -9,17 +9,17 @@
 import { createHash } from 'node:crypto';
 import { parseUrl } from './request/url.js';
 
-/** What the draft's response says of the request it answers. */
+/** Properties of the request that appear in the draft's response. */
 export interface Draft76Exchange {
-  /** The request's `Origin`; none or '' if it had none. */
+  /** The request's `Origin`; undefined or '' if it had none. */
   origin: string | undefined;
-  /** Whether the client speaks TLS: `wss:`. */
+  /** Whether the client uses TLS: `wss:`. */
   secure: boolean;
-  /** The host, and the port where it is not the default one, as the client wrote it. */
+  /** The host, with the port unless it is the default, as the client wrote it. */
   host: string;
   /** The request target with its query. */
   url: string;
-  /** The one subprotocol; none or '' if none was chosen. */
+  /** The chosen subprotocol; undefined or '' if there is none. */
   subprotocol?: string | undefined;
 }
 
@@ -56,10 +56,11 @@ function keyPart(key: string): number | undefined {
     if (code < 0x30 || code > 0x39) continue;
     digits++;
     number = number * 10 + (code - 0x30);
-    // Also what keeps the number exact, however long the header.
+    // This also keeps the number exact, however long the header is.
     if (number > LARGEST_KEY_NUMBER) return undefined;
   }
-  // "If either /spaces_1/ or /spaces_2/ is zero, then abort": a cross-protocol attack, not a client, would send that.
+  // "If either /spaces_1/ or /spaces_2/ is zero, then abort": a cross-protocol attack would send that, but not a
+  // client.
   if (digits === 0 || spaces === 0) return undefined;
   // "If /key-number_1/ is not an integral multiple of /spaces_1/, then abort"
   return number % spaces === 0 ? number / spaces : undefined;
@@ -76,7 +77,7 @@ export function draft76Headers({ origin, secure, host, url, subprotocol }: Draft
   return {
     Upgrade: 'WebSocket',
     Connection: 'Upgrade',
-    // Only a client that is no browser sends none, and none can be echoed to it.
+    // Only clients other than browsers omit it; then there is nothing to echo.
     ...(origin ? { 'Sec-WebSocket-Origin': origin } : {}),
     'Sec-WebSocket-Location': `${secure ? 'wss' : 'ws'}://${host}${resourceName(url)}`,
     ...(subprotocol ? { 'Sec-WebSocket-Protocol': subprotocol } : {}),

@@ -1,13 +1,13 @@
-/** Which servers drain: known to the handshakes that they refuse, and to `drain`, which closes what is open. */
+/** Which servers are draining: handshakes are refused then, and `drain` closes open connections. */
 import type { IncomingMessage } from 'node:http';
 import type { OpenConnection } from '../telemetry/route-counters.js';
 import { serverOf } from './pending-handshakes.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 
 export interface Draining {
-  /** Seconds after which a client that was refused may try again. */
+  /** Seconds after which a refused client may try again. */
   readonly retryAfter: number;
-  /** Closes a connection that opened when the draining had begun. */
+  /** Closes a connection that opened after draining had begun. */
   take(connection: OpenConnection): void;
 }
 
@@ -28,5 +28,5 @@ export function drainingOf(request: IncomingMessage): Draining | undefined {
 
 export function refuseWhileDraining({ retryAfter }: Draining): PlainRefusal {
   const headers = { 'Retry-After': String(retryAfter), Connection: 'close' };
-  return refuse(503, 'draining', 'This server is going away: connect again, to another one.', headers);
+  return refuse(503, 'draining', 'This server is shutting down: reconnect to another one.', headers);
 }

@@ -1,11 +1,12 @@
 /**
- * The handshake (RFC 6455 section 4.2.2), the same for both doors:
+ * The handshake (RFC 6455 section 4.2.2), the same from the `request` and the `upgrade` event:
  *
  *     request ─▶ negotiate ─▶ admission ─▶ origin ─▶ subprotocol ─▶ onHandshake ─▶ 101 ─▶ release ─▶ connection.open
  *                    └────────────┴──────────┴────────────┴──────────────┴─▶ refusal
  *
- * Until the 101 is out nothing has been promised, and the peer may vanish at any point: then nothing happens at all. Each step calls
- * the next one, and waits only where a function of the user's returned a promise: most handshakes are answered at once.
+ * The peer may disappear at any point before the 101 is sent; the handshake then ends without any effect. Each step
+ * calls the next one and waits only if a user function returned a promise, so most handshakes are answered
+ * synchronously.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -37,10 +38,10 @@ import { isPipelined, isReleasable, releaseFromServer, takeFromParser } from './
 import { refuseUnknownRuntime } from './socket/runtime.js';
 
 const NOTHING = Buffer.alloc(0);
-/** Seconds: it is busy, perhaps, and not gone. */
+/** In seconds: the server is probably only busy. */
 const RETRY = { 'Retry-After': '5' };
 
-/** Answers the request; `args` are for `onConnect`. Never throws. */
+/** Answers the request; `args` are passed to `onConnect`. Never throws. */
 export function accept(
   plan: RoutePlan,
   request: IncomingMessage,
@@ -50,7 +51,7 @@ export function accept(
   new Handshake(plan, request, response, args).begin();
 }
 
-/** Counts and publishes a refusal, and sends it. */
+/** Counts, publishes and sends a refusal. */
 export function refuseHandshake(
   { settings: { name, route, counters, log } }: RoutePlan,
   request: IncomingMessage,
@@ -63,7 +64,7 @@ export function refuseHandshake(
   try {
     sendRefusal(response, refusal);
   } catch (error) {
-    // A middleware has replaced a method of the response, and that one throws: nothing can be said any more.
+    // Middleware replaced a method of the response with one that throws: no response can be sent.
     logError(`refusal of ${name}`, error, log);
     request.socket.destroy();
   }
@@ -75,16 +76,16 @@ class Handshake {
   private readonly response: ServerResponse;
   private readonly args: readonly unknown[];
   private readonly deadline: Deadline;
-  /** What the client asks for. */
+  /** What the client requested. */
   private asked!: Accepting;
   private secure: boolean | undefined = undefined;
   private host: string | undefined = undefined;
   private handler!: WebSocketHandler;
   private settings!: ConnectionSettings;
   private negotiated!: Negotiated;
-  /** Gives back its place among the connections of the route. */
+  /** Releases its place among the connections of the route. */
   private leave: Leave | undefined = undefined;
-  /** From when it has its place: what a server that drains waits for. */
+  /** Set once it has a place; a draining server waits for it. */
   private pending: PendingHandshake | undefined = undefined;
 
   constructor(plan: RoutePlan, request: IncomingMessage, response: ServerResponse, args: readonly unknown[]) {
@@ -106,23 +107,23 @@ class Handshake {
     this.asked = granted(negotiate(request, plan));
     if (pendingSocketOf(request.socket) === undefined && !isReleasable(request.socket))
       throw refuseUnknownRuntime(plan.settings.log);
-    // Requests that were pipelined before this one are answered first: Node gives the socket to the response whose turn it is, and
-    // says so. However many handshakes stand in line on a connection, at most one of them is at work.
+    // Requests pipelined before this one are answered first: Node then assigns the socket to the next response, which
+    // emits `socket`. So at most one handshake per socket is in progress, however many are pipelined.
     if (response.socket === null) response.once('socket', () => this.take(this.enter, undefined));
     else this.enter();
   }
 
-  /** A place is taken before the first step that may take time. */
+  /** Takes a place before the first step that may be async. */
   private enter(): void {
     const { asked, plan, request } = this;
     const { socket } = request;
-    // The client has left while middleware was at work: there is nobody to ask about, and nobody to answer.
+    // The client disconnected while middleware was running.
     if (socket.writable === false) return;
     granted(hindranceOf(request));
     this.leave = granted(plan.admission?.enter(request));
     this.pending = new PendingHandshake(socket, serverOf(request));
     if (asked.version === 0 && pendingSocketOf(socket) === undefined) {
-      const text = 'Draft-76 is only spoken through upgradeListener(app).';
+      const text = 'Draft-76 is supported only through upgradeListener(app).';
       throw refuse(426, 'version', text, UPGRADE_REQUIRED);
     }
     this.secure = isSecure(request);
@@ -157,9 +158,9 @@ class Handshake {
     const { handler, request, response } = this;
     const { socket } = request;
     const own = granted(verdict);
-    // The hook may have taken its time: another request has come, or the server has begun to drain;
+    // While the hook ran, another request may have arrived, or the server may have begun to drain,
     granted(hindranceOf(request));
-    // or the peer has gone, or somebody else has answered. Then the socket may bring more requests.
+    // or the peer disconnected, or other code sent a response, after which the socket may carry more requests.
     if (socket.destroyed || response.headersSent || response.writableEnded) {
       this.over();
       return;
@@ -183,7 +184,7 @@ class Handshake {
       if (socket.destroyed) this.over();
       else this.open(connection, pending);
     });
-    // All of it has been handed to the operating system: `finish` comes before anything else can be read.
+    // The 101 is already with the operating system: `finish` comes before anything else can be read.
     if (pending === undefined && response.writableEnded && socket.writableLength === 0) return;
     pending ??= takeSocket(socket);
     pending.response = response;
@@ -191,7 +192,7 @@ class Handshake {
     socket.once('close', onClose);
   }
 
-  /** The 101 has left. */
+  /** The 101 has been sent. */
   private open(connection: Connection, pending: PendingSocket | undefined): void {
     const { args, asked, leave, plan, request } = this;
     const { socket } = request;
@@ -199,10 +200,11 @@ class Handshake {
     counters.counts.accepted++;
     const { subprotocol } = connection.negotiated;
     publish('accept', () => ({ route, request, connection: connection.runner.hooks, subprotocol }));
-    // Its place is taken for as long as the connection is there.
+    // The connection keeps its place until it closes.
     if (leave !== undefined) socket.once('close', leave);
-    // Before the server's listeners leave: somebody must hear of an error at any time, whoever is told of the pause. A socket that
-    // only the server's parser has read is not paused: the server would stop the handle, and nothing would start it again.
+    // Pauses before the server's listeners are removed, since one must handle errors at all times and one must hear of
+    // the pause. A socket read only by the server's parser is not paused: the server would stop the handle, and
+    // nothing would restart it.
     if (pending !== undefined) socket.pause();
     const head = pending?.release() ?? NOTHING;
     releaseFromServer(socket);
@@ -230,9 +232,9 @@ class Handshake {
     });
   }
 
-  // How steps are taken, and how it ends without a connection.
+  // Running the steps, and ending without a connection.
 
-  /** What a step throws, or one that it calls, ends the handshake. */
+  /** Errors thrown by a step, or by the steps it calls, end the handshake. */
   private take<T>(step: (this: Handshake, value: T) => void, value: T): void {
     try {
       step.call(this, value);
@@ -241,7 +243,7 @@ class Handshake {
     }
   }
 
-  /** Takes the next step: at once, where there is no promise to wait for. */
+  /** Runs the next step, synchronously unless there is a promise to wait for. */
   private when<T>(result: T | Promise<T>, step: (this: Handshake, value: T) => void): void {
     if (result instanceof Promise) {
       result.then(
@@ -252,7 +254,7 @@ class Handshake {
   }
 
   private fail(error: unknown): void {
-    // The peer has gone while the handshake waited.
+    // The peer disconnected while the handshake waited.
     const isGone = isA(error, HandshakeAborted) && error.why === 'gone';
     const refusal = isGone ? undefined : this.refusalFor(error);
     this.over();
@@ -262,10 +264,10 @@ class Handshake {
   private refusalFor(error: unknown): PlainRefusal {
     if (isA(error, PlainRefusal)) return error;
     if (isA(error, HandshakeAborted)) {
-      return refuse(503, 'timeout', 'The server took too long over the handshake: try again later.', RETRY);
+      return refuse(503, 'timeout', 'The handshake timed out on the server: try again later.', RETRY);
     }
     logError(`handshake of ${this.plan.settings.name}`, error, this.plan.settings.log);
-    // Its head is written, and its end has failed.
+    // The head of the 101 was written, but ending the response failed.
     if (this.response.statusCode === 101) this.request.socket.destroy();
     return failure();
   }
@@ -278,7 +280,7 @@ class Handshake {
 
 const NO_HEADERS: CheckedHeaders = [];
 
-/** Why a handshake cannot be accepted now, whatever it asks for. */
+/** Why no handshake can be accepted now, whatever it requests. */
 function hindranceOf(request: IncomingMessage): PlainRefusal | undefined {
   if (isPipelined(request)) {
     return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');
@@ -287,12 +289,12 @@ function hindranceOf(request: IncomingMessage): PlainRefusal | undefined {
   return draining && refuseWhileDraining(draining);
 }
 
-/** Whether nothing can be read before the event loop goes on. TLS and streams that are no sockets may bring something at any time. */
+/** Whether nothing can arrive before the event loop continues. TLS and other streams may emit data at any time. */
 function isPlainTcp(socket: Socket): boolean {
   return socket instanceof Socket && !isEncrypted(socket);
 }
 
-/** Takes a socket from the server's parser, and keeps what it brings. */
+/** Detaches a socket from the server's parser, and buffers its data. */
 function takeSocket(socket: Socket): PendingSocket {
   takeFromParser(socket);
   return new PendingSocket(socket, NOTHING);
@@ -300,6 +302,6 @@ function takeSocket(socket: Socket): PendingSocket {
 
 function open(request: IncomingMessage, connection: Connection, args: readonly unknown[], head: Buffer): void {
   connection.open(args, head);
-  // The draining began when the 101 was already on its way.
+  // Draining began while the 101 was being sent.
   drainingOf(request)?.take(connection);
 }

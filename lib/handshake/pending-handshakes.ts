@@ -1,16 +1,16 @@
-/** Handshakes that are at work, by server: one that drains waits for them, as for the hooks of connections. */
+/** Handshakes in progress, by server: a draining server waits for them, as it does for hooks. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 const byServer = new WeakMap<object, Set<PendingHandshake>>();
 
-/** From when it is let in until it was refused, its connection is open, or its client has gone. */
+/** A handshake from its admission until it is refused, its connection is open, or the client disconnects. */
 export class PendingHandshake {
   readonly socket: Duplex;
   private readonly all: Set<PendingHandshake>;
   private onOver: (() => void) | undefined = undefined;
 
-  /** @param server undefined where it is not known: then nobody can wait for it */
+  /** @param server undefined if unknown: `drain` then cannot wait for this handshake */
   constructor(socket: Duplex, server: object | undefined) {
     this.socket = socket;
     this.all = server === undefined ? new Set() : pendingHandshakes(server);
@@ -35,7 +35,7 @@ export function pendingHandshakes(server: object): Set<PendingHandshake> {
   return all;
 }
 
-/** The HTTP server that a request came by; Node's sets it on every socket that it serves. */
+/** The HTTP server of a request, which Node sets on every socket it serves. */
 export function serverOf(request: IncomingMessage): object | undefined {
   const server: unknown = Reflect.get(request.socket, 'server');
   return typeof server === 'object' && server !== null ? server : undefined;

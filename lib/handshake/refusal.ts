@@ -1,6 +1,6 @@
 /**
- * A refused handshake is an ordinary HTTP response: our own refusals explain themselves in plain text, a user's may have any
- * status, headers and body.
+ * A refused handshake gets an ordinary HTTP response. The library's refusals explain themselves in plain text; a
+ * user's may have any status, headers and body.
  */
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
@@ -8,13 +8,16 @@ import { inspectValue, invalidReturnValue, propertyOf } from '../errors.js';
 import type { RefusalReason } from '../telemetry/refusal-reasons.js';
 import { checkResponseHeaders } from './response-headers.js';
 
-/** A refusal ready to be sent. Each step of the handshake returns its result or one of these, and is asked by `instanceof`. */
+/**
+ * A refusal ready to be sent. Each step of the handshake returns its result or one of these, distinguished by
+ * `instanceof`.
+ */
 export class PlainRefusal {
   readonly status: number;
   /** With `Content-Type` and `Content-Length`. */
   readonly headers: Record<string, string | string[]>;
   readonly body: Buffer;
-  /** What telemetry tells. */
+  /** The reason reported by telemetry. */
   readonly reason: RefusalReason;
 
   constructor(status: number, headers: Record<string, string | string[]>, body: Buffer, reason: RefusalReason) {
@@ -28,9 +31,10 @@ export class PlainRefusal {
 const TEXT = 'text/plain; charset=utf-8';
 
 /**
- * A refusal of our own.
+ * Makes a refusal by the library.
  *
- * @param explanation one line for whoever reads the response in a browser's network tab: what was wrong, what to do
+ * @param explanation one line for developers who read the response in a browser's network tab: the error and the
+ *   remedy
  * @example
  * refuse(405, 'method', 'A WebSocket handshake is a GET request.', { Allow: 'GET' });
  */
@@ -45,20 +49,21 @@ export function refuse(
   return new PlainRefusal(status, all, body, reason);
 }
 
-/** What a step has found out. A refusal is thrown: it ends the handshake, which sends it. */
+/** Returns the result of a step. A refusal is thrown, which ends the handshake and is then sent. */
 export function granted<T>(result: T | PlainRefusal): T {
   if (result instanceof PlainRefusal) throw result;
   return result;
 }
 
 /**
- * Checks what the user's `onHandshake` returned and makes it ready to be sent. Unless it names a `Content-Type`, a string is
- * `text/plain; charset=utf-8`, bytes are `application/octet-stream`, an object is `application/json`; no body at all becomes
- * the status in words.
+ * Validates what `onHandshake` returned and prepares it for sending. Unless it sets a `Content-Type`, a string is
+ * sent as `text/plain; charset=utf-8`, bytes as `application/octet-stream`, an object as `application/json`; without
+ * a body, the status is sent in words.
  *
- * @param refusal a `Refusal`, if the user got it right
- * @param extraHeaders the `headers` object that `onHandshake` was given to fill, checked here too
- * @throws TypeError (ERR_WS_INVALID_RETURN_VALUE) for a status or a body that cannot be sent, HeaderError for such a header
+ * @param refusal a `Refusal`, if the user's code is correct
+ * @param extraHeaders the `headers` argument of `onHandshake`, also validated here
+ * @throws TypeError (ERR_WS_INVALID_RETURN_VALUE) for a status or a body that cannot be sent, HeaderError for such a
+ *   header
  */
 export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<string, unknown>> = {}): PlainRefusal {
   if (!isObject(refusal)) {
@@ -66,7 +71,7 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
       'the result of onHandshake',
       refusal,
       'return true to accept, false for a 403, or a refusal such as { status: 401, body: "log in" }; ' +
-        'a value that is only truthy lets nobody in: write Boolean(…)',
+        'other truthy values do not accept a handshake: write Boolean(…)',
     );
   }
   const { status, headers: ownHeaders = {}, body: content } = refusal;
@@ -88,21 +93,21 @@ export function toPlainRefusal(refusal: unknown, extraHeaders: Readonly<Record<s
   for (const [name, value] of checkResponseHeaders(ownHeaders, status, [])) put(headers, name, value);
   if (type !== undefined) put(headers, 'Content-Length', String(bytes.length));
 
-  // fromEntries defines own properties: `__proto__`, a legal header name, does not reach the prototype.
+  // fromEntries defines own properties: `__proto__`, a legal header name, does not change the prototype.
   return new PlainRefusal(status, Object.fromEntries(headers.values()), bytes, 'hook');
 }
 
-/** Keyed in lower case, so that a name is the same in any case; a Map, so that no name is special. */
+/** Keyed by lower-case names, since header names are case-insensitive; a Map, so that no name is special. */
 type Headers = Map<string, [name: string, value: string | string[]]>;
 
-/** A header replaces the same one, but cookies add up. */
+/** A header replaces one with the same name, but cookies accumulate. */
 function put(headers: Headers, name: string, value: string | string[]): void {
   const key = name.toLowerCase();
   const before = key === 'set-cookie' ? headers.get(key)?.[1] : undefined;
   headers.set(key, [name, before === undefined ? value : [before, value].flat()]);
 }
 
-/** The bytes of a body and their media type; no type where the status has no content at all. */
+/** The bytes of a body and their media type; no type if the status does not allow content. */
 function encodeBody(status: number, content: unknown): { type: string | undefined; bytes: Buffer } {
   // RFC 9110 section 6.4.1: "All 204 (No Content) and 304 (Not Modified) responses do not include content"; nor may a 205.
   if (status === 204 || status === 205 || status === 304) {

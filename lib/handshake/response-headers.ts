@@ -1,11 +1,14 @@
 /**
- * The headers a user's `onHandshake` adds to the response, checked before any byte goes out: nothing that smuggles a second
- * header (CR, LF, NUL), nothing that contradicts what the protocol itself sends, no subprotocol the client never offered.
+ * Validates the headers that `onHandshake` adds to the response, before any byte is sent: no header injection (CR,
+ * LF, NUL), no conflict with headers of the protocol, no subprotocol that the client did not offer.
  */
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { HeaderError, inspectValue } from '../errors.js';
 
-/** RFC 6455 section 4.2.2 fixes these in the 101; the others frame a body, and a 101 has none (RFC 9110 section 15.2). */
+/**
+ * RFC 6455 section 4.2.2 defines these in the 101; the others frame a body, which a 101 does not have (RFC 9110
+ * section 15.2).
+ */
 const OWNED_ON_101: ReadonlySet<string> = new Set([
   'upgrade',
   'connection',
@@ -17,7 +20,7 @@ const OWNED_ON_101: ReadonlySet<string> = new Set([
   'trailer',
 ]);
 
-/** A refusal is an ordinary response whose framing (RFC 9112 section 6) is ours; an accept value on it would be a lie. */
+/** The library frames the body of a refusal (RFC 9112 section 6); an accept value would be wrong on a refusal. */
 const OWNED_ON_REFUSAL: ReadonlySet<string> = new Set([
   'connection',
   'sec-websocket-accept',
@@ -27,11 +30,11 @@ const OWNED_ON_REFUSAL: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Checks headers that user code wants on the handshake response.
+ * Checks headers that user code adds to the handshake response.
  *
  * @param headers names to values: a string, a finite number, or a non-empty array of those
- * @param status the status they go out with; 101 is the strictest
- * @param offeredSubprotocols what the client offered, for `Sec-WebSocket-Protocol` on a 101
+ * @param status the status of the response; the rules for 101 are the strictest
+ * @param offeredSubprotocols the client's offer, for `Sec-WebSocket-Protocol` on a 101
  * @returns the headers in order, numbers as text
  * @throws HeaderError naming the first header that must not be sent
  * @example
@@ -49,8 +52,8 @@ export function checkResponseHeaders(
   for (const [name, value] of Object.entries(headers)) {
     checkName(name);
     const key = name.toLowerCase();
-    if (owned.has(key)) throw new HeaderError(name, 'belongs to the protocol: remove it, it is set for you');
-    // Cookies add up; of other headers one would be lost.
+    if (owned.has(key)) throw new HeaderError(name, 'is set by the library: remove it');
+    // Cookies accumulate; of other duplicate headers one would be lost.
     if (seen.has(key) && key !== 'set-cookie')
       throw new HeaderError(name, 'appears twice, in different case: give one name an array of values');
     seen.add(key);
@@ -71,7 +74,7 @@ function checkName(name: string): void {
 
 function checkList(name: string, values: readonly unknown[]): string[] {
   if (values.length === 0) throw new HeaderError(name, 'has an empty array: delete the header instead');
-  // Not map(), which would leave the holes of a sparse array unchecked.
+  // Not map(), which would skip the holes of a sparse array.
   return Array.from(values, (value) => checkValue(name, value));
 }
 
@@ -96,12 +99,12 @@ function checkValue(name: string, value: unknown): string {
   return text;
 }
 
-/** RFC 6455 section 4.1: the client fails the connection if the response names "a subprotocol that was not present" in its request. */
+/** RFC 6455 section 4.1: the client fails the connection for "a subprotocol that was not present" in its request. */
 function checkSubprotocol(name: string, value: string | string[], offered: readonly string[]): void {
   if (typeof value !== 'string' || !offered.includes(value)) {
     throw new HeaderError(
       name,
-      `is ${inspectValue(value)}: it must be one string out of what the client offered, ${inspectValue(offered)}`,
+      `is ${inspectValue(value)}: it must be one of the names that the client offered, ${inspectValue(offered)}`,
     );
   }
 }

@@ -1,15 +1,18 @@
-/** Answers of the handshake, through the response: whoever watches it (loggers, session stores) sees an ordinary one. */
+/**
+ * Sends the answers of a handshake through the response object, so that loggers and session stores see an ordinary
+ * response.
+ */
 import type { ServerResponse } from 'node:http';
 import type { PlainRefusal } from './refusal.js';
 import { headersFor } from './request/connection-headers.js';
 
 export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): void {
-  // The peer has gone, or somebody else has answered meanwhile.
+  // The peer disconnected, or other code has answered meanwhile.
   if (response.headersSent || response.writableEnded || response.destroyed) return;
   removeHeaders(response, OF_A_BODY);
   response.statusCode = refusal.status;
   for (const [name, value] of headersFor(response, refusal.headers)) setHeader(response, name, value);
-  // With `rejectNonStandardBodyWrites` Node throws where a response that has no body is given one, even an empty one.
+  // With `rejectNonStandardBodyWrites` Node throws if a response without a body gets one, even an empty one.
   if (refusal.body.length === 0 || response.req.method === 'HEAD') response.end();
   else response.end(refusal.body);
 }
@@ -17,9 +20,9 @@ export function sendRefusal(response: ServerResponse, refusal: PlainRefusal): vo
 /**
  * Sends the 101.
  *
- * @param own what `onHandshake` adds
- * @param protocol what the protocol wants: these replace what anybody else has set
- * @param done called when the last byte of it has been handed to the operating system
+ * @param own headers added by `onHandshake`
+ * @param protocol headers of the protocol, which replace all others with the same names
+ * @param done called when its last byte has been handed to the operating system
  */
 export function sendSwitchingProtocols(
   response: ServerResponse,
@@ -50,7 +53,7 @@ export function switchingHeaders(accept: string, subprotocol: string, extensions
   return headers;
 }
 
-/** Compressing middleware goes by `Accept-Encoding`, and begins when the head is written. A 101 has nothing to compress. */
+/** Compression middleware checks `Accept-Encoding` when the head is written, but a 101 has nothing to compress. */
 function writeHead(response: ServerResponse): void {
   const { headers } = response.req;
   const { 'accept-encoding': accepted } = headers;
@@ -63,8 +66,9 @@ function writeHead(response: ServerResponse): void {
 }
 
 /**
- * What middleware may have prepared for a body of its own: a 101 has no body (RFC 9110 section 15.2), a refusal another one. The
- * framing, the representation metadata (RFC 9110 sections 8.3 to 8.8 and 14.4), the name (RFC 6266), and digests (RFC 9530).
+ * Headers that middleware may have set for its own body: a 101 has no body (RFC 9110 section 15.2), a refusal a
+ * different one. Framing, representation metadata (RFC 9110 sections 8.3 to 8.8 and 14.4), file name (RFC 6266), and
+ * digests (RFC 9530).
  */
 const OF_A_BODY: ReadonlySet<string> = new Set([
   ...['content-length', 'transfer-encoding', 'trailer'],
@@ -72,7 +76,9 @@ const OF_A_BODY: ReadonlySet<string> = new Set([
   ...['etag', 'last-modified'],
   ...['content-disposition', 'content-digest', 'repr-digest', 'digest', 'content-md5'],
 ]);
-/** What only the handshake can agree on (RFC 6455 section 4.2.2): the client would fail the connection. */
+/**
+ * Headers that only the handshake may set (RFC 6455 section 4.2.2): the client would fail the connection for others.
+ */
 const NEGOTIATED = ['sec-websocket-protocol', 'sec-websocket-extensions'];
 const NOT_ON_101: ReadonlySet<string> = new Set([...OF_A_BODY, ...NEGOTIATED]);
 
@@ -81,7 +87,7 @@ function removeHeaders(response: ServerResponse, names: ReadonlySet<string>): vo
   for (const name of response.getHeaderNames()) if (names.has(name)) response.removeHeader(name);
 }
 
-/** Cookies add up: the session's has been set by its middleware. Every other header is replaced. */
+/** Cookies accumulate, since session middleware has set its own. Other headers are replaced. */
 function setHeader(response: ServerResponse, name: string, value: string | string[]): void {
   if (name.toLowerCase() === 'set-cookie') response.appendHeader(name, value);
   else response.setHeader(name, value);

@@ -1,4 +1,4 @@
-/** A handler and its options, checked and compiled once, for all the connections they will have. */
+/** A handler and its options, checked and compiled once for all of their connections. */
 import type { ConnectionSettings } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
 import { WebSocketHandler } from '../handler/handler.js';
@@ -14,11 +14,11 @@ export interface RoutePlan {
   readonly allowOldHandshake: boolean;
   readonly isOriginAllowed: OriginCheck;
   readonly chooseSubprotocol: SubprotocolChooser;
-  /** In milliseconds; 0: any time. */
+  /** In milliseconds; 0 for no limit. */
   readonly handshakeTimeout: number;
-  /** Undefined where any number of connections may come. */
+  /** Undefined if connections are not limited. */
   readonly admission: Admission | undefined;
-  /** Undefined where nothing is compressed. */
+  /** Undefined if compression is off. */
   readonly compress: CompressSettings | undefined;
   readonly settings: ConnectionSettings;
 }
@@ -47,13 +47,13 @@ export function compilePlan(handler: unknown, options: ResolvedOptions, path?: s
   };
 }
 
-/** Classes of which an instance has been looked at. */
+/** Classes of which an instance was checked. */
 const checked = new WeakSet<HandlerClass>();
 
 /**
- * The settings for one handler: its `onWrite` may be a field of the class, which only an instance shows.
+ * The settings for one handler. Its `onWrite` may be a class field, which only an instance shows.
  *
- * @throws TypeError for a field that may not be one
+ * @throws TypeError for an invalid field
  */
 export function settingsFor({ Handler, settings }: RoutePlan, handler: WebSocketHandler): ConnectionSettings {
   if (!checked.has(Handler)) {
@@ -66,7 +66,7 @@ export function settingsFor({ Handler, settings }: RoutePlan, handler: WebSocket
 const NO_OPTIONS: ConnectionOptions = {};
 const plans = new WeakMap<object, WeakMap<ConnectionOptions, RoutePlan>>();
 
-/** The plan for a handler and options that are given anew with each request: compiled when they come for the first time. */
+/** The plan for a handler and options passed with each request; compiled on first use. */
 export function planFor(handler: object, given: ConnectionOptions = NO_OPTIONS): RoutePlan {
   // `{}` in a call is a new object each time.
   const isEmpty = typeof given === 'object' && given !== null && Object.keys(given).length === 0;

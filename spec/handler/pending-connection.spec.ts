@@ -73,7 +73,9 @@ it('what waits for the connection is refused in onHandshake, in the way in which
       expect(() => this.messages()).toThrow(InvalidStateError);
       expect(() => this.toDuplex()).toThrow(InvalidStateError);
       expect(() => this.close(1000, '', { flush: false })).toThrow('terminate() before the handshake is done');
-      await expect(this.drained()).rejects.toThrow('drained() before the handshake is done: call it from onConnect on');
+      await expect(this.drained()).rejects.toThrow(
+        'drained() before the handshake is done: call it in onConnect or later',
+      );
       await expect(this.writeFile('/etc/hosts')).rejects.toThrow(InvalidStateError);
       return true;
     },

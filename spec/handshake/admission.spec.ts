@@ -65,7 +65,9 @@ describe('maxConnections', () => {
     for (let i = 0; i < 2; i++) await expect(ask(server)).toBeAccepted();
     const { status, headers, body } = await ask(server);
     expect([status, headers['retry-after']]).toEqual([503, '5']);
-    expect(body).toBe('503 Service Unavailable\nAs many connections as this route takes are open: try again later.\n');
+    expect(body).toBe(
+      '503 Service Unavailable\nThis route has reached its maximum number of connections: try again later.\n',
+    );
     expect(metrics().routes['/ws']?.refused['full']).toBe(before + 1);
   });
 
@@ -118,7 +120,7 @@ describe('maxConnectionsPerKey', () => {
     for (let i = 0; i < 2; i++) await expect(ask(server)).toBeAccepted();
     const { status, headers, body } = await ask(server);
     expect([status, headers['retry-after']]).toEqual([429, '5']);
-    expect(body).toBe('429 Too Many Requests\nAs many connections as one client may have are open: close one.\n');
+    expect(body).toBe('429 Too Many Requests\nThis client has reached its maximum number of connections: close one.\n');
     expect(metrics().routes['/ws']?.refused['full-for-key']).toBe(before + 1);
   });
 

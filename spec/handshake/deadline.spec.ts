@@ -51,7 +51,7 @@ describe('handshakeTimeout', () => {
     const { status, body } = await client.response();
     expect([status, body]).toEqual([
       503,
-      '503 Service Unavailable\nThe server took too long over the handshake: try again later.\n',
+      '503 Service Unavailable\nThe handshake timed out on the server: try again later.\n',
     ]);
     expect(metrics().refused['timeout']).toBe(before + 1);
     // Too late: nobody waits for it.

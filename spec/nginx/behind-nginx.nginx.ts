@@ -177,7 +177,7 @@ describe('each line of the configuration is needed', () => {
 });
 
 describe('limits', () => {
-  const ONE = { status: 429, body: expect.stringContaining('As many connections as one client may have are open') };
+  const ONE = { status: 429, body: expect.stringContaining('This client has reached its maximum') };
 
   it('of the app count clients, and not the proxy', async () => {
     const { nginx } = await behind(app());
@@ -202,7 +202,7 @@ describe('limits', () => {
     const nginx = await startNginx(servers.map(({ port }) => port));
     await connectAll(4, `${nginx.url}/ws/more`, await from());
     const answer = await refused(`${nginx.url}/ws/more`, await from());
-    expect(answer).toEqual({ status: 503, body: expect.stringContaining('As many connections as this route takes') });
+    expect(answer).toEqual({ status: 503, body: expect.stringContaining('This route has reached its maximum') });
   });
 
   it('of nginx count over all processes', async () => {
@@ -384,7 +384,7 @@ describe('a server that goes away', () => {
     for (let i = 0; i < 4; i++) {
       const { status, headers, body } = await fetchFrom(`${nginx.httpUrl}/ws/more`, HANDSHAKE);
       expect([status, headers['retry-after']]).toEqual([503, '7']);
-      expect(body).toContain('This server is going away');
+      expect(body).toContain('This server is shutting down');
     }
     expect(await fetchFrom(`${nginx.httpUrl}/`)).toMatchObject({ status: 200, body: 'a page' });
   });

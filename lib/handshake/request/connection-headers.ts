@@ -1,6 +1,6 @@
 /**
- * Header fields that speak of the connection, not of the message (RFC 9110 section 7.6.1). In HTTP/1 they say what happens to
- * the connection after the response; in HTTP/2 there are none.
+ * Header fields that describe the connection, not the message (RFC 9110 section 7.6.1). HTTP/1 uses them to say what
+ * happens to the connection after the response; HTTP/2 does not have them.
  */
 import type { ServerResponse } from 'node:http';
 
@@ -11,8 +11,8 @@ const NOT_IN_HTTP2: ReadonlySet<string> = new Set(CONNECTION_SPECIFIC.map((name)
 type Header = readonly [name: string, value: string | string[]];
 
 /**
- * Of the headers that a response is to have those that fit the version it goes out by. Over HTTP/2 it also loses those that a
- * middleware has set, since Node would throw for them.
+ * Filters headers by the HTTP version of the response. Over HTTP/2 it also removes those that middleware has set,
+ * since Node would throw for them.
  */
 export function headersFor(response: ServerResponse, headers: Readonly<Record<string, string | string[]>>): Header[] {
   const all = Object.entries(headers);
@@ -20,7 +20,8 @@ export function headersFor(response: ServerResponse, headers: Readonly<Record<st
     for (const name of CONNECTION_SPECIFIC) response.removeHeader(name);
     return all.filter(([name]) => !NOT_IN_HTTP2.has(name.toLowerCase()));
   }
-  // To Node a Connection header without `close` is the wish to keep the connection, whatever the client asked for (HTTP/1.0, say).
+  // Node takes a Connection header without `close` as the wish to keep the connection, whatever the client requested
+  // (HTTP/1.0, say).
   if (response.shouldKeepAlive) return all;
   return all.map(([name, value]) =>
     name === 'Connection' && value !== 'close' ? [name, `${value}, close`] : [name, value],

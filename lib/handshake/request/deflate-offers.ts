@@ -1,27 +1,27 @@
-/** What client and server agree on for permessage-deflate (RFC 7692 section 7.1), out of what the client offers. */
+/** Negotiates permessage-deflate (RFC 7692 section 7.1) from the client's offers. */
 import type { DeflateAgreement } from '../../deflate/agreement.js';
 import type { ExtensionOffer, ExtensionParam } from './extensions.js';
 
-/** The bits of the window that is meant where none are named: "up to 32,768 bytes" (section 7.1.2). */
+/** The default window bits: "up to 32,768 bytes" (section 7.1.2). */
 const WIDEST = 15;
 
 interface DeflateOffer {
   serverNoContextTakeover: boolean;
   clientNoContextTakeover: boolean;
-  /** `undefined` where the parameter is absent. */
+  /** `undefined` if the parameter is absent. */
   serverMaxWindowBits: number | undefined;
-  /** `undefined` where the parameter is absent; without a value it allows each. */
+  /** `undefined` if the parameter is absent; without a value it allows any. */
   clientMaxWindowBits: number | undefined;
 }
 
 /**
- * Takes the first offer of permessage-deflate that can be taken. Section 5: "An element preceding another element has
- * higher preference. It is recommended that a server accepts PMCEs with higher preference if the server supports them."
- * An offer that cannot be taken is passed over, and so is every other extension. Nothing is ever thrown.
+ * Accepts the first acceptable offer of permessage-deflate. Section 5: "An element preceding another element has
+ * higher preference. It is recommended that a server accepts PMCEs with higher preference if the server supports
+ * them." Unacceptable offers and other extensions are skipped. Never throws.
  *
- * @param wanted what the server would have; where the offer allows less memory, less is agreed on
- * @returns what both sides keep to from now on, and the value of the response's `Sec-WebSocket-Extensions`; or `undefined`
- *   when no offer can be taken: then the response has no such header, and nothing is compressed
+ * @param wanted the server's preferences; an offer that allows less memory reduces them
+ * @returns the agreed parameters, and the value of the response's `Sec-WebSocket-Extensions`; or `undefined` if no
+ *   offer is acceptable: the response then has no such header, and nothing is compressed
  * @example
  * const wanted = {
  *   serverNoContextTakeover: true,
@@ -98,8 +98,8 @@ function readBits(value: string | undefined): number | undefined {
 }
 
 /**
- * The last condition of section 7: "The server doesn't support the offered configuration." A client that has not said it
- * understands `client_max_window_bits` must not be told (section 7.1.2.2), and would use the widest window: more memory
+ * The last condition of section 7: "The server doesn't support the offered configuration." A client that does not
+ * offer `client_max_window_bits` must not receive it (section 7.1.2.2), and would use the widest window: more memory
  * than the server wants to spend.
  */
 function isSupported(offer: DeflateOffer, wanted: DeflateAgreement): boolean {
@@ -115,17 +115,17 @@ function agree(offer: DeflateOffer, wanted: DeflateAgreement): DeflateAgreement 
   };
 }
 
-/** What is agreed on, in the words of section 7.1: all that the client cannot take for granted. */
+/** The agreement in the syntax of section 7.1: everything the client cannot take for granted. */
 function response(offer: DeflateOffer, agreement: DeflateAgreement): string {
   const parts = ['permessage-deflate'];
   if (agreement.serverNoContextTakeover) parts.push('server_no_context_takeover');
-  // The client's word for it is "a hint" (section 7.1.1.2); our answer makes it a promise.
+  // From the client it is "a hint" (section 7.1.1.2); our response makes it a promise.
   if (agreement.clientNoContextTakeover) parts.push('client_no_context_takeover');
   // Section 7.1.2.1: "A server accepts an extension negotiation offer with this parameter by including" it.
   if (offer.serverMaxWindowBits !== undefined || agreement.serverMaxWindowBits < WIDEST) {
     parts.push(`server_max_window_bits=${agreement.serverMaxWindowBits}`);
   }
-  // A hint as well, where it has a value. It is fewer than the widest only where the client has offered the parameter.
+  // Also a hint, if it has a value. The agreed value is below the maximum only if the client offered the parameter.
   if (agreement.clientMaxWindowBits < WIDEST) parts.push(`client_max_window_bits=${agreement.clientMaxWindowBits}`);
   return parts.join('; ');
 }

@@ -1,16 +1,16 @@
 /**
- * The extensions a client offers (RFC 6455 section 9.1), read by a parser that looks at each character once:
+ * Parses the extensions that a client offers (RFC 6455 section 9.1), looking at each character once:
  *
  *     Sec-WebSocket-Extensions = extension-list
  *     extension-list = 1#extension
  *     extension = extension-token *( ";" extension-param )
  *     extension-param = token [ "=" (token | quoted-string) ]
  *
- * Offers and parameters are lists, not objects: the names are the peer's, and may be `__proto__`, or stand twice.
+ * Offers and parameters are lists, not objects: the peer chooses the names, which may be `__proto__` or appear twice.
  */
 import { isTokenCharacter, skipBlanks, tokenEnd } from './tokens.js';
 
-/** One extension, as the client would have it. The same name may be offered again, with other parameters. */
+/** One offer of an extension. A client may offer the same name again with other parameters. */
 export interface ExtensionOffer {
   name: string;
   params: readonly ExtensionParam[];
@@ -18,15 +18,16 @@ export interface ExtensionOffer {
 
 export interface ExtensionParam {
   name: string;
-  /** Without the quotes and backslashes it may have been sent with; `undefined` for a parameter without a value. */
+  /** Unquoted and unescaped; `undefined` for a parameter without a value. */
   value: string | undefined;
 }
 
 /**
- * Reads `Sec-WebSocket-Extensions`, several fields joined by commas (section 11.3.2). Empty elements are no offers (RFC 9110
- * section 5.6.1.2); an empty parameter, as in `a;`, is malformed, because those are no list.
+ * Parses `Sec-WebSocket-Extensions`, with several fields joined by commas (section 11.3.2). Empty elements are
+ * skipped (RFC 9110 section 5.6.1.2); an empty parameter, as in `a;`, is malformed, because parameters are not such a
+ * list.
  *
- * @returns the offers in the client's order of preference, or `undefined` when the header is malformed
+ * @returns the offers in the client's order of preference, or `undefined` if the header is malformed
  * @example
  * parseExtensions('permessage-deflate; server_max_window_bits="10"');
  * // [{ name: 'permessage-deflate', params: [{ name: 'server_max_window_bits', value: '10' }] }]
@@ -58,8 +59,8 @@ function readParam(reader: Reader): ExtensionParam | undefined {
 }
 
 /**
- * Reads from the left to the right. RFC 6455 section 9.1 has "the 'implied *LWS rule'" of RFC 2616: blanks may stand around
- * every token, `=` too. What is not there is read as `''`, which no token is.
+ * Reads from left to right. RFC 6455 section 9.1 has "the 'implied *LWS rule'" of RFC 2616: blanks may surround every
+ * token and `=`. A missing token is read as `''`, which is not a valid token.
  */
 class Reader {
   private readonly text: string;
@@ -74,12 +75,12 @@ class Reader {
     return this.at === this.text.length;
   }
 
-  /** Of a list, where nothing stands between one comma and the next. */
+  /** Whether nothing stands between this comma and the next one. */
   get isAtEmptyElement(): boolean {
     return this.isAtEnd || this.text[this.at] === ',';
   }
 
-  /** Goes past this character, and the blanks behind it, if it is the next. A quotation mark's blanks are its content. */
+  /** Consumes this character and the blanks after it, if it comes next. Blanks after a quotation mark are content. */
   take(mark: ',' | ';' | '=' | '"'): boolean {
     if (this.text[this.at] !== mark) return false;
     this.at++;
@@ -95,9 +96,9 @@ class Reader {
   }
 
   /**
-   * What stands behind the opening quotation mark, up to the closing one. Section 9.1: "the value after quoted-string
-   * unescaping MUST conform to the 'token' ABNF", so nothing is read behind the first character no token has, or behind the
-   * end, where there is none.
+   * Reads the rest of a quoted token up to the closing mark. Section 9.1: "the value after quoted-string unescaping
+   * MUST conform to the 'token' ABNF", so it stops at the first character that a token cannot contain, and at the end
+   * of the text.
    */
   restOfQuotedToken(): string {
     const { text } = this;

@@ -1,15 +1,17 @@
 /**
- * Which pages may connect. A browser lets any page open a WebSocket to any server and sends the user's cookies along, so
- * without this check every page the user visits could speak in the user's name. RFC 6455 section 10.2: servers "SHOULD
- * verify the |Origin| field is an origin they expect".
+ * Which web pages may connect. Browsers let any page open a WebSocket to any server and send the user's cookies
+ * along, so without this check every page the user visits could act in the user's name. RFC 6455 section 10.2:
+ * servers "SHOULD verify the |Origin| field is an origin they expect".
  */
 import type { IncomingMessage } from 'node:http';
 import { invalidOption } from '../../errors.js';
 import { parseUrl } from './url.js';
 
-/** What is known of the request beside its `Origin`. */
+/** Properties of the request besides its `Origin`. */
 export interface OriginContext {
-  /** Whether the client speaks TLS with us or with a proxy we trust. Also true where that proxy names an unknown scheme. */
+  /**
+   * Whether the client uses TLS with us or with a trusted proxy. Also true if that proxy reports an unknown scheme.
+   */
   secure: boolean;
   /** The `Host` header, or the `X-Forwarded-Host` of a trusted proxy. */
   host: string | undefined;
@@ -20,16 +22,16 @@ export interface OriginContext {
 export type OriginCheck = (origin: string | undefined, context: OriginContext) => boolean | Promise<boolean>;
 
 const SAME_ORIGIN = 'same-origin';
-/** Every sandboxed frame of any page sends it, and so do some pages that were opened from disk (RFC 6454 section 6.1). */
+/** Sent by every sandboxed frame of any page, and by some pages opened from disk (RFC 6454 section 6.1). */
 const OPAQUE = 'null';
 
 /**
- * Checks the option once and returns the function that is asked for each handshake. A list is exact: the server's own
- * origin connects only if it, or `'same-origin'`, is listed. Of a function, only `true`, or a promise of it, lets the origin
- * in.
+ * Validates the option once and returns the check that runs for each handshake. A list is exact: the server's own
+ * origin may connect only if it, or `'same-origin'`, is listed. A function accepts an origin only by `true`, or a
+ * promise of it.
  *
  * @param policy an `OriginPolicy`; default `'same-origin'`
- * @throws TypeError (ERR_WS_INVALID_ARGUMENT) naming the value, the rule and the remedy
+ * @throws TypeError (ERR_WS_INVALID_OPTION) naming the value, the rule and the remedy
  */
 export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
   if (policy === '*') return () => true;
@@ -38,7 +40,7 @@ export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
     return (origin, { request }) => origin === undefined || onlyTrue(policy(origin, request));
   }
   if (Array.isArray(policy)) {
-    // A set of its own: changing the user's array later must not change what was checked.
+    // A copy, so that later changes to the user's array have no effect.
     const allowed = new Set(Array.from(policy, checkedEntry));
     const isOwnAllowed = allowed.has(SAME_ORIGIN);
     return (text, context) => {
@@ -56,40 +58,40 @@ export function compileOrigins(policy: unknown = SAME_ORIGIN): OriginCheck {
 }
 
 /**
- * The second line of the 403: what was refused, and how to allow it without locking out the server's own pages. Both values
- * come from the peer, so they are quoted, cut to a sane length, and bare of control characters.
+ * The second line of the 403: names the origin, and explains how to allow it without excluding the server's own
+ * pages. Both values come from the peer, so they are quoted, truncated, and stripped of control characters.
  */
 export function originRefusalText(origin: string, host: string | undefined): string {
   const where = host === undefined ? 'here' : `on ${quote(host, '"')}`;
-  // A list holds origins only.
+  // A list may contain valid origins only.
   const remedy = parseOrigin(origin)
     ? `origins: ['${SAME_ORIGIN}', ${quote(origin, "'")}]`
     : `origins: (origin) => origin === ${quote(origin, "'")} || isOurs(origin)`;
   return (
     `The origin ${quote(origin, '"')} may not open a WebSocket ${where}. ` +
     `If it should, allow it in the options of the route: ${remedy}` +
-    (origin === OPAQUE ? '. But this one is sent by every sandboxed frame, of any page.' : '')
+    (origin === OPAQUE ? '. But every sandboxed frame of any page sends this one.' : '')
   );
 }
 
-/** Anything but `true`, or a promise of it, refuses: a policy that forgets to return must not let everyone in. */
+/** Only `true`, or a promise of it, accepts: a policy that forgets to return must not accept everyone. */
 function onlyTrue(verdict: unknown): boolean | Promise<boolean> {
   if (typeof verdict !== 'object' || verdict === null || !('then' in verdict)) return verdict === true;
   return Promise.resolve<unknown>(verdict).then((settled) => settled === true);
 }
 
 /**
- * Only web pages share an origin with a web server: not an extension whose id happens to read like the host. Some mobile and
- * embedded clients send the URL they connect to, `wss:` or `ws:`. No page does, so this lets no page in.
+ * Only web pages can share an origin with a web server, unlike an extension whose id resembles the host. Some mobile
+ * and embedded clients send the URL they connect to, with `wss:` or `ws:`; no page does, so accepting it is safe.
  */
 const SHARED_SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'wss', 'ws']);
 
 function isSameOrigin({ scheme, serialized }: Origin, { secure, host }: OriginContext): boolean {
   if (host === undefined || !SHARED_SCHEMES.has(scheme)) return false;
-  // Where the client speaks TLS, a page that came without it may have been forged on the way. The reverse says nothing:
-  // TLS usually ends at a proxy in front, so that an https page arrives at a server that sees plain text.
+  // If the client uses TLS, a page loaded without it may have been forged on the way. The reverse proves nothing: TLS
+  // usually ends at a proxy, so that an https page reaches a server that sees plain text.
   if (secure && scheme === 'http') return false;
-  // The host is read with the page's scheme, so that `example.com:443` is where https://example.com came from.
+  // Parses the host with the page's scheme, so that `example.com:443` matches https://example.com.
   return parseOrigin(`${scheme}://${host}`)?.serialized === serialized;
 }
 
@@ -106,16 +108,16 @@ function checkedEntry(entry: unknown): string {
 }
 
 interface Origin {
-  /** In lower case; '' of `null`. */
+  /** In lower case; '' for `null`. */
   scheme: string;
-  /** In the one form in which each origin is written. */
+  /** The normalized origin. */
   serialized: string;
 }
 
 /**
- * Reads a serialized origin (RFC 6454 section 6.2): `null`, or exactly `scheme://host[:port]`, of any scheme; of some, such as
- * `file:`, the host is empty. Several origins, and everything that a URL parser would generously repair (userinfo, paths,
- * backslashes, white space), are refused.
+ * Parses a serialized origin (RFC 6454 section 6.2): `null`, or exactly `scheme://host[:port]` with any scheme; some
+ * schemes, such as `file:`, have an empty host. Lists of origins, and everything that a URL parser would repair
+ * (userinfo, paths, backslashes, white space), are refused.
  */
 function parseOrigin(text: string): Origin | undefined {
   if (text === OPAQUE) return { scheme: '', serialized: text };
@@ -125,14 +127,17 @@ function parseOrigin(text: string): Origin | undefined {
   if (containsAny(scheme, NOT_IN_SCHEME) || containsAny(text.slice(colon + 3), NOT_IN_AUTHORITY)) return undefined;
   const url = parseUrl(text);
   if (url === undefined) return undefined;
-  // The URL standard gives the schemes of apps and browser extensions the opaque origin, 'null', that would equal every other.
+  // The URL standard gives schemes of apps and browser extensions the opaque origin 'null', so that all of them would
+  // be equal.
   const serialized = url.origin === OPAQUE ? `${url.protocol}//${url.host.toLowerCase()}` : url.origin;
   return { scheme, serialized };
 }
 
-/** `blob:https://example.com` has the origin of what it wraps, and is not one itself. */
+/** `blob:https://example.com` has the origin of the wrapped URL, but is not itself an origin. */
 const NOT_IN_SCHEME: ReadonlySet<string> = new Set(':/\\?#@, \t');
-/** What ends an authority, precedes it (userinfo), joins two origins, or is quietly dropped by `new URL`. */
+/**
+ * Characters that end an authority, precede it (userinfo), join two origins, or are silently dropped by `new URL`.
+ */
 const NOT_IN_AUTHORITY: ReadonlySet<string> = new Set('/\\?#@, \t\r\n');
 
 function containsAny(text: string, characters: ReadonlySet<string>): boolean {
@@ -142,7 +147,7 @@ function containsAny(text: string, characters: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** A string literal in printable ASCII; JSON.stringify alone would let DEL and the C1 controls pass. */
+/** A string literal in printable ASCII; JSON.stringify alone would not escape DEL and the C1 controls. */
 function quote(text: string, mark: '"' | "'"): string {
   const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   let quoted = '';

@@ -1,12 +1,12 @@
 /**
- * What a request says of itself when there may be a proxy in front. Express knows, by its setting `trust proxy`: where it
- * trusts, the forwarded headers count, and nowhere else.
+ * Properties of a request that may have passed a proxy. Forwarded headers count only if Express's `trust proxy`
+ * trusts the proxy.
  */
 import type { IncomingMessage } from 'node:http';
 import { addressOf } from '../../transport/addresses.js';
 import { elementsOf } from './tokens.js';
 
-/** Whether each scheme that a proxy may name means TLS. Traefik names the WebSocket's. */
+/** Whether each scheme reported by a proxy means TLS. Traefik reports those of WebSockets. */
 const SCHEMES: ReadonlyMap<string, boolean> = new Map([
   ['https', true],
   ['wss', true],
@@ -15,16 +15,16 @@ const SCHEMES: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * Whether the client came over TLS.
+ * Whether the client uses TLS.
  *
- * @returns undefined where a trusted proxy names another scheme: then treat the client as secure or not, whichever lets less in
+ * @returns undefined if a trusted proxy reports another scheme: then assume whichever is more restrictive
  */
 export function isSecure(request: IncomingMessage): boolean | undefined {
-  // Express's getters, or the app's own in their place; a bare request has none.
+  // Express's getters, or the app's replacements; a bare request has none.
   const secure: unknown = Reflect.get(request, 'secure');
   if (typeof secure !== 'boolean') return isEncrypted(request.socket);
   const protocol: unknown = Reflect.get(request, 'protocol');
-  // Express's `secure` knows `https` only, in lower case: with any other word, false says nothing.
+  // Express's `secure` recognizes only a lower-case `https`: false proves nothing for other schemes.
   if (secure || protocol === 'https' || typeof protocol !== 'string') return secure;
   return SCHEMES.get((forwarded(request, 'x-forwarded-proto') ?? protocol).toLowerCase());
 }
@@ -34,8 +34,8 @@ export function isEncrypted(socket: object): boolean {
 }
 
 /**
- * The address of the peer, which may be a proxy. Express has asked the socket already, to know whether it trusts that one, and the
- * socket keeps the answer: to ask the operating system again would be a system call for each handshake.
+ * The address of the peer, which may be a proxy. Express has already read it for `trust proxy`, and the socket caches
+ * it: reading it again would cost a system call per handshake.
  */
 export function peerOf(request: IncomingMessage): string | undefined {
   const { socket } = request;
@@ -43,12 +43,12 @@ export function peerOf(request: IncomingMessage): string | undefined {
   return known ?? addressOf(socket, 'remoteAddress');
 }
 
-/** The host and port the client asked for. */
+/** The host and port that the client requested. */
 export function hostOf(request: IncomingMessage): string | undefined {
   return forwarded(request, 'x-forwarded-host') ?? request.headers.host;
 }
 
-/** What a trusted proxy says. Each proxy appends to the list, so the first element is about the client. */
+/** A header of a trusted proxy. Each proxy appends to the list, so the first element describes the client. */
 function forwarded(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === 'string' && trustsProxy(request) ? elementsOf(value)[0] : undefined;

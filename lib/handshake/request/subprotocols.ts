@@ -1,19 +1,19 @@
-/** Subprotocols (RFC 6455 section 1.9): what the client offers, and which of it the server takes. */
+/** Subprotocols (RFC 6455 section 1.9): the client's offer, and the server's choice. */
 import type { IncomingMessage } from 'node:http';
 import { HeaderError, inspectValue, invalidOption } from '../../errors.js';
 import { abandon } from '../../thenables.js';
 import { elementsOf, isToken } from './tokens.js';
 
-/** The name to speak, out of those offered, or `undefined` for none. */
+/** The chosen name out of those offered, or `undefined` for none. */
 export type SubprotocolChooser = (offered: readonly string[], request: IncomingMessage) => string | undefined;
 
 /**
- * Checks the option once and returns the function that chooses for each handshake. Names are compared exactly: RFC 6455
- * says nothing of case, and browsers compare exactly too.
+ * Validates the option once and returns the function that chooses for each handshake. Names are compared exactly, as
+ * browsers do: RFC 6455 does not define case-insensitivity.
  *
- * @param option a `SubprotocolChoice`; `undefined` (the default) speaks none
- * @throws TypeError (ERR_WS_INVALID_ARGUMENT) now, for an option that is not one; HeaderError later, when a user's function
- *   picks a name that was not offered
+ * @param option a `SubprotocolChoice`; `undefined` (the default) chooses none
+ * @throws TypeError (ERR_WS_INVALID_OPTION) immediately for an invalid option; HeaderError later, if a user's
+ *   function returns a name that was not offered
  */
 export function compileSubprotocols(option: unknown): SubprotocolChooser {
   if (option === undefined) return () => undefined;
@@ -26,7 +26,7 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
       abandon(chosen);
       throw new HeaderError(
         'Sec-WebSocket-Protocol',
-        `is ${inspectValue(chosen)}: subprotocols() must return, not in a promise, one of the names the client offered, ` +
+        `is ${inspectValue(chosen)}: subprotocols() must synchronously return one of the names that the client offered, ` +
           `${inspectValue(offered)}, or undefined`,
       );
     };
@@ -34,7 +34,7 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
   if (!Array.isArray(option)) {
     throw invalidOption('subprotocols', option, "give an array of names such as ['chat.v1'], or a function");
   }
-  // A copy: changing the array later must not change what was checked.
+  // A copy, so that later changes to the user's array have no effect.
   const preferred = Array.from<unknown, string>(option, (name) => {
     if (typeof name === 'string' && isToken(name)) return name;
     throw invalidOption(
@@ -47,11 +47,11 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
 }
 
 /**
- * Reads `Sec-WebSocket-Protocol`: `1#token` (RFC 6455 section 4.3), several fields joined by commas (section 11.3.4). An empty
- * header, which some clients send for an empty list, offers nothing.
+ * Parses `Sec-WebSocket-Protocol`: `1#token` (RFC 6455 section 4.3), with several fields joined by commas (section
+ * 11.3.4). An empty header, which some clients send for an empty list, offers nothing.
  *
- * @returns the names in the client's order of preference, or `undefined` when the header is malformed: a character no token
- *   has, or a name that stands twice (section 4.1: they "MUST all be unique strings")
+ * @returns the names in the client's order of preference, or `undefined` if the header is malformed: a character that
+ *   a token cannot contain, or a repeated name (section 4.1: they "MUST all be unique strings")
  * @example
  * parseSubprotocols('chat, superchat'); // ['chat', 'superchat']
  */

@@ -1,17 +1,17 @@
-/** The parts of a header's value that are the same in every header: tokens, the white space between them, and lists. */
+/** Syntax shared by all headers: tokens, white space, and lists. */
 
 /** Whether text is a token, `1*tchar` (RFC 7230 section 3.2.6). */
 export function isToken(text: string): boolean {
   return text !== '' && tokenEnd(text, 0) === text.length;
 }
 
-/** Where the token that begins at `at` ends: at `at` itself, where none begins. */
+/** The end of the token that begins at `at`; `at` itself if there is none. */
 export function tokenEnd(value: string, at: number): number {
   while (at < value.length && isTokenCharacter(value.charCodeAt(at))) at++;
   return at;
 }
 
-/** RFC 7230 section 3.2.6: letters, digits and these marks. Whatever is above 0x7F is none. */
+/** RFC 7230 section 3.2.6: letters, digits and these marks, all of them ASCII. */
 const TOKEN_CHARACTERS = new Set(
   Array.from("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", (c) => c.charCodeAt(0)),
 );
@@ -20,15 +20,15 @@ export function isTokenCharacter(code: number): boolean {
   return TOKEN_CHARACTERS.has(code);
 }
 
-/** Past the optional white space between elements: spaces and tabs only (RFC 7230 section 3.2.3). */
+/** Skips optional white space: spaces and tabs only (RFC 7230 section 3.2.3). */
 export function skipBlanks(value: string, at: number): number {
   while (value[at] === ' ' || value[at] === '\t') at++;
   return at;
 }
 
 /**
- * The elements of a comma-separated list. RFC 9110 section 5.6.1.2: "A recipient MUST parse and ignore a reasonable number of
- * empty list elements", and Node bounds the header.
+ * The elements of a comma-separated list. RFC 9110 section 5.6.1.2: "A recipient MUST parse and ignore a reasonable
+ * number of empty list elements"; Node limits the size of headers.
  *
  * @example
  * elementsOf(', chat,,superchat '); // ['chat', 'superchat']

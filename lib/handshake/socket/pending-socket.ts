@@ -1,18 +1,25 @@
 /**
- * A socket that Node's HTTP server no longer reads and no connection reads yet: at the upgrade door from the `upgrade` event on,
- * at the request door while the 101 is on its way. Until a connection takes the socket over, this does what the server does:
+ * A socket that Node's HTTP server no longer reads and that no connection reads yet: after an `upgrade` event, or
+ * while the 101 is being sent. Until a connection takes it over, this class does the server's work:
  *
- *     bytes ──▶ kept for the connection, since the client may have the 101 before we hear that it has been sent
- *     FIN   ──▶ ends the socket: the client has left, and everything that waits for it hears `close`
+ *     bytes ──▶ buffered for the connection, since the client may receive the 101 before we learn that it was sent
+ *     FIN   ──▶ ends the socket: the client has disconnected, and `close` tells everything that waits for it
  *
- * The socket is always read. Otherwise neither FIN nor a reset would be noticed, and a client that leaves would keep its place.
+ * The socket is read all the time. Otherwise neither FIN nor a reset would be noticed, and a disconnected client
+ * would keep its place.
  */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** A client that sends more than this before the 101 has left the protocol (RFC 6455 section 4.1), and is disconnected. */
+/**
+ * A client that sends more than this before the 101 violates the protocol (RFC 6455 section 4.1), and is
+ * disconnected.
+ */
 const MAX_EARLY_BYTES = 64 * 1024;
-/** Up to this size bytes are copied behind each other, so that a client that sends them one by one pins no object for each. */
+/**
+ * Smaller chunks are copied into one buffer, so that a client that sends single bytes does not pin an object for
+ * each.
+ */
 const MIN_CAPACITY = 1024;
 
 const NOTHING = Buffer.alloc(0);
@@ -25,19 +32,19 @@ export function pendingSocketOf(socket: Duplex): PendingSocket | undefined {
 }
 
 export class PendingSocket {
-  /** The response that ends the wait. */
+  /** The response that ends the waiting. */
   response: ServerResponse | undefined = undefined;
   private readonly socket: Duplex;
   private bytes: Buffer;
   private length: number;
   private isDiscarding = false;
 
-  /** @param head what has been read already */
+  /** @param head data already read */
   constructor(socket: Duplex, head: Buffer) {
     this.socket = socket;
     this.bytes = head;
     this.length = head.length;
-    // The end is up to this: a stream that may not be half open would end by itself while it owes the connection a goodbye.
+    // A stream that may not be half open would end by itself while it still owes the peer a close frame.
     socket.allowHalfOpen = true;
     socket.on('data', this.onData);
     socket.on('end', this.onEnd);
@@ -46,9 +53,9 @@ export class PendingSocket {
   }
 
   /**
-   * Leaves the socket, paused, to the connection.
+   * Hands the socket over, paused.
    *
-   * @returns what has arrived
+   * @returns the data received
    */
   release(): Buffer {
     const { socket } = this;
@@ -59,7 +66,7 @@ export class PendingSocket {
     return this.bytes.subarray(0, this.length);
   }
 
-  /** Drops what has arrived and what is to come: no connection will want it. */
+  /** Drops all data, received and to come: there will be no connection. */
   discard(): void {
     this.isDiscarding = true;
     this.bytes = NOTHING;
@@ -67,7 +74,7 @@ export class PendingSocket {
     this.socket.resume();
   }
 
-  /** The end of the response has been written: what the client sends now may be an answer to it. */
+  /** The end of the response has been written: later data from the client may be an answer to it. */
   private get isAnswered(): boolean {
     return this.response?.writableEnded === true;
   }

@@ -1,14 +1,14 @@
 /**
- * Takes a socket out of the hands of Node's HTTP server, once the 101 is out. A request that arrives by the `request` event
- * leaves the server's parser on the socket, and the server would in time write `408 Request Timeout` into the open WebSocket,
- * close it as an idle connection, or end the process's `close()` by killing it. So:
+ * Detaches a socket from Node's HTTP server once the 101 has been sent. A request from the `request` event leaves the
+ * server's parser on the socket, and the server would eventually write `408 Request Timeout` into the open WebSocket,
+ * close it as an idle connection, or destroy it in `close()`. So:
  *
- *  - the server's own listeners are taken off the socket, known by their names, and nobody else's;
- *  - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
+ * - the server's own listeners are removed from the socket, identified by their names; all others stay;
+ * - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
  *
- * The names are the same on Node 20 to 26 and in Deno, and a spec holds it on each. On a runtime where they are not found, such
- * as Bun, handshakes are refused before the 101 (`runtime.ts`). A socket from the `upgrade` event has been released by Node
- * already; then nothing of the server's is found.
+ * The names are the same on Node 20 to 26 and in Deno, and a spec verifies that on each. If they are missing, as in
+ * Bun, handshakes are refused before the 101 (`runtime.ts`). Node itself has already released a socket from the
+ * `upgrade` event; nothing is found then.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -31,8 +31,8 @@ const LISTENERS: typeof READ_LISTENERS = [
 const CLOSE_LISTENER = 'bound socketOnClose';
 
 /**
- * Whether the client has sent another request behind this one, without waiting for the answer: the server would write that
- * one's response into the open WebSocket.
+ * Whether the client has pipelined another request behind this one: the server would write its response into the open
+ * WebSocket.
  */
 export function isPipelined(request: IncomingMessage): boolean {
   // Not by the request itself: a middleware may have wrapped it.
@@ -41,22 +41,25 @@ export function isPipelined(request: IncomingMessage): boolean {
 }
 
 /**
- * Keeps what arrives from now on from the server's parser, which would drop it without a word: it has been told of an upgrade. What
- * else the server does for the socket it goes on doing.
+ * Keeps further data away from the server's parser, which would silently drop it after an upgrade. The server's other
+ * work for the socket continues.
  *
- * `socket.pause()` would not do: the parser reads from the handle itself, below the stream. Node gives the handle back to the
- * stream when somebody listens to the socket's `data`, as `PendingSocket` is about to do.
+ * `socket.pause()` would not suffice: the parser reads from the handle itself, below the stream. Node returns the
+ * handle to the stream when a `data` listener is added, as `PendingSocket` does next.
  */
 export function takeFromParser(socket: Duplex): void {
   removeListeners(socket, READ_LISTENERS);
 }
 
-/** Whether the server's hold on a socket is known here. After an `upgrade` event it has none: it has taken its parser off. */
+/**
+ * Whether the server's listeners on the socket are known. After an `upgrade` event there are none, since Node removes
+ * its parser.
+ */
 export function isReleasable(socket: Duplex): boolean {
   return hasNoParser(socket) || closeListenerOf(socket) !== undefined;
 }
 
-/** @param socket any duplex stream: Node's server takes each that it is given by its `connection` event */
+/** @param socket any duplex stream: Node's server accepts each one passed to its `connection` event */
 export function releaseFromServer(socket: Duplex): void {
   const forget = closeListenerOf(socket);
   if (forget !== undefined) {
@@ -65,7 +68,7 @@ export function releaseFromServer(socket: Duplex): void {
     forget.call(socket);
   }
   removeListeners(socket, LISTENERS);
-  // The server had set its keep-alive timeout when the response was finished.
+  // The server set its keep-alive timeout when the response finished.
   const setTimeout: unknown = Reflect.get(socket, 'setTimeout');
   if (typeof setTimeout !== 'function') return;
   Reflect.apply(setTimeout, socket, [0]);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { clockOf } from '../../transport/clock.js';
 
-/** The first `count` bytes after the headers and what came with them, or undefined when the peer goes away or takes too long. */
+/** The first `count` bytes after the headers and the rest, or undefined if the peer disconnects or takes too long. */
 export function takeBytes(
   socket: Socket,
   head: Buffer,
