@@ -96,7 +96,9 @@ export class OverflowError extends Error {
   /** @internal A unit without a delimiter, whose delimiter may be too long to be found. */
   static ofSearch(size: number, limit: number, maxDelimiterLength: number): OverflowError {
     const error = new OverflowError(size, limit);
-    error.message += `. A delimiter of more than maxDelimiterLength (${maxDelimiterLength}) characters is not found: raise that as well if yours may be longer`;
+    error.message +=
+      `. A delimiter of more than maxDelimiterLength (${maxDelimiterLength}) characters is not found: ` +
+      'raise that as well if yours may be longer';
     return error;
   }
 
@@ -111,7 +113,8 @@ export class OverflowError extends Error {
   /** @internal A unit that did not match within twice as many messages as `maxDelimiterLength` has characters. */
   static ofMessages(count: number, limit: number): OverflowError {
     const message =
-      `a unit of at least ${count} messages exceeds the limit of ${2 * limit} messages, twice maxDelimiterLength (${limit}): ` +
+      `a unit of at least ${count} messages exceeds the limit of ${2 * limit} messages, ` +
+      `twice maxDelimiterLength (${limit}): ` +
       'raise maxDelimiterLength, or set regexSearch to true, which searches no byte again';
     return new OverflowError(count, limit, 'a unit', { message });
   }

@@ -608,7 +608,8 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
   async #sendFile(source: FileSource, options: WriteFileOptions, misplaced: unknown): Promise<void> {
     checkOptions('writeFile', options, WRITE_FILE_OPTIONS, '{ length: 1000, offset: 0 }');
     if (misplaced !== undefined) {
-      const rule = 'options are one object, { length, offset, flush }; the promise tells when the file has been sent';
+      const rule =
+        'options are one object, { length, offset, flush }; the promise resolves when the file has been sent';
       throw invalidArgument('the third argument of writeFile()', nameOnly(misplaced), rule);
     }
     const { flush = false } = options;

@@ -84,7 +84,7 @@ export function draft76Headers({ origin, secure, host, url, subprotocol }: Draft
   };
 }
 
-/** The path and query of a request target, which may be an absolute URI when a proxy wrote it (RFC 9112 section 3.2.2). */
+/** The path and query of a request target, which proxies may send as an absolute URI (RFC 9112 section 3.2.2). */
 function resourceName(target: string): string {
   if (target.startsWith('/')) return target;
   const url = parseUrl(target);

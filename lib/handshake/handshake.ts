@@ -280,7 +280,7 @@ class Handshake {
 
 const NO_HEADERS: CheckedHeaders = [];
 
-/** Why no handshake can be accepted now, whatever it requests. */
+/** A reason to refuse any handshake at this moment. */
 function hindranceOf(request: IncomingMessage): PlainRefusal | undefined {
   if (isPipelined(request)) {
     return refuse(400, 'pipelined', 'Another request was pipelined behind the handshake: wait for its answer.');

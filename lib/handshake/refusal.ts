@@ -109,7 +109,8 @@ function put(headers: Headers, name: string, value: string | string[]): void {
 
 /** The bytes of a body and their media type; no type if the status does not allow content. */
 function encodeBody(status: number, content: unknown): { type: string | undefined; bytes: Buffer } {
-  // RFC 9110 section 6.4.1: "All 204 (No Content) and 304 (Not Modified) responses do not include content"; nor may a 205.
+  // RFC 9110 section 6.4.1: "All 204 (No Content) and 304 (Not Modified) responses do not include content"; a 205 must
+  // not have any either.
   if (status === 204 || status === 205 || status === 304) {
     if (content === undefined) return { type: undefined, bytes: Buffer.alloc(0) };
     throw invalidReturnValue('refusal.body', content, `a ${status} has no body: leave it out, or use another status`);

@@ -1,7 +1,7 @@
 /**
- * Instruments for OpenTelemetry, on its API alone: which SDK there is, and where it sends what it collects, is the user's affair.
- * Nothing is counted here: when the SDK collects, one callback asks `metrics()`. Only how long a connection lasted is recorded
- * when it has gone.
+ * OpenTelemetry instruments. They use its API only; the SDK and its exporters are up to the user. Nothing is counted
+ * here: when the SDK collects, one callback reads `metrics()`. Only the duration of a connection is recorded when it
+ * closes.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
@@ -21,22 +21,23 @@ import { counterNameOf, metrics } from '../telemetry/route-counters.js';
 import { createObservables, HTTP_ROUTE } from './observables.js';
 
 export interface InstrumentOptions {
-  /** The meter to make instruments with. Default: that of the global provider, by the name `websocket-route`. */
+  /** The meter that creates the instruments. Default: the global provider's meter named `websocket-route`. */
   meter?: Meter | undefined;
   /**
-   * Close codes of your own, from 3000 to 4999, that are to be told apart. Default none: peers may send any of them, so all
-   * others are counted as `3xxx` and `4xxx`.
+   * Your own close codes, from 3000 to 4999, that should be reported individually. Default none: peers may send any
+   * of them, so all others are counted as `3xxx` and `4xxx`.
    */
   closeCodes?: readonly number[] | undefined;
 }
 
 /**
- * Makes instruments for all WebSockets of this process, with the attribute `http.route`. Call it once, after the SDK has
- * started: before that the global provider gives meters that do nothing, of which the API's `diag` logger is told.
+ * Creates instruments for all WebSockets of this process, with the attribute `http.route`. Call it once, after the
+ * SDK has started: before that the global provider returns meters that do nothing, and the API's `diag` logger gets a
+ * warning.
  *
- * @returns takes the callback and the subscription off again
- * @throws TypeError for an unknown option or a value that an option may not have; Error for a meter that is instrumented already:
- * each connection would be recorded twice
+ * @returns a function that removes the callback and the subscription
+ * @throws TypeError for an unknown option or an invalid value; Error for a meter that is already instrumented, since
+ *   each connection would be recorded twice
  * @example
  * metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
  * const stop = instrument();
@@ -73,20 +74,18 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   };
 }
 
-/** By whose call each is instrumented. */
+/** The call that instrumented each meter. */
 const claims = new WeakMap<Meter, symbol>();
 
 function claim(meter: Meter): () => void {
   if (meter === createNoopMeter()) {
-    // As where there is no SDK at all, which is nobody's mistake.
-    diag.warn(
-      'websocket-route: this meter does nothing. Where there is an SDK, call instrument() after it has started.',
-    );
+    // Also the case without any SDK, which is not an error.
+    diag.warn('websocket-route: this meter does nothing. If you use an SDK, call instrument() after it has started.');
     return () => {};
   }
   if (claims.has(meter)) {
     throw new Error(
-      'this meter is instrumented already: call instrument() once, or what the first call returned before',
+      'this meter is already instrumented: call instrument() once, or first call the function that it returned',
     );
   }
   const call = Symbol('call');
@@ -107,7 +106,7 @@ function resolve(options: InstrumentOptions): { meter: Meter; closeCodes: Readon
   return { meter, closeCodes: checkOwnCloseCodes(closeCodes) };
 }
 
-/** Of whichever copy of the API. */
+/** Accepts any copy of the API. */
 function isMeter(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const methods = ['createHistogram', 'createObservableCounter', 'addBatchObservableCallback'];

@@ -1,7 +1,7 @@
 /**
- * What is observed, under which name. The semantic conventions have none for WebSockets yet: names and units follow their rules,
- * below a namespace of this library's own (as `kestrel.*` and `signalr.*` have theirs), and attributes are theirs where there is
- * one: `http.route`, `error.type`, `network.io.direction`.
+ * The observed metrics and their names. The semantic conventions do not cover WebSockets yet: names and units follow
+ * their rules in a namespace of this library (like `kestrel.*` and `signalr.*`), and attributes use theirs where they
+ * exist: `http.route`, `error.type`, `network.io.direction`.
  */
 import { type Attributes, type Meter, type Observable, ValueType } from '@opentelemetry/api';
 import { countsByLabel } from '../telemetry/close-code-labels.js';

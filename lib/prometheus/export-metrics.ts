@@ -1,6 +1,6 @@
 /**
- * Figures for Prometheus, by way of prom-client. Nothing is counted here: when the registry is scraped the metrics ask
- * `metrics()`, all of one scrape together. Only how long a connection lasted is observed when it has gone.
+ * Exports metrics to Prometheus through prom-client. Nothing is counted here: on each scrape the metrics read one
+ * snapshot of `metrics()`. Only the duration of a connection is observed when it closes.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
@@ -25,26 +25,26 @@ import { COUNTERS, type Figure, GAUGES } from './metrics.js';
 export interface ExportOptions {
   /** The registry to export to. Default: prom-client's own, `register`. */
   register?: Registry<PrometheusContentType> | Registry<OpenMetricsContentType> | undefined;
-  /** What each metric's name begins with. Default `websocket_route_`. */
+  /** The prefix of each metric's name. Default `websocket_route_`. */
   prefix?: string | undefined;
   /**
-   * The bounds of the buckets for durations of connections, in seconds, ascending. Default 1, 5, 15, 60, 300, 900, 3,600, 14,400,
-   * 43,200 and 86,400: from a second to a day.
+   * Histogram bounds for the durations of connections, in seconds, ascending. Default 1, 5, 15, 60, 300, 900, 3,600,
+   * 14,400, 43,200 and 86,400: from a second to a day.
    */
   durationBuckets?: readonly number[] | undefined;
   /**
-   * Close codes of your own, from 3000 to 4999, that are to have a series of their own. Default none: peers may send any of
+   * Your own close codes, from 3000 to 4999, that should have their own series. Default none: peers may send any of
    * them, so all others are counted as `3xxx` and `4xxx`.
    */
   closeCodes?: readonly number[] | undefined;
 }
 
 /**
- * Registers metrics of all WebSockets of this process, with the label `route`. They are collected when they are scraped.
+ * Registers metrics of all WebSockets of this process, with the label `route`. Values are collected on each scrape.
  *
- * @returns takes all of it out of the registry again
- * @throws TypeError for an unknown option or a value that an option may not have; Error if the registry has a metric of one of
- * the names already, as it has after a first call that was not taken back
+ * @returns a function that removes the metrics from the registry
+ * @throws TypeError for an unknown option or an invalid value; Error if the registry already has a metric with one of
+ *   the names, such as after a first call that was not undone
  * @example
  * exportMetrics();
  * app.get('/metrics', async (_request, response) => {
@@ -87,7 +87,7 @@ function gauge(prefix: string, figure: Figure, takeSnapshot: () => Metrics): Gau
 }
 
 function counter(prefix: string, figure: Figure, takeSnapshot: () => Metrics): Counter {
-  // A counter can only be increased; so one that was reset by `resetMetrics()` begins at 0, as any other does.
+  // A counter can only increase; one that `resetMetrics()` has reset restarts at 0, like any other counter.
   const known = new Map<string, number>();
   return new Counter({
     ...described(prefix, figure),
@@ -129,7 +129,7 @@ function withLabels(all: Metrics, closeCodes: ReadonlySet<number>): Metrics {
   return all;
 }
 
-/** A registry begins to collect all its metrics in one turn: they share what is made for the first of them. */
+/** A registry starts collecting all its metrics in one turn: they share the first one's snapshot. */
 function oncePerTurn<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => {
@@ -143,13 +143,13 @@ function oncePerTurn<T>(make: () => T): () => T {
   };
 }
 
-/** All of them, or, where one of the names is taken, none. */
+/** Registers all of them or, if one of the names is taken, none. */
 function registerAll(register: Resolved['register'], all: readonly Metric[]): () => void {
-  // By the names that they have now: a registry of OpenMetrics renames its counters when it is scraped.
+  // By their current names: an OpenMetrics registry renames its counters on the first scrape.
   const registered = new Map<string, Metric>();
   const unregister = (): void => {
     for (const [name, metric] of registered) {
-      // The user may have cleared the registry and have put another there.
+      // The user may have cleared the registry and registered another metric under this name.
       if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name);
     }
   };
@@ -161,13 +161,13 @@ function registerAll(register: Resolved['register'], all: readonly Metric[]): ()
     }
   } catch (error) {
     unregister();
-    const remedy = 'call what the first exportMetrics() of this registry returned before, or give another prefix';
+    const remedy = 'call the function that the first exportMetrics() of this registry returned, or use another prefix';
     throw new Error(`${error instanceof Error ? error.message : error} To export again, ${remedy}.`, { cause: error });
   }
   return unregister;
 }
 
-/** It is there, and not in prom-client's types. */
+/** The property exists, but is missing from prom-client's types. */
 function nameOf(metric: Metric): string {
   return String(Reflect.get(metric, 'name'));
 }
@@ -191,12 +191,12 @@ function resolve(options: ExportOptions): Resolved {
     throw invalidOption('prefix', prefix, 'it must be the beginning of a metric name, such as chat_');
   }
   if (!isAscending(durationBuckets)) {
-    throw invalidOption('durationBuckets', durationBuckets, 'it must be a list of seconds, each more than the last');
+    throw invalidOption('durationBuckets', durationBuckets, 'it must be a list of seconds in ascending order');
   }
   return { register, prefix, durationBuckets, closeCodes: checkOwnCloseCodes(options.closeCodes ?? []) };
 }
 
-/** Of whichever copy of prom-client. */
+/** Accepts any copy of prom-client. */
 function isRegistry(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const methods = ['registerMetric', 'getSingleMetric', 'removeSingleMetric'];

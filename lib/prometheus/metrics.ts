@@ -1,12 +1,12 @@
-/** What is exported, under which name, and where it comes from. */
+/** The exported metrics: their names and sources. */
 import { DESCRIPTIONS } from '../telemetry/descriptions.js';
 import type { RouteMetrics } from '../telemetry/route-counters.js';
 
 export interface Figure {
-  /** Behind the prefix. */
+  /** The name after the prefix. */
   readonly name: string;
   readonly help: string;
-  /** A label besides `route`: then there is a figure for each of its values. */
+  /** A label besides `route`, with one sample per value. */
   readonly label?: string;
   read(route: RouteMetrics): number | Readonly<Record<string, number>>;
 }

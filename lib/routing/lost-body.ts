@@ -9,8 +9,8 @@ import { refuse } from '../handshake/refusal.js';
 import { sendRefusal } from '../handshake/response.js';
 
 const EXPLANATION =
-  'The body of this request cannot be read, because of its Upgrade header: send it without that header (or run the server on ' +
-  'Node 22.21, 24.9 or later, with createServer({ shouldUpgradeCallback: isWebSocketHandshake }, app)).';
+  'The body of this request cannot be read because of its Upgrade header: send it without that header (or run the ' +
+  'server on Node 22.21, 24.9 or later, with createServer({ shouldUpgradeCallback: isWebSocketHandshake }, app)).';
 
 /** The route itself refuses handshakes with a body. */
 export function hasLostBody(request: IncomingMessage): boolean {

@@ -44,7 +44,7 @@ type RouteArgs<P extends string | readonly string[] | undefined, C> = [
 /** If the type checker does not know the path, or the router defines it, a class may expect any params. */
 type ClassArgs<P extends string | readonly string[] | undefined, C> = string extends keyof ConvertedParams<P, C>
   ? AnyParams
-  : // Then the converter is the mistake, and the class should not be blamed for it.
+  : // If a converter name is wrong, the error should not point at the class.
     [OtherNames<P, C>] extends [never]
     ? RouteArgs<P, C>
     : AnyParams;

@@ -1,6 +1,6 @@
 /**
- * What a worker of node:cluster does otherwise than a process of its own. Node ends it at once, with all of its connections, when
- * the primary has gone; and its primary wants to know whether it left or crashed.
+ * Shutdown of a node:cluster worker. Node ends a worker immediately, with all of its connections, when the primary
+ * disconnects; and the primary wants to know whether a worker exited on purpose or crashed.
  */
 import cluster from 'node:cluster';
 
@@ -8,41 +8,41 @@ export function isClusterWorker(): boolean {
   return cluster.isWorker;
 }
 
-/** From now on this worker, which has begun to leave, does not end when its primary goes. */
+/** Keeps this worker, which is shutting down, alive when its primary disconnects. */
 export function outlivePrimary(): void {
   const { worker } = cluster;
   if (worker === undefined) return;
-  // It is what Node asks when the channel closes.
+  // Node checks this when the channel closes.
   worker.exitedAfterDisconnect = true;
-  // To a primary that has just gone Node cannot say that a server has closed.
+  // Node fails to report closed servers to a primary that has just exited.
   worker.on('error', () => {});
 }
 
 /**
- * Calls back instead of having the worker ended when its primary has gone without a word: it was killed, or the signal was for
- * it alone.
+ * Calls back, instead of letting Node end the worker, when the primary disconnects unexpectedly: because it was
+ * killed, or because it alone received the signal.
  *
- * @returns takes the listener off again
+ * @returns a function that removes the listener
  */
 export function onPrimaryLost(callback: () => void): () => void {
   const { worker } = cluster;
   if (worker === undefined) return () => {};
   const onDisconnect = (): void => {
-    // Otherwise somebody has disconnected it on purpose, and it has closed its servers.
+    // Otherwise the worker was disconnected on purpose, and has closed its servers.
     if (!worker.exitedAfterDisconnect) callback();
   };
-  // Before Node's own, which ends the process.
+  // Runs before Node's own listener, which ends the process.
   process.prependListener('disconnect', onDisconnect);
   return () => process.removeListener('disconnect', onDisconnect);
 }
 
-/** Lets the primary know that this worker leaves and has not crashed: its `exitedAfterDisconnect` is true then. */
+/** Tells the primary that this worker exits on purpose: its `exitedAfterDisconnect` is then true. */
 export async function disconnectFromPrimary(): Promise<void> {
   const { worker } = cluster;
   if (!worker?.isConnected()) return;
   await new Promise((resolve) => {
     worker.once('disconnect', resolve);
-    // It waits for servers that are not drained as well, for a connection to which it might wait without end.
+    // `disconnect` also waits for servers that are not drained, possibly without end.
     setTimeout(resolve, PATIENCE);
     worker.disconnect();
   });

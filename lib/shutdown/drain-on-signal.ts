@@ -1,4 +1,4 @@
-/** A server that leaves when its process is told to end: its WebSockets are drained, and its HTTP comes to an end, too. */
+/** Shuts down a server when its process receives a signal: drains its WebSockets and ends its HTTP connections. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -11,17 +11,18 @@ import { type DrainOnSignalOptions, type DrainOptions, resolveDrainOnSignalOptio
 import { type Exit, leave } from './end-process.js';
 
 /**
- * Drains and closes a server when the process is told to end. From then on HTTP answers say `Connection: close`, and what is
- * left of the HTTP connections at `timeout` is cut: a browser that has connected in advance would keep the process for ever.
- * The process then ends by itself, with exit code 0, when nothing else keeps it; with `exit: true` it ends whatever keeps it,
- * as under node:cluster and pm2 the channel to the parent process does. A second signal ends it at once, unless something else
- * listens to it; within 100 ms of the first it is taken for the same one, passed on by npm or by the primary of a cluster.
+ * Drains and closes a server when the process receives a signal. From then on HTTP responses say `Connection: close`,
+ * and HTTP connections still open at `timeout` are closed: a browser's preconnected socket would otherwise keep the
+ * process alive for ever. The process then exits by itself, with code 0, once nothing else keeps it alive. With
+ * `exit: true` it exits regardless: under node:cluster and pm2 the channel to the parent process would keep it alive.
+ * A second signal ends the process immediately, unless it has other listeners; within 100 ms of the first it counts
+ * as the same signal, forwarded by npm or by the primary of a cluster.
  *
- * A worker of node:cluster stops listening at once, so that newcomers reach the other workers.
+ * A node:cluster worker stops listening immediately, so that new clients reach the other workers.
  *
  * @param signals default `['SIGTERM']`
- * @returns takes the listeners off again
- * @throws TypeError as `drain`, and for what is no list of signals
+ * @returns a function that removes the listeners
+ * @throws TypeError as `drain`, and unless `signals` is a list of signals
  * @example
  * const server = app.listen(8080);
  * drainOnSignal(server, ['SIGTERM', 'SIGINT'], { timeout: 20_000, exit: true });
@@ -37,7 +38,7 @@ export function drainOnSignal(
   const onSignal = (): void => {
     if (isLeaving) return;
     isLeaving = true;
-    // Later what a signal does by itself it does again: the second one ends the process.
+    // After that, signals have their default effect again: the second one ends the process.
     setTimeout(remove, SAME_SIGNAL).unref();
     if (exit !== false) outlivePrimary();
     end(server, drainOptions, timeout, exit, log);
@@ -52,8 +53,8 @@ export function drainOnSignal(
 }
 
 /**
- * For so many milliseconds further signals are the first one once more: a terminal and systemd send it to every process of a
- * group, and npm and the primary of a cluster pass it on to those that have it already.
+ * Signals within this many milliseconds count as the same one: a terminal and systemd send it to every process of a
+ * group, and npm and the primary of a cluster forward it to processes that already have it.
  */
 const SAME_SIGNAL = 100;
 
@@ -71,7 +72,7 @@ function checkSignals(signals: unknown): void {
   }
 }
 
-/** Whether a process may listen to it: a misspelt one would never come. */
+/** Whether a process can listen to the signal: a misspelt one would never arrive. */
 function isSignal(signal: unknown): boolean {
   return typeof signal === 'string' && Object.hasOwn(constants.signals, signal) && !UNSTOPPABLE.includes(signal);
 }
@@ -79,7 +80,7 @@ function isSignal(signal: unknown): boolean {
 const UNSTOPPABLE: readonly string[] = ['SIGKILL', 'SIGSTOP'];
 
 function end(server: Server, options: DrainOptions, timeout: number, exit: Exit, log: Log): void {
-  // It may have been told to end while it was starting: then it will listen in a moment.
+  // The signal may arrive while the server is starting: then it will listen in a moment.
   if (!server.listening) server.once('listening', () => setImmediate(end, server, options, timeout, exit, log));
   void leave(drainAndClose(server, options, timeout), exit, log);
 }
@@ -88,21 +89,21 @@ async function drainAndClose(server: Server, options: DrainOptions, timeout: num
   const deadline = performance.now() + timeout;
   server.prependListener('request', endWithAnswer);
   const drained = drain(server, options);
-  // Elsewhere it goes on listening meanwhile, so that a load balancer gets its 503.
+  // Other processes keep listening meanwhile, so that a load balancer gets its 503.
   if (!isClusterWorker()) await drained;
   await Promise.all([drained, close(server, deadline)]);
   server.removeListener('request', endWithAnswer);
 }
 
-/** @returns fulfilled when all connections have ended, or soon after the deadline */
+/** @returns resolves when all connections have ended, or soon after the deadline */
 function close(server: Server, deadline: number): Promise<void> {
   return new Promise((resolve) => {
-    // `close` waits for connections that have not asked anything yet, and for those that become idle later.
+    // `close` waits for connections without a request so far, and for those that become idle later.
     const closeIdle = setInterval(() => server.closeIdleConnections(), IDLE_INTERVAL).unref();
     const closeAll = setTimeout(
       () => {
         server.closeAllConnections();
-        // There may be connections that the server does not know: another WebSocket library's.
+        // Some connections may be unknown to the server, such as those of another WebSocket library.
         setTimeout(resolve, IDLE_INTERVAL).unref();
       },
       Math.max(0, deadline - performance.now()),

@@ -1,4 +1,4 @@
-/** What `drain` may be told, and the rules for it. */
+/** The options of `drain`, and their validation. */
 import { checkOptions, nameOnly, withDefaults } from '../argument-checks.js';
 import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
@@ -9,33 +9,37 @@ import type { Exit } from './end-process.js';
 
 export interface DrainOptions {
   /**
-   * After how many milliseconds what is still open is terminated. Default 8,000: Docker kills a process 10 seconds after it has
-   * asked it to end, and Kubernetes after 30.
+   * Milliseconds after which connections that are still open are terminated. Default 8,000: Docker kills a process 10
+   * seconds after its stop signal, Kubernetes 30.
    */
   timeout?: number | undefined;
   /**
-   * Over how many milliseconds the goodbyes are spread, evenly by chance. Default 1,000, or half of `timeout` if that is less:
-   * clients that come back all at once are a burden for whoever takes them. What is left of `timeout` after it is all the time
-   * that the last ones have.
+   * Milliseconds over which the close frames are spread, at random. Default 1,000, or half of `timeout` if that is
+   * less: clients that all reconnect at once overload the servers that take them. Connections closed last have only
+   * the rest of `timeout` to finish.
    */
   jitter?: number | undefined;
   /** The close code. Default 1001, going away. */
   code?: number | undefined;
-  /** At most 123 bytes of UTF-8. Default none. */
+  /** The close reason, at most 123 bytes of UTF-8. Default none. */
   reason?: string | undefined;
-  /** The `Retry-After` of refused handshakes, in seconds. Default 1: behind a load balancer the next attempt lands elsewhere. */
+  /**
+   * The `Retry-After` of refused handshakes, in seconds. Default 1: behind a load balancer the next attempt reaches
+   * another server.
+   */
   retryAfter?: number | undefined;
 }
 
 export interface DrainOnSignalOptions extends DrainOptions {
   /**
-   * Whether the process ends, with `process.exit()`, when the server has been drained and closed, and with it the others that the
-   * signal was for. Default false: it ends by itself when nothing keeps it, and work of your own may go on. Under node:cluster and
-   * pm2 the channel to the parent process keeps it for ever. A function is called before, and awaited: close the database there.
-   * What it throws is reported, and makes the exit code 1. Otherwise that is `process.exitCode`, or 0.
+   * Whether to call `process.exit()` once this server, and all others that received the signal, are drained and
+   * closed. Default false: the process exits by itself when nothing keeps it alive, and your own work may continue.
+   * Under node:cluster and pm2 the channel to the parent process keeps it alive for ever. A function is called first
+   * and awaited: close the database there. Errors it throws are logged and make the exit code 1, unless
+   * `process.exitCode` is set. Otherwise the exit code is `process.exitCode`, or 0.
    */
   exit?: Exit | undefined;
-  /** Where it goes what `exit` throws. Default: the log of the process, see `setLog`. */
+  /** Logger for errors that `exit` throws. Default: the log of the process, see `setLog`. */
   log?: Log | undefined;
 }
 
@@ -49,7 +53,7 @@ const DEFAULTS: ResolvedDrainOptions = {
   retryAfter: 1,
 };
 
-/** @throws TypeError as `resolveDrainOptions`, and for another `exit` */
+/** @throws TypeError as `resolveDrainOptions`, and for an invalid `exit` */
 export function resolveDrainOnSignalOptions(
   server: unknown,
   options: DrainOnSignalOptions,
@@ -63,7 +67,7 @@ export function resolveDrainOnSignalOptions(
   return { exit, log, options: rest, timeout: resolveDrainOptions(server, rest).timeout };
 }
 
-/** @throws TypeError for what is no server, an unknown option or a value that an option may not have */
+/** @throws TypeError for an invalid server, an unknown option or an invalid value */
 export function resolveDrainOptions(server: unknown, options: DrainOptions): ResolvedDrainOptions {
   if (typeof server !== 'object' || server === null || !('on' in server) || !('close' in server)) {
     throw invalidArgument(
@@ -85,11 +89,11 @@ export function resolveDrainOptions(server: unknown, options: DrainOptions): Res
   checkTimeout('timeout', timeout, 1);
   const { jitter = Math.min(DEFAULTS.jitter, Math.floor(timeout / 2)) } = options;
   if (!Number.isSafeInteger(jitter) || jitter < 0 || jitter >= timeout) {
-    const remedy = `the last ones need time for their goodbye, too, and the timeout is ${timeout}`;
-    throw invalidOption('jitter', jitter, `it must be an integer from 0 on, less than the timeout: ${remedy}`);
+    const remedy = `the last connections need time to close, and the timeout is ${timeout}`;
+    throw invalidOption('jitter', jitter, `it must be a non-negative integer less than the timeout: ${remedy}`);
   }
   if (!Number.isSafeInteger(retryAfter) || retryAfter < 0) {
-    throw invalidOption('retryAfter', retryAfter, 'it must be an integer from 0 on, in seconds');
+    throw invalidOption('retryAfter', retryAfter, 'it must be a non-negative integer, in seconds');
   }
   checkCloseArguments(resolved.code, resolved.reason);
   return { ...resolved, jitter };

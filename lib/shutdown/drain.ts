@@ -1,8 +1,8 @@
 /**
- * Lets a server go without losing anything that it has acknowledged:
+ * Shuts down the WebSockets of a server without losing anything it has acknowledged:
  *
  *     drain ─▶ new handshakes: 503
- *          └─▶ each open connection, at a moment within `jitter`: handler done? ─▶ 1001 ─▶ gone
+ *          └─▶ each open connection, at a moment within `jitter`: handler done? ─▶ 1001 ─▶ closed
  *                                                        └─ at `timeout`: terminate
  */
 import type { Server } from 'node:http';
@@ -15,28 +15,28 @@ import { type DrainOptions, type ResolvedDrainOptions, resolveDrainOptions } fro
 
 /** How the connections of a drained server ended. */
 export interface DrainResult {
-  /** So many said goodbye, or went by themselves. */
+  /** Number of connections that closed before the deadline. */
   closed: number;
-  /** So many were still open at the deadline. */
+  /** Number of connections still open at the deadline, which were terminated. */
   terminated: number;
 }
 
 const pending = new WeakMap<object, Promise<DrainResult>>();
 
 /**
- * Takes leave of all WebSockets of a server. From the call on new handshakes are refused with 503 and `Retry-After`. Each open
- * connection is closed with 1001 as soon as its handler has finished what it is doing: an `onRead` that is pending, or the
- * message that was taken from `messages()`, so that its answer still goes out. Nothing more is delivered. What is open after
- * `timeout` milliseconds is terminated.
+ * Gracefully closes all WebSocket connections of a server. From the call on, new handshakes are refused with 503 and
+ * `Retry-After`. Each open connection is closed with 1001 as soon as its handler has finished its current work (a
+ * pending `onRead`, or the message taken from `messages()`), so that its answer is still sent. Nothing more is
+ * delivered to the handler. Connections still open after `timeout` milliseconds are terminated.
  *
- * The server goes on listening, so that load balancers get an answer: close it afterwards. Until it listens anew it remains
- * drained. A second call while it drains gives the promise of the first.
+ * The server keeps listening, so that load balancers get an answer: close it afterwards. It remains drained until it
+ * listens again. A second call while it drains returns the promise of the first.
  *
- * Not to be awaited in a hook: it waits for the hook.
+ * Do not await this in a hook: it waits for running hooks, so it would deadlock until `timeout`.
  *
- * @returns fulfilled when no connection is left and each `onClose` has settled; at the deadline when what is left has been
- * terminated, and `onClose` called. Until then it keeps the process alive
- * @throws TypeError for what is no server, an unknown option or a value that an option may not have; it is a rejection
+ * @returns resolves when all connections have closed and each `onClose` has settled; at the deadline, when the
+ *   remaining ones have been terminated and `onClose` called. Until then it keeps the process alive
+ * @throws TypeError (rejects) for an invalid server, an unknown option or an invalid value
  * @example
  * process.once('SIGTERM', async () => {
  *   await drain(server, { timeout: 20_000, jitter: 5_000 });
@@ -61,7 +61,7 @@ class Drain {
   private readonly left = new Set<object>();
   private closed = 0;
   private terminated = 0;
-  /** When it began, by each clock: a test may give a connection one of its own. */
+  /** When draining began, by each clock: a test may give a connection its own clock. */
   private readonly began = new Map<Clock, number>();
   private done: () => void = () => {};
   private readonly server: Server;
@@ -84,7 +84,7 @@ class Drain {
     for (const connection of open) this.take(connection, Math.random() * this.options.jitter);
     for (const handshake of pendingHandshakes(server)) this.waitFor(handshake);
     if (this.left.size > 0) {
-      // Whoever awaits this has more to do, and nothing else may be left that keeps the process: a handler waits, say.
+      // The caller still has work to do after this, but nothing else may keep the process alive while a handler waits.
       const alive = setInterval(() => {}, MAX_DELAY);
       await empty;
       clearInterval(alive);
@@ -97,7 +97,7 @@ class Drain {
   private take(connection: OpenConnection, delay: number): void {
     const { timeout, code, reason } = this.options;
     this.left.add(connection);
-    // By the connection's own clock, which a test may advance.
+    // Uses the connection's own clock, which a test may advance.
     const clock = clockOf(connection.socket);
     const cancelGoodbye = clock.after(delay, () => connection.closeWhenIdle(code, reason));
     let isTerminated = false;
@@ -105,10 +105,10 @@ class Drain {
       isTerminated = true;
       this.terminated++;
       const { socket } = connection;
-      // Asked before: a socket says so as soon as it is destroyed, and tells it later.
+      // Read before terminating: `closed` is set as soon as a socket is destroyed, but the event comes later.
       const isGone = socket.closed;
       connection.terminate();
-      // By then `onClose` has been called, but for a handler that is still at work.
+      // By then `onClose` has been called, unless a hook is still running.
       if (isGone) this.drop(connection);
       else socket.once('close', () => this.drop(connection));
     });
@@ -121,7 +121,10 @@ class Drain {
     });
   }
 
-  /** It will be refused, or its connection be taken. A hook that does not settle is not waited for beyond the deadline. */
+  /**
+   * The handshake will be refused, or its connection taken over. A hook that does not settle is awaited until the
+   * deadline only.
+   */
   private waitFor(handshake: PendingHandshake): void {
     this.left.add(handshake);
     const clock = clockOf(handshake.socket);
@@ -132,7 +135,7 @@ class Drain {
     });
   }
 
-  /** How much of the time is left to a connection that opens when the draining has begun. */
+  /** The time left for a connection that opens after draining has begun. */
   private leftOf(timeout: number, clock: Clock): number {
     const now = clock.now();
     const began = this.began.get(clock) ?? now;

@@ -1,17 +1,17 @@
-/** The end of the process behind the last of its servers, for those who want it. */
+/** Ends the process after its last server has shut down, if requested. */
 import { type Log, logError } from '../log.js';
 import { disconnectFromPrimary } from './cluster-worker.js';
 
-/** Whether the process ends when its servers have left; a function is called before, and waited for. */
+/** Whether the process ends when its servers have shut down; a function is called first and awaited. */
 export type Exit = boolean | (() => unknown);
 
-/** How many servers are leaving. */
+/** Number of servers shutting down. */
 let leaving = 0;
-/** What is to be called before the process ends; empty as long as nobody wants it to end. */
+/** Functions to call before the process ends; empty unless it should end. */
 const lastWords = new Map<() => unknown, Log>();
 let ending: Promise<void> | undefined;
 
-/** Waits until a server has left. Behind the last of those that are leaving the process ends, if one of them wants it to. */
+/** Waits until a server has shut down. After the last one the process ends, if any of them requested that. */
 export async function leave(left: Promise<void>, exit: Exit, log: Log): Promise<void> {
   leaving++;
   if (exit !== false) lastWords.set(exit === true ? () => {} : exit, log);
@@ -25,7 +25,7 @@ export async function leave(left: Promise<void>, exit: Exit, log: Log): Promise<
 async function endProcess(): Promise<void> {
   await Promise.all(Array.from(lastWords, ([exit, log]) => say(exit, log)));
   await disconnectFromPrimary();
-  // With `process.exitCode`, if somebody has set it.
+  // Exits with `process.exitCode` if it is set.
   process.exit();
 }
 

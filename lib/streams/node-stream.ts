@@ -1,4 +1,4 @@
-/** A connection as a Node stream in object mode: one object is one message, or unit. */
+/** A connection as a Node stream in object mode: one object per message, or unit. */
 import { Duplex } from 'node:stream';
 import { type Endpoint, send } from './endpoint.js';
 import { codeFor } from './web-streams.js';
@@ -7,7 +7,7 @@ export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
   const messages = endpoint.messages();
   const duplex = new Duplex({
     objectMode: true,
-    // Nothing is read ahead of who asks: what waits, waits in the network.
+    // Does not read ahead of the consumer: waiting data stays in the network.
     readableHighWaterMark: 1,
     writableHighWaterMark: 1,
     read() {
@@ -29,7 +29,7 @@ export function toDuplex<In, Out>(endpoint: Endpoint<In, Out>): Duplex {
       callback(error);
     },
   });
-  // Where nobody listens, as with a bare `pipe`, an error would end the process: any client could, by leaving.
+  // Without a listener, as with a bare `pipe`, any client could end the process with an error by disconnecting.
   duplex.on('error', (error) => {
     if (duplex.listenerCount('error') === 1) endpoint.unheard(error);
   });

@@ -1,4 +1,4 @@
-/** A connection as a pair of web streams, as of the WHATWG's `WebSocketStream`: one chunk is one message, or unit. */
+/** A connection as a pair of web streams, like the WHATWG's `WebSocketStream`: one chunk per message, or unit. */
 import { propertyOf } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { type Endpoint, send } from './endpoint.js';
@@ -22,7 +22,7 @@ export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<I
         await messages.return?.();
       },
     },
-    // Nothing is read ahead of who asks: what waits, waits in the network.
+    // Does not read ahead of the consumer: waiting data stays in the network.
     { highWaterMark: 0 },
   );
   const writable = new WritableStream<Out>({
@@ -33,7 +33,7 @@ export function toWebStreams<In, Out>(endpoint: Endpoint<In, Out>): WebStreams<I
   return { readable, writable };
 }
 
-/** Whoever gives up without an error has had enough, as whoever leaves a loop early; an error is one of this end. */
+/** Stopping without an error is a normal closure, like leaving a loop early; an error is one of this end. */
 export function codeFor(reason: unknown): number {
   const isError = reason !== undefined && reason !== null && propertyOf(reason, 'name') !== 'AbortError';
   return isError ? CloseCode.INTERNAL_ERROR : CloseCode.NORMAL_CLOSURE;

@@ -1,17 +1,17 @@
 /**
- * Close codes as the exporters label them. 3000 to 4999 are for libraries and applications, and a peer may send any of them: as
- * label values they would be two thousand series, at the choice of strangers. So each thousand is one, but for the codes that
- * the user names.
+ * Close codes as labels of exported metrics. Codes from 3000 to 4999 belong to libraries and applications, and a peer
+ * may send any of them: as labels, they would let clients create two thousand series. So each thousand shares one
+ * label, except for the codes that the user names.
  */
 import { invalidOption } from '../errors.js';
 
-/** `1006` is itself, `4321` is `4xxx`, unless it is one of the user's own. */
+/** `1006` stays `1006`; `4321` becomes `4xxx`, unless it is one of the user's own codes. */
 function labelOf(code: string, own: ReadonlySet<number>): string {
   const number = Number(code);
   return number < 3000 || own.has(number) ? code : `${code[0]}xxx`;
 }
 
-/** Counts by close code, made counts by label. */
+/** Converts counts by close code to counts by label. */
 export function countsByLabel(
   closed: Readonly<Record<string, number>>,
   own: ReadonlySet<number>,
@@ -32,6 +32,6 @@ export function checkOwnCloseCodes(codes: unknown): ReadonlySet<number> {
   throw invalidOption(
     'closeCodes',
     codes,
-    'it must be a list of codes from 3000 to 4999; all others are told apart anyway',
+    'it must be a list of codes from 3000 to 4999; all others always have their own series',
   );
 }

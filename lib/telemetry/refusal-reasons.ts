@@ -1,6 +1,6 @@
-/** Why a handshake was refused, in one stable word: what the channel `refuse` and the counter `refused` tell. */
+/** Why a handshake was refused, in one stable word: reported by the channel `refuse` and the counter `refused`. */
 export const REFUSAL_REASONS = [
-  // The request is no handshake that can be accepted.
+  // The request is not an acceptable handshake.
   'method',
   'not-an-upgrade',
   'connection',
@@ -13,20 +13,20 @@ export const REFUSAL_REASONS = [
   'subprotocol',
   'path',
   'pipelined',
-  // The server, or the route, will not have it now.
+  // The server or the route cannot accept it now.
   'runtime',
   'draining',
   'full',
   'full-for-key',
   'timeout',
-  // The route does not want it.
+  // The route refuses it.
   'origin',
   'hook',
   'error',
 ] as const;
 
 /**
- * Why a handshake was refused. The words are stable; a later version may have more of them. Whatever `onHandshake` refuses is
- * `'hook'`: its own reasons are its own to count.
+ * Why a handshake was refused. The words are stable; later versions may add more. All refusals by `onHandshake` are
+ * `'hook'`: count your own reasons yourself.
  */
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];

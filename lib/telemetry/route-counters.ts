@@ -1,46 +1,48 @@
 /**
- * What is counted, by route. Counting happens where something begins or ends; of the connections that are open the figures are
- * asked for when somebody wants to know. The set of those is also how a server that drains finds them.
+ * Counters by route. They are updated when something begins or ends; traffic of open connections is summed on
+ * request. A draining server finds its connections through the same sets.
  */
 import type { Duplex } from 'node:stream';
 import type { RefusalReason } from './refusal-reasons.js';
 
-/** What an open connection tells of itself, and what may be asked of it. */
+/** The view of an open connection that metrics and draining need. */
 export interface OpenConnection {
   readonly socket: Duplex;
-  /** The HTTP server that accepted it, where it is known. */
+  /** The HTTP server that accepted it, if known. */
   readonly server: unknown;
   readonly messagesReceived: number;
   readonly messagesSent: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly bufferedAmount: number;
-  /** Closes it as soon as its handler is done with what it is doing. */
+  /** Closes the connection as soon as its handler has finished its current work. */
   closeWhenIdle(code: number, reason: string): void;
   terminate(): void;
-  /** Fulfilled when the connection has gone and its handler has finished. */
+  /** Resolves when the connection has closed and its handler has finished. */
   whenFinished(): Promise<void>;
 }
 
-/** The figures of one route, or of all of them, since the process began; `open` and `bufferedAmount` are of now. */
+/**
+ * Metrics of one route, or of all routes, since the process started; `open` and `bufferedAmount` are current values.
+ */
 export interface RouteMetrics {
-  /** Connections that are open. */
+  /** Open connections. */
   open: number;
-  /** Handshakes that were accepted. */
+  /** Accepted handshakes. */
   accepted: number;
-  /** Handshakes that were refused, by reason. */
+  /** Refused handshakes, by reason. */
   refused: Partial<Record<RefusalReason, number>>;
-  /** Connections that have gone, by the code that `onClose` got. */
+  /** Closed connections, by the code passed to `onClose`. */
   closed: Record<string, number>;
   /** Errors of hooks, by the name of the hook. */
   errors: Record<string, number>;
   /** Units that exceeded `bufferSize`. */
   overflows: number;
-  /** How often more than `maxBufferedAmount` bytes waited for a peer. */
+  /** How often more than `maxBufferedAmount` bytes were waiting for a peer. */
   slowConsumers: number;
-  /** Messages that were dropped for it. */
+  /** Messages dropped because of that. */
   dropped: number;
-  /** How often a peer began to exceed its `rate`: once until it has kept to it again. */
+  /** How often a peer began to exceed its `rate`: counted once until it keeps to its rate again. */
   throttled: number;
   /** Connections whose peer did not answer a heartbeat. */
   lost: number;
@@ -48,15 +50,15 @@ export interface RouteMetrics {
   messagesSent: number;
   bytesReceived: number;
   bytesSent: number;
-  /** Bytes that were written and that the operating system has not taken yet. */
+  /** Bytes written but not yet accepted by the operating system. */
   bufferedAmount: number;
 }
 
-/** A snapshot. */
+/** A snapshot of all metrics. */
 export interface Metrics extends RouteMetrics {
   /**
-   * The same for each route, by its path, or by the name of its handler where it has none. Of more than 1,000 routes those that
-   * come last are one, `(other)`.
+   * Metrics by route: by its path, or by the name of its handler if it has none. Routes beyond the first 1,000 are
+   * counted together as `(other)`.
    */
   routes: Record<string, RouteMetrics>;
 }
@@ -65,7 +67,7 @@ const TRAFFIC = ['messagesReceived', 'messagesSent', 'bytesReceived', 'bytesSent
 const COUNTS = ['accepted', 'overflows', 'slowConsumers', 'dropped', 'throttled', 'lost'] as const;
 const KEYED_COUNTS = ['refused', 'closed', 'errors'] as const satisfies (keyof CountedBy)[];
 
-/** What tells the counts of one name apart. */
+/** The key of each keyed counter. */
 interface CountedBy {
   refused: RefusalReason;
   closed: number;
@@ -74,10 +76,10 @@ interface CountedBy {
 
 type Counts = Record<(typeof COUNTS)[number], number>;
 
-/** The counters of one route. All plans of one name share it. */
+/** The counters of one route, shared by all plans with the same name. */
 export class RouteCounters {
   readonly open = new Set<OpenConnection>();
-  /** Those that have gone, and whose handler has not finished. */
+  /** Closed connections whose handler has not finished. */
   readonly lingering = new Set<OpenConnection>();
   readonly counts: Counts = { accepted: 0, overflows: 0, slowConsumers: 0, dropped: 0, throttled: 0, lost: 0 };
   private readonly byKey = {
@@ -85,7 +87,7 @@ export class RouteCounters {
     closed: new Map<string, number>(),
     errors: new Map<string, number>(),
   };
-  /** The traffic of connections that have gone. */
+  /** The traffic of closed connections. */
   private readonly gone = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 };
 
   count<const W extends keyof CountedBy>(what: W, key: CountedBy[W]): void {
@@ -110,7 +112,7 @@ export class RouteCounters {
     this.lingering.delete(connection);
   }
 
-  /** Messages that had arrived when a connection went, and that were delivered after that. */
+  /** Messages that arrived before a connection closed and were delivered afterwards. */
   receivedLate(messages: number): void {
     this.gone.messagesReceived += messages;
   }
@@ -124,16 +126,19 @@ export class RouteCounters {
 }
 
 /**
- * How many routes are told apart. Who makes a route for each request, or a class with a name of its own, would otherwise make
- * more and more counters, named by whoever sends the requests.
+ * Maximum number of routes with their own counters. Code that makes a route for each request, or classes with
+ * computed names, would otherwise let clients create more and more counters.
  */
 const MAX_ROUTES = 1000;
-/** What all other routes are together. */
+/** The name that all further routes share. */
 const OTHER = '(other)';
 
 const byRoute = new Map<string, RouteCounters>();
 
-/** The counters for a route's name: also of handlers that are given anew with each request, so that there are not more and more. */
+/**
+ * The counters for the name of a route. Routes with the same name share them, so handlers passed with each request do
+ * not add more.
+ */
 export function countersOf(route: string): RouteCounters {
   const name = byRoute.has(route) || byRoute.size < MAX_ROUTES ? route : OTHER;
   let counters = byRoute.get(name);
@@ -144,12 +149,12 @@ export function countersOf(route: string): RouteCounters {
   return counters;
 }
 
-/** Under which name `metrics()` has the route. */
+/** The name of the route in `metrics()`. */
 export function counterNameOf(route: string): string {
   return byRoute.has(route) ? route : OTHER;
 }
 
-/** Every connection of the process that is open, or has gone and has a handler that has not finished. */
+/** All connections of the process that are open, or closed with a handler that has not finished. */
 export function* unfinishedConnections(): Iterable<OpenConnection> {
   for (const { open, lingering } of byRoute.values()) {
     yield* open;
@@ -158,7 +163,7 @@ export function* unfinishedConnections(): Iterable<OpenConnection> {
 }
 
 /**
- * What has happened in this process so far. Asking costs a look at each open connection.
+ * Counters since the process started. O(open connections) per call.
  *
  * @example
  * app.get('/health', (_request, response) => response.json({ sockets: metrics().open }));

@@ -1,8 +1,8 @@
-/** Items that come one by one, as something to await. */
+/** A queue of items to await. */
 
-/** Gets one item, or is told that none will come. */
+/** Receives one item, or the reason why none will come. */
 export interface Taker<T> {
-  /** It has stopped waiting, and is passed over. */
+  /** True once it has stopped waiting; it is then skipped. */
   readonly isOver: boolean;
   resolve(item: T): void;
   reject(reason: string): void;
@@ -20,34 +20,34 @@ export class AsyncQueue<T> {
     else taker.resolve(item);
   }
 
-  /** Nothing more will come; `reason` is what takers are told when nothing is left. */
+  /** Ends the queue; takers are rejected with `reason` once it is empty. */
   end(reason: string): void {
     this.endReason ??= reason;
     for (const taker of this.takers.splice(0)) taker.reject(reason);
   }
 
-  /** Whether nothing is left, nor will come. */
+  /** Whether the queue is empty and has ended. */
   get isOver(): boolean {
     return this.endReason !== undefined && this.items.length === 0;
   }
 
-  /** What has come and was not taken. */
+  /** Items not yet taken. */
   get left(): readonly T[] {
     return this.items;
   }
 
   /** Settles the taker, now or when the next item comes. */
   give(taker: Taker<T>): void {
-    // Not by the item: `undefined` may be one.
+    // Checks the length, since `undefined` may be an item.
     if (this.items.length > 0) taker.resolve(this.items.shift()!);
     else if (this.endReason !== undefined) taker.reject(this.endReason);
     else this.takers.push(taker);
   }
 
   /**
-   * The next item that comes, or has come and was not taken.
+   * Takes the next item, waiting for it if necessary.
    *
-   * @throws Error (rejects) with the reason of `end` when none will come
+   * @throws Error (rejects) with the reason passed to `end` if no item will come
    */
   next(): Promise<T> {
     return new Promise((resolve, reject) => {

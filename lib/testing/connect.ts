@@ -1,6 +1,6 @@
 /**
- * Connections to an app that listens nowhere: its server is given one end of a pair of sockets in memory, and everything from
- * the parsing of the request on runs as it does behind a port.
+ * Connects to an app that does not listen on a port: its server gets one end of a pair of in-memory sockets, and runs
+ * as it does behind a port, from parsing the request on.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, Server } from 'node:http';
@@ -15,35 +15,37 @@ import { type AutoReplies, TestClient } from './test-client.js';
 import { TestClock } from './test-clock.js';
 import { CallSite, timeoutOf, Wait } from './wait.js';
 
-/** An Express or Connect app, a route, any listener of requests, or a server, which need not listen. */
+/** An Express or Connect app, a route, any request listener, or a server, which need not listen. */
 export type Target = RequestListener | Server | TlsServer;
 
 export interface SocketOptions extends MemorySocketOptions {
-  /** The time that the connection goes by. Default a clock of its own; several connections may share one. */
+  /** The clock of the connection. Default: its own clock; several connections may share one. */
   clock?: TestClock | undefined;
 }
 
 export interface ConnectOptions extends SocketOptions, AutoReplies {
   /**
-   * Sent with the handshake, and instead of what is sent by default (`Host: localhost`, `Upgrade`, `Connection`,
-   * `Sec-WebSocket-Version: 13` and a random `Sec-WebSocket-Key`); `undefined` leaves that out. An array is one header for each
-   * of its elements.
+   * Sent with the handshake; they replace the defaults (`Host: localhost`, `Upgrade`, `Connection`,
+   * `Sec-WebSocket-Version: 13` and a random `Sec-WebSocket-Key`); `undefined` omits a default. An array is sent as
+   * one header per element.
    */
   headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
-  /** The subprotocols to offer, the favourite first. Default none. */
+  /** The subprotocols to offer, in order of preference. Default none. */
   subprotocols?: string | readonly string[] | undefined;
-  /** Default `GET`. */
+  /** The request method. Default `GET`. */
   method?: string | undefined;
 }
 
 /**
- * Opens a WebSocket through the whole chain of the app, in memory: no port is opened, and nothing is left open for the test
- * runner to wait for.
+ * Opens a WebSocket through the whole middleware chain of the app, in memory: it opens no port, and leaves nothing
+ * open for the test runner to wait for.
  *
- * @param path with the query, if there is one
- * @returns the client, also of a refusal: then it has `status`, `headers` and `body`, and can do nothing else. Rejected where the
- *   server ends the connection without an answer or gives none within `timeout`, and where its 101 is none of RFC 6455
- * @throws TypeError (rejects) for what is no app, for a path that does not begin with a slash, and for an unknown option
+ * @param path including the query, if any
+ * @returns the client, also for a refusal: it then has `status`, `headers` and `body`, and cannot do anything else.
+ *   Rejects if the server closes the connection without a response, does not respond within `timeout`, or sends a 101
+ *   that violates RFC 6455
+ * @throws TypeError (rejects) for an invalid app, for a path that does not begin with a slash, and for an unknown
+ *   option
  * @example
  * const client = await connect(app, '/ws/ada', { headers: { Cookie: 'session=1' } });
  * expect(await client.next()).toBe('Hello, ada!');
@@ -67,7 +69,7 @@ export async function connect(app: Target, path = '/', options: ConnectOptions =
   request.on('upgrade', (response: IncomingMessage, _socket: Duplex, head: Buffer) => {
     const expected = acceptFor(String(all['sec-websocket-key']));
     const actual = response.headers['sec-websocket-accept'];
-    // RFC 6455 section 4.1: the client fails the connection if the value is not what the key and the GUID make.
+    // RFC 6455 section 4.1: the client fails the connection unless the value matches its key.
     if (actual !== expected) {
       socket.destroy();
       answered.reject(`the 101 has the Sec-WebSocket-Accept ${actual}: ${expected} answers the key`);
@@ -94,10 +96,10 @@ export async function connect(app: Target, path = '/', options: ConnectOptions =
 }
 
 /**
- * The client's end of a connection in memory on which nothing has been sent: for a handshake made by hand, byte by byte, and for
- * clients that take a connection, such as `ws`.
+ * Returns the client's end of an in-memory connection on which nothing has been sent: for handshakes written by hand,
+ * byte by byte, and for clients that accept a connection, such as `ws`.
  *
- * @throws TypeError for what is no app
+ * @throws TypeError for an invalid app
  * @example
  * const client = new WebSocket('ws://localhost/ws/ada', { createConnection: () => memorySocket(app) });
  */
@@ -112,22 +114,22 @@ function openSocket(app: Target, options: SocketOptions): MemorySocket {
   const isTls = target instanceof TlsServer;
   const { client, server } = MemorySocket.pair({ ...options, secure: options.secure ?? isTls });
   setClock(server, options.clock ?? new TestClock());
-  // Over TLS, HTTP begins where the handshake of TLS has ended.
+  // Over TLS, HTTP begins after the TLS handshake.
   target.emit(isTls ? 'secureConnection' : 'connection', server);
   return client;
 }
 
 const servers = new WeakMap<RequestListener, Server>();
 
-/** One for each app, so that its connections are those of one server. */
+/** One server per app, so that all of its connections share it. */
 function serverOf(app: Target): Server | TlsServer {
   if (app instanceof Server || app instanceof TlsServer) return app;
   if (typeof app !== 'function') {
     throw invalidArgument('app', app, 'give an Express or Connect app, a listener of requests, or an http.Server');
   }
-  // It takes requests only from an app, which says what comes next.
+  // A router works only inside an app, which calls it with `next`.
   if (typeof Reflect.get(app, 'handle') === 'function' && typeof Reflect.get(app, 'listen') !== 'function') {
-    throw invalidArgument('app', nameOnly(app), 'a router is no app: wrap it, express().use(router)');
+    throw invalidArgument('app', nameOnly(app), 'a router is not an app: wrap it, express().use(router)');
   }
   let server = servers.get(app);
   if (server === undefined) {
@@ -150,7 +152,7 @@ function defaultHeaders(key: string, subprotocols: ConnectOptions['subprotocols'
   };
 }
 
-/** By names in lower case, so that those of the user replace the others. */
+/** Uses lower-case names, so that the user's headers replace the defaults. */
 function mergeHeaders(defaults: Headers, own: ConnectOptions['headers'] = {}): Record<string, string | string[]> {
   const merged = { ...defaults };
   for (const [name, value] of Object.entries(own)) merged[name.toLowerCase()] = value;

@@ -1,13 +1,13 @@
-/** Frames from the client's side (RFC 6455 section 5.2): to be sent, well formed or not, and to be read. */
+/** Frames as a client sees them (RFC 6455 section 5.2): writes them, well-formed or not, and reads them. */
 import { randomBytes } from 'node:crypto';
 import { checkOptions } from '../argument-checks.js';
 import { invalidArgument } from '../errors.js';
 import { ownCopy } from '../memory/bulk-allocation.js';
 import { asBytes } from '../memory/bytes.js';
 
-/** A frame to be sent. Nothing is checked against the RFC: a test wants to send what it wants to send. */
+/** A frame to send. It is not checked against the RFC, so that tests can send malformed frames. */
 export interface ClientFrame {
-  /** 0 to 15: one of `Opcode`, or one that there is not. */
+  /** 0 to 15: one of `Opcode`, or a reserved one. */
   opcode: number;
   /** A string is sent as UTF-8. Default empty. */
   payload?: Uint8Array | string | undefined;
@@ -15,20 +15,20 @@ export interface ClientFrame {
   fin?: boolean | undefined;
   /** The three reserved bits as a number, 0 to 7. Default 0. */
   rsv?: number | undefined;
-  /** Whether it is masked, as a client's frames must be; or the masking key, 4 bytes. Default true: a random key. */
+  /** Whether the frame is masked, as a client's must be; or the masking key, 4 bytes. Default true: a random key. */
   mask?: boolean | Uint8Array | undefined;
-  /** How many bits hold the length, whatever the payload. Default as few as possible, as section 5.2 demands. */
+  /** Size of the length field in bits. Default: the minimum, as section 5.2 requires. */
   lengthBits?: 7 | 16 | 64 | undefined;
-  /** The length to claim. Default the payload's own. */
+  /** The length to announce. Default: that of the payload. */
   length?: number | bigint | undefined;
 }
 
 const MEMBERS = ['opcode', 'payload', 'fin', 'rsv', 'mask', 'lengthBits', 'length'] satisfies (keyof ClientFrame)[];
 
 /**
- * The bytes of a frame as a client sends it, or as no client should.
+ * Returns the bytes of a client's frame, valid or not.
  *
- * @throws TypeError for an unknown member, and for a value that has no place in a frame
+ * @throws TypeError for an unknown member, and for a value that does not fit into a frame
  * @example
  * client.sendRaw(clientFrame({ opcode: Opcode.Text, payload: 'hel', fin: false }));
  * client.sendRaw(clientFrame({ opcode: Opcode.Continuation, payload: 'lo' }));
@@ -75,24 +75,24 @@ function checkMask(mask: unknown): void {
   throw invalidArgument('mask', mask, 'it must be true, false, or a masking key of 4 bytes');
 }
 
-/** A frame of the server's. */
+/** A frame sent by the server. */
 export interface ServerFrame {
   opcode: number;
   fin: boolean;
   rsv: number;
-  /** A server's never is. */
+  /** Always false for a correct server. */
   masked: boolean;
   payload: Buffer;
 }
 
-/** Makes frames of the server's bytes, however they are cut. */
+/** Parses the server's frames, however its data is split. */
 export class FrameReader {
   private chunks: Buffer[] = [];
   private length = 0;
-  /** How much it takes until looking again makes sense. */
+  /** Number of bytes needed before parsing again makes sense. */
   private needed = 2;
 
-  /** The frames that are complete now. */
+  /** Returns the frames that are now complete. */
   feed(chunk: Buffer): ServerFrame[] {
     this.chunks.push(chunk);
     this.length += chunk.length;
@@ -113,13 +113,13 @@ export class FrameReader {
   }
 }
 
-/** The frame at the front and how many bytes it has, or undefined when it is not complete. */
+/** The first frame and its size in bytes, or undefined if it is incomplete. */
 export function parseFrame(bytes: Buffer): { frame: ServerFrame; size: number } | undefined {
   const size = sizeOf(bytes);
   return bytes.length < size ? undefined : { frame: frameOf(bytes.subarray(0, size)), size };
 }
 
-/** How many bytes the frame at the front has; as long as that cannot be known, more than are there. */
+/** The size of the first frame in bytes; until that is known, more than the bytes available. */
 function sizeOf(bytes: Buffer): number {
   if (bytes.length < 2) return 2;
   const header = headerSize(bytes);

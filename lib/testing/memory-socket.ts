@@ -1,6 +1,6 @@
 /**
- * Two ends of a connection in memory. To an `http.Server`, and to clients, either looks like a socket: what one end writes the
- * other reads in a later turn of the event loop, in order, and only as fast as it does read.
+ * The two ends of an in-memory connection. Each looks like a socket to an `http.Server` and to clients: data written
+ * at one end arrives at the other in a later turn of the event loop, in order, and with backpressure.
  *
  *     client end ──write──▶ (a turn later) ──▶ server end
  *                ◀── callback: it has room ───
@@ -10,13 +10,13 @@ import { setImmediate } from 'node:timers';
 
 type Callback = (error?: Error | null) => void;
 
-/** How much one end may have to read before the other has to wait: what Node's sockets have. */
+/** How many unread bytes one end may have before the other must wait: as for Node's sockets. */
 const HIGH_WATER_MARK = 64 * 1024;
 
 export interface MemorySocketOptions {
-  /** What the server takes for the client's address. Default `127.0.0.1`. */
+  /** The client's address as seen by the server. Default `127.0.0.1`. */
   remoteAddress?: string | undefined;
-  /** Whether the server takes the connection for one over TLS. Default false. */
+  /** Whether the server treats the connection as TLS. Default false. */
   secure?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ export class MemorySocket extends Duplex {
   bytesRead = 0;
   private taken = 0;
   private peer!: MemorySocket;
-  /** The peer's write that waits until there is room here. */
+  /** The peer's write, waiting for room here. */
   private waiting: Callback | undefined = undefined;
   private hasReadAll = false;
 
@@ -53,7 +53,7 @@ export class MemorySocket extends Duplex {
     return { client, server };
   }
 
-  // What Node's HTTP server and clients call on a socket.
+  // Methods that Node's HTTP server and clients call on a socket.
 
   setTimeout(): this {
     return this;
@@ -81,19 +81,19 @@ export class MemorySocket extends Duplex {
     else this.once('finish', () => this.destroy());
   }
 
-  /** Vanishes without a word: the peer gets `ECONNRESET`. */
+  /** Resets the connection: the peer gets `ECONNRESET`. */
   resetAndDestroy(): this {
     const { peer } = this;
     setImmediate(() => peer.destroy(systemError('ECONNRESET', 'read')));
     return this.destroy();
   }
 
-  /** As of Node's sockets: also what waits. */
+  /** Includes waiting data, as for Node's sockets. */
   get bytesWritten(): number {
     return this.taken + this.writableLength;
   }
 
-  // What a stream does.
+  // Methods of a stream.
 
   override _read(): void {
     const done = this.waiting;
@@ -106,9 +106,9 @@ export class MemorySocket extends Duplex {
       if (!error) this.taken += chunk.length;
       callback(error);
     };
-    // A copy: the receiver unmasks what it gets where it is, and the sender may go on using what it gave.
+    // A copy: the receiver unmasks data in place, and the sender may reuse its buffer.
     const copy = Buffer.from(chunk);
-    // Not at once: no socket calls back while somebody writes to it.
+    // Asynchronous: a socket never calls back during a write.
     setImmediate(() => this.peer.receive(copy, done));
   }
 
@@ -142,7 +142,7 @@ export class MemorySocket extends Duplex {
   }
 }
 
-/** Some port of those that systems give to clients. */
+/** A port from the range that systems assign to clients. */
 const CLIENT_PORT = 50_000;
 
 function systemError(code: 'ECONNRESET' | 'EPIPE', syscall: 'read' | 'write'): Error {

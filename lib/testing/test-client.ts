@@ -1,4 +1,4 @@
-/** A client in memory: what a test sends by it, and what it gets. */
+/** An in-memory client for tests. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';
@@ -13,16 +13,19 @@ import type { MemorySocket } from './memory-socket.js';
 import type { TestClock } from './test-clock.js';
 import { CallSite, timeoutOf, Wait, type WaitOptions } from './wait.js';
 
-/** How a connection ended, as a browser's `close` event has it. */
+/** How a connection ended, as in a browser's `close` event. */
 export interface Closed {
-  /** The code of the server's close frame; 1005: it had none; 1006: there was no close frame, or no connection. */
+  /**
+   * The code of the server's close frame; 1005 if the frame had no code; 1006 if there was no close frame, or no
+   * connection.
+   */
   code: number;
   reason: string;
-  /** Whether both ends have sent a close frame. */
+  /** Whether both ends sent a close frame. */
   wasClean: boolean;
 }
 
-/** How the handshake was answered. */
+/** The response to the handshake. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -30,19 +33,21 @@ export interface Answer {
 }
 
 export interface AutoReplies {
-  /** Whether pings are answered, as browsers do by themselves. Default true. */
+  /** Whether the client answers pings, as browsers do. Default true. */
   answerPings?: boolean | undefined;
-  /** Whether the server's close frame is answered. Default true. */
+  /** Whether the client answers the server's close frame. Default true. */
   answerClose?: boolean | undefined;
   /**
-   * How many milliseconds of real time each wait may take: for the answer to the handshake, a message, a frame, the end; 0 for any
-   * number. Default 2,000: in memory an answer takes a few, and test runners give up after 5,000, without a word about the line.
+   * Timeout of each wait, in milliseconds of real time: for the response to the handshake, a message, a frame, the
+   * end; 0 for no limit. Default 2,000: in memory a response takes a few milliseconds, and test runners give up after
+   * 5,000 without naming the line that waits.
    */
   timeout?: number | undefined;
 }
 
 /**
- * The client's end of a WebSocket, or the refusal of one: then `status` is not 101, `send` throws and `next` rejects.
+ * The client's end of a WebSocket, or a refused handshake: then `status` is not 101, `send` throws and `next`
+ * rejects.
  *
  * @example
  * const client = await connect(app, '/ws/ada');
@@ -52,15 +57,15 @@ export interface AutoReplies {
  * expect(await client.closed).toEqual({ code: 1000, reason: '', wasClean: true });
  */
 export class TestClient implements Answer, AsyncIterable<string | Buffer> {
-  /** 101 where the handshake was accepted. */
+  /** The HTTP status; 101 if the handshake was accepted. */
   readonly status: number;
-  /** By their names in lower case, as Node has them; `set-cookie` is an array. */
+  /** The response headers by lower-case names, as in Node; `set-cookie` is an array. */
   readonly headers: IncomingHttpHeaders;
-  /** Of a refusal; of a 101 it is empty. */
+  /** The body of a refusal; empty for a 101. */
   readonly body: string;
-  /** The connection's own time: heartbeats, timeouts and rates pass only as it is advanced. */
+  /** The connection's clock: heartbeats, timeouts and rates progress only when you advance it. */
   readonly clock: TestClock;
-  /** Fulfilled when the connection has gone, or at once where the handshake was refused. Never rejected. */
+  /** Resolves when the connection has closed, or immediately if the handshake was refused. Never rejects. */
   readonly closed: Promise<Closed>;
   private readonly messages = new AsyncQueue<string | Buffer>();
   private readonly frames = new AsyncQueue<ServerFrame>();
@@ -73,7 +78,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   private hasSaidClose = false;
   private resolveClosed!: (closed: Closed) => void;
 
-  /** @internal Made by `connect`. */
+  /** @internal Constructed by `connect`. */
   constructor(answer: Answer, clock: TestClock, autoReplies: AutoReplies, socket?: MemorySocket) {
     this.status = answer.status;
     this.headers = answer.headers;
@@ -88,7 +93,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     else this.listen(socket);
   }
 
-  /** The subprotocol that was agreed on, or an empty string. */
+  /** The negotiated subprotocol, or an empty string. */
   get subprotocol(): string {
     return this.status === 101 ? String(this.headers['sec-websocket-protocol'] ?? '') : '';
   }
@@ -96,7 +101,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   /**
    * Sends a message: a string as text, bytes as binary data.
    *
-   * @throws TypeError for anything else; Error where there is no connection (any more)
+   * @throws TypeError for anything else; Error if there is no open connection
    */
   send(data: string | ArrayBufferView | ArrayBuffer): void {
     const bytes = typeof data === 'string' ? Buffer.from(data) : asBytes(data);
@@ -105,9 +110,9 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   }
 
   /**
-   * Sends a ping. The answer comes as a frame: see `nextFrame`.
+   * Sends a ping. The pong arrives as a frame: see `nextFrame`.
    *
-   * @throws TypeError for anything but a string or bytes, and for more than 125 bytes: `sendRaw` sends those
+   * @throws TypeError for anything but a string or bytes, and for more than 125 bytes: use `sendRaw` for those
    */
   ping(data: string | Uint8Array = ''): void {
     const bytes = typeof data === 'string' ? Buffer.from(data) : asBytes(data);
@@ -123,20 +128,20 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   }
 
   /**
-   * Raw mode: sends these bytes as they are. `clientFrame` makes frames, well formed or not.
+   * Sends raw bytes. `clientFrame` makes frames, well-formed or not.
    *
-   * @throws TypeError for anything but bytes; Error where there is no connection (any more)
+   * @throws TypeError for anything but bytes; Error if there is no open connection
    */
   sendRaw(bytes: Uint8Array): void {
     this.connected().write(Buffer.from(checkBytes('bytes', bytes)));
   }
 
   /**
-   * The next message, a string or a `Buffer`, that has come and was not taken.
+   * Takes the next message, a string or a `Buffer`, waiting for it if necessary.
    *
-   * @returns rejected when none comes in time, and when the connection is gone and nothing is left, with the stack of the line that
-   *   waits; where nobody catches that, the process goes on
-   * @throws TypeError (rejects) for an unknown option, or a timeout that is no integer from 0 on
+   * @returns rejects if no message arrives in time, or the connection closes and none is left; the stack shows the
+   *   line that waits. An unhandled rejection does not end the process
+   * @throws TypeError (rejects) for an unknown option, or an invalid timeout
    * @example
    * expect(await client.next({ timeout: 200 })).toBe('hi');
    */
@@ -144,7 +149,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     return this.wait('message', options, this.next, (wait) => this.messages.give(wait));
   }
 
-  /** Messages one by one, until the connection is gone. Each is waited for as by `next`. */
+  /** Iterates over messages until the connection closes. Waits for each one as `next` does. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer, void, undefined> {
     while (!this.messages.isOver) {
       const taken = this.wait<string | Buffer>('message', {}, this[Symbol.asyncIterator], (wait) =>
@@ -159,7 +164,8 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   }
 
   /**
-   * Every frame of the server, one by one: those of messages, which `next` gives, too, and pings, pongs and close frames.
+   * Takes the next frame of the server: frames of messages, which `next` returns as well, and pings, pongs and close
+   * frames.
    *
    * @returns as `next`
    */
@@ -168,9 +174,9 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   }
 
   /**
-   * Waits for the end of the connection, as `closed` does, and not for ever.
+   * Waits for the end of the connection like `closed`, but with a timeout.
    *
-   * @returns rejected, as `next`, when the connection is not gone in time
+   * @returns rejects, as `next`, if the connection does not close in time
    * @example
    * expect(await client.whenClosed()).toMatchObject({ code: 1001 });
    */
@@ -195,24 +201,24 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     if (!this.hasSaidClose && this.socket?.writable) this.sayClose(closePayload(code, reason));
   }
 
-  /** Vanishes, as a client does that crashes: without a close frame. */
+  /** Disconnects without a close frame, like a client that crashes. */
   terminate(): void {
     this.socket?.resetAndDestroy();
   }
 
-  /** Stops reading: what the server writes waits there, as for a client that is slow. */
+  /** Stops reading, like a slow client: data from the server waits. */
   pause(): void {
     this.socket?.pause();
   }
 
-  /** Reads on. */
+  /** Resumes reading. */
   resume(): void {
     this.socket?.resume();
   }
 
   /**
-   * @param method the one that the test has called
-   * @param begin has the wait settled
+   * @param method the method that the test called
+   * @param begin starts what settles the wait
    */
   private wait<T>(
     what: string,
@@ -243,7 +249,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
   private connected(): Duplex {
     const { socket } = this;
     if (socket === undefined) throw new Error(this.refusal);
-    if (!socket.writable) throw new Error('the connection is gone');
+    if (!socket.writable) throw new Error('the connection is closed');
     return socket;
   }
 
@@ -260,7 +266,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     socket.on('data', (chunk: Buffer) => {
       for (const frame of this.reader.feed(chunk)) this.received(frame);
     });
-    // The server closes the connection first (RFC 6455 section 7.1.1), in one way or another.
+    // The server closes the connection first (RFC 6455 section 7.1.1), cleanly or not.
     socket.on('end', () => socket.end());
     socket.on('error', () => {});
     socket.on('close', () => this.gone());
@@ -278,7 +284,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
 
   private receivedData(opcode: number, fin: boolean, payload: Buffer): void {
     if (opcode !== Opcode.Continuation) this.partsOpcode = opcode;
-    // The frame is the test's, which may do with it as it likes.
+    // A copy, since the test may modify the frame.
     this.parts.push(ownCopy(payload, 0, payload.length));
     if (!fin) return;
     const joined = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
@@ -298,7 +304,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
     const why =
       this.socket === undefined
         ? this.refusal
-        : `the connection is gone, with ${code}${reason && `, "${reason}"`}: nothing more will come`;
+        : `the connection closed with ${code}${reason && `, "${reason}"`}: nothing more will come`;
     this.messages.end(why);
     this.frames.end(why);
     this.resolveClosed({ code, reason, wasClean });

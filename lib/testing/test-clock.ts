@@ -1,4 +1,4 @@
-/** Time that passes when a test says so. */
+/** A clock that a test advances. */
 
 import { inspectValue } from '../errors.js';
 import type { Clock } from '../transport/clock.js';
@@ -8,24 +8,25 @@ interface Alarm {
   readonly callback: () => void;
 }
 
-/** How many turns of the event loop an answer in memory takes at most, there and back, with room to spare. */
+/** The maximum number of event loop turns for an in-memory round trip, with room to spare. */
 const TURNS = 16;
 
 /**
- * The clock of one or more connections: heartbeats, timeouts and rates go by it, and it stands still until it is advanced.
+ * The clock of one or more connections: it controls heartbeats, timeouts and rates, and stands still until you
+ * advance it.
  *
  * @example
  * const clock = new TestClock();
  * const client = await connect(app, '/ws/ada', { clock, answerPings: false });
  * await clock.advance(25_000); // pingInterval: a ping goes out
- * await clock.advance(20_000); // pongTimeout: nobody has answered
+ * await clock.advance(20_000); // pongTimeout: no pong has arrived
  * expect((await client.closed).code).toBe(1006);
  */
 export class TestClock implements Clock {
   private time = 0;
   private alarms: Alarm[] = [];
 
-  /** Milliseconds since the clock was made. */
+  /** Milliseconds since the clock was created. */
   now(): number {
     return this.time;
   }
@@ -39,10 +40,10 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Lets `ms` milliseconds pass. What falls due happens one after the other, each at its own time, and what it causes in memory
-   * (a ping is answered, say) has happened before the next.
+   * Advances the clock by `ms` milliseconds. Timers fire in order, each at its own time, and their effects in memory
+   * (such as the answer to a ping) complete before the next one fires.
    *
-   * @throws RangeError if `ms` is no number of milliseconds from 0 on
+   * @throws RangeError unless `ms` is a finite, non-negative number
    */
   async advance(ms: number): Promise<void> {
     if (typeof ms !== 'number' || !(ms >= 0 && ms < Infinity)) {

@@ -1,19 +1,20 @@
-/** A wait of a test: bounded in real time, since the test's own stands still, and failing at the line that waits. */
+/** Waits of a test: bounded in real time, since the test's clock stands still, and failing at the line that waits. */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { checkOptions } from '../argument-checks.js';
 import { checkTimeout } from '../handler/option-checks.js';
 
 export interface WaitOptions {
   /**
-   * After how many milliseconds of real time the wait fails; 0 for never. Default 2,000, or the `timeout` that `connect` was given:
-   * in memory an answer takes a few, and test runners give up after 5,000, without a word about the line.
+   * Timeout in milliseconds of real time; 0 for no limit. Default 2,000, or the `timeout` passed to `connect`: in
+   * memory a response takes a few milliseconds, and test runners give up after 5,000 without naming the line that
+   * waits.
    */
   timeout?: number | undefined;
 }
 
 export const DEFAULT_TIMEOUT = 2000;
 
-/** @throws TypeError for what is no object, an unknown option, or no number of milliseconds */
+/** @throws TypeError unless it is an object, for an unknown option, and for an invalid timeout */
 export function timeoutOf(options: WaitOptions, byDefault = DEFAULT_TIMEOUT): number {
   checkOptions('', options, ['timeout'], '{ timeout: 500 }');
   const { timeout = byDefault } = options;
@@ -21,12 +22,12 @@ export function timeoutOf(options: WaitOptions, byDefault = DEFAULT_TIMEOUT): nu
   return timeout;
 }
 
-/** Where a test called `method`: what happens later, in another turn, is reported with that line. */
+/** Where a test called `method`: errors in later turns are reported with that line. */
 export class CallSite {
   private readonly place: { stack?: string } = {};
 
   constructor(method: (...args: never[]) => unknown) {
-    // Made into text when somebody reads it, which costs more than the wait.
+    // The stack is formatted on first access, which costs more than the wait itself.
     Error.captureStackTrace(this.place, method);
   }
 
@@ -38,7 +39,7 @@ export class CallSite {
   }
 }
 
-/** A promise that is settled from outside, or rejected when its time is over. */
+/** A promise that is settled from outside, or rejects after a timeout. */
 export class Wait<T> {
   readonly promise: Promise<T>;
   isOver = false;
@@ -48,8 +49,8 @@ export class Wait<T> {
   private fail!: (error: Error) => void;
 
   /**
-   * @param timeout in milliseconds, 0 for never
-   * @param late what is said at the end of that
+   * @param timeout in milliseconds, 0 for no limit
+   * @param late returns the message of the timeout error
    */
   constructor(site: CallSite, timeout: number, late: () => string) {
     this.site = site;
@@ -57,7 +58,7 @@ export class Wait<T> {
       this.fulfil = resolve;
       this.fail = reject;
     });
-    // A test may look at it later, or never: its rejection must not end the process before.
+    // A test may handle it later or never: until then a rejection must not end the process.
     this.promise.catch(() => {});
     this.timer = timeout === 0 ? undefined : setTimeout(() => this.reject(late()), timeout);
   }

@@ -205,7 +205,9 @@ describe('what instrument is given', () => {
     const { provider, reader } = provide();
     const meter = provider.getMeter('twice');
     const stop = instrument({ meter });
-    expect(() => instrument({ meter })).toThrow(/^this meter is instrumented already: .*what the first call returned/);
+    expect(() => instrument({ meter })).toThrow(
+      /^this meter is already instrumented: .*call the function that it returned/,
+    );
     const { server } = await served('/otel/twice');
     await (await RawClient.open(server, '/otel/twice')).close();
     await gone('/otel/twice', 1);

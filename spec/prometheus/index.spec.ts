@@ -297,7 +297,9 @@ describe('what exportMetrics is given', () => {
     const register = new Registry();
     const stop = exporting({ register });
     const again = (): unknown => exportMetrics({ register });
-    expect(again).toThrow(/already been registered.*call what the first exportMetrics\(\) of this registry returned/);
+    expect(again).toThrow(
+      /already been registered.*call the function that the first exportMetrics\(\) of this registry returned/,
+    );
     expect(again).toThrow(expect.objectContaining({ cause: expect.any(Error) }));
     exporting({ register, prefix: 'other_' });
     stop();

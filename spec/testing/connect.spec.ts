@@ -172,7 +172,7 @@ describe('connect', () => {
   });
 
   it('refuses a router, and says how it becomes an app', async () => {
-    const refused = /^app is \[Function: \w+\]: a router is no app: wrap it, express\(\)\.use\(router\)$/;
+    const refused = /^app is \[Function: \w+\]: a router is not an app: wrap it, express\(\)\.use\(router\)$/;
     for (const router of [express.Router(), express4.Router()]) {
       router.use(websocketRoute('/ws/:name', Greeter));
       await expect(connect(router as never, '/ws/ada')).rejects.toThrow(refused);

@@ -173,8 +173,8 @@ describe('a TestClient', () => {
     });
     await client.closed;
     expect(await client.next()).toBe('first');
-    await expect(client.next()).rejects.toThrow('the connection is gone, with 4001, "done"');
-    expect(() => client.send('x')).toThrow('the connection is gone');
+    await expect(client.next()).rejects.toThrow('the connection closed with 4001, "done"');
+    expect(() => client.send('x')).toThrow('the connection is closed');
     client.close();
   });
 

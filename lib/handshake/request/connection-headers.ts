@@ -4,7 +4,10 @@
  */
 import type { ServerResponse } from 'node:http';
 
-/** RFC 9113 section 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields." */
+/**
+ * RFC 9113 section 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+ * fields."
+ */
 const CONNECTION_SPECIFIC = ['Connection', 'Upgrade', 'Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE'];
 const NOT_IN_HTTP2: ReadonlySet<string> = new Set(CONNECTION_SPECIFIC.map((name) => name.toLowerCase()));
 

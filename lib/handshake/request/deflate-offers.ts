@@ -29,7 +29,8 @@ interface DeflateOffer {
  *   serverMaxWindowBits: 15,
  *   clientMaxWindowBits: 10,
  * };
- * agreeOnDeflate([{ name: 'permessage-deflate', params: [{ name: 'client_max_window_bits', value: undefined }] }], wanted);
+ * const params = [{ name: 'client_max_window_bits', value: undefined }];
+ * agreeOnDeflate([{ name: 'permessage-deflate', params }], wanted);
  * // { agreement: wanted, header: 'permessage-deflate; server_no_context_takeover; client_max_window_bits=10' }
  */
 export function agreeOnDeflate(
@@ -47,9 +48,9 @@ export function agreeOnDeflate(
 }
 
 /**
- * Section 7: "A server MUST decline an extension negotiation offer for this extension if any of the following conditions are
- * met": it "contains an extension parameter not defined for use in an offer", it "contains an extension parameter with an
- * invalid value", it "contains multiple extension parameters with the same name".
+ * Section 7: "A server MUST decline an extension negotiation offer for this extension if any of the following
+ * conditions are met": it "contains an extension parameter not defined for use in an offer", it "contains an extension
+ * parameter with an invalid value", it "contains multiple extension parameters with the same name".
  *
  * @returns `undefined` for an offer to decline
  */

@@ -26,8 +26,8 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
       abandon(chosen);
       throw new HeaderError(
         'Sec-WebSocket-Protocol',
-        `is ${inspectValue(chosen)}: subprotocols() must synchronously return one of the names that the client offered, ` +
-          `${inspectValue(offered)}, or undefined`,
+        `is ${inspectValue(chosen)}: subprotocols() must synchronously return one of the names that the client ` +
+          `offered, ${inspectValue(offered)}, or undefined`,
       );
     };
   }
@@ -40,7 +40,7 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
     throw invalidOption(
       'an entry of subprotocols',
       name,
-      "a subprotocol is a token (RFC 7230 section 3.2.6), without spaces, commas or quotes: use a name such as 'chat.v1'",
+      "it must be a token (RFC 7230 section 3.2.6), without spaces, commas or quotes: use a name such as 'chat.v1'",
     );
   });
   return (offered) => preferred.find((name) => offered.includes(name));

@@ -4,7 +4,8 @@
  * close it as an idle connection, or destroy it in `close()`. So:
  *
  * - the server's own listeners are removed from the socket, identified by their names; all others stay;
- * - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the connection.
+ * - its `close` listener is called once, as if the socket had closed: the server frees the parser and forgets the
+ *   connection.
  *
  * The names are the same on Node 20 to 26 and in Deno, and a spec verifies that on each. If they are missing, as in
  * Bun, handshakes are refused before the 101 (`runtime.ts`). Node itself has already released a socket from the
