@@ -209,7 +209,7 @@ describe('a function refuses', () => {
     [
       'acceptWebSocket',
       () => call({ acceptWebSocket }, 'acceptWebSocket', request, response, literal, 'lobby'),
-      /^options is 'lobby': .*what onConnect gets last$/,
+      /^options is 'lobby': .*arguments for onConnect last$/,
     ],
     ['Struct', () => Reflect.construct(Struct, [5]), /^format is 5/],
     ['NetStruct', () => Reflect.construct(NetStruct, [undefined]), /^format is undefined/],

@@ -28,7 +28,7 @@ export function handlerClass(handler: unknown): HandlerClass {
     throw invalidHandler('handler', handler, RULE);
   }
   if (handler instanceof WebSocketHandler) {
-    throw invalidHandler('handler', handler, 'give the class itself: each connection gets an instance of its own');
+    throw invalidHandler('handler', handler, 'pass the class itself: each connection gets its own instance');
   }
   const methods: PropertyDescriptorMap = {};
   const fields: PropertyDescriptorMap = {};

@@ -166,7 +166,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       throw invalidArgument(
         'a connection',
         handler,
-        'it must be a WebSocketHandler; of a Map of them give its values()',
+        'it must be a WebSocketHandler; for a Map of handlers, pass its values()',
       );
     };
     // Defined here rather than with `get` and `set` in the class body: subclasses set these as fields, and TypeScript
@@ -361,7 +361,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       throw invalidArgument(
         'readDelimiter',
         struct,
-        'writePacked packs by it, so it must be a Struct or NetStruct; writePackedAs takes a format',
+        'writePacked needs a Struct or NetStruct; writePackedAs takes a format',
       );
     }
     return this.write(struct.pack(...values));

@@ -116,6 +116,6 @@ export function checkRate(value: unknown): void {
     }
   }
   if (given.length > 0 && !given.some(([name]) => name === 'messages' || name === 'bytes')) {
-    throw invalidOption('rate', value, 'it limits nothing: give messages or bytes, per second');
+    throw invalidOption('rate', value, 'it limits nothing: set messages or bytes per second');
   }
 }

@@ -280,7 +280,7 @@ const ROUTE_OPTIONS = ['convert', 'caseSensitive', 'strict'];
  */
 export function resolveOptions(options: ConnectionOptions, allowed: readonly string[] = []): ResolvedOptions {
   if (!isPlainObject(options)) {
-    const rule = 'it must be an object, such as { bufferSize: 1024 }; a path comes first, and what onConnect gets last';
+    const rule = 'it must be an object, such as { bufferSize: 1024 }; a path comes first, arguments for onConnect last';
     throw invalidArgument('options', options, rule);
   }
   const known = [...Object.keys(DEFAULTS), ...allowed];
@@ -296,7 +296,7 @@ export function resolveOptions(options: ConnectionOptions, allowed: readonly str
   checkPositive('highWaterMark', resolved.highWaterMark, 'in bytes');
   checkLimit('maxBufferedAmount', resolved.maxBufferedAmount, 'in bytes');
   if (resolved.maxBufferedAmount < resolved.highWaterMark) {
-    const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or drained() could never be awaited`;
+    const rule = `it must not be below highWaterMark (${resolved.highWaterMark}), or it would take effect first`;
     throw invalidOption('maxBufferedAmount', resolved.maxBufferedAmount, rule);
   }
   checkSlowConsumer(resolved.slowConsumer);

@@ -36,7 +36,7 @@ const TEXT = 'text/plain; charset=utf-8';
  * @param explanation one line for developers who read the response in a browser's network tab: the error and the
  *   remedy
  * @example
- * refuse(405, 'method', 'A WebSocket handshake is a GET request.', { Allow: 'GET' });
+ * refuse(405, 'method', 'A WebSocket handshake must be a GET request.', { Allow: 'GET' });
  */
 export function refuse(
   status: number,

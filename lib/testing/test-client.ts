@@ -239,7 +239,7 @@ export class TestClient implements Answer, AsyncIterable<string | Buffer> {
 
   private inVain(what: string, timeout: number): string {
     const why = this.socket?.isPaused() ? 'the client is paused: resume() it' : 'the connection is open';
-    return `no ${what} came within ${timeout} ms; ${why}. What the server times waits for clock.advance(ms)`;
+    return `no ${what} came within ${timeout} ms; ${why}. The server's timers wait for clock.advance(ms)`;
   }
 
   private get refusal(): string {

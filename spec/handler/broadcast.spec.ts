@@ -172,7 +172,7 @@ describe('broadcast refuses, before it sends anything,', () => {
       new Map([['a', new WebSocketHandler()]]),
       'x',
       undefined,
-      /of a Map of them give its values/,
+      /for a Map of handlers, pass its values/,
     ],
     ['a stream', [new Duplex()], 'x', undefined, /it must be a WebSocketHandler/],
     ['other data', [], 7, undefined, /write data is 7/],

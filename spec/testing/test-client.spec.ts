@@ -198,7 +198,7 @@ describe('a TestClient', () => {
         return await client.next({ timeout: 5 }); // here
       });
       expect(message).toBe(
-        'no message came within 5 ms; the connection is open. What the server times waits for clock.advance(ms)',
+        "no message came within 5 ms; the connection is open. The server's timers wait for clock.advance(ms)",
       );
       expect(line).toBe('return await client.next({ timeout: 5 }); // here');
       expect(first).toBe(`Error: ${message}`);
