@@ -361,7 +361,7 @@ export class WebSocketHandler<T extends HandlerTypes = HandlerTypes> {
       throw invalidArgument(
         'readDelimiter',
         struct,
-        'writePacked needs a Struct or NetStruct; writePackedAs takes a format',
+        'for writePacked it must be a Struct or NetStruct; writePackedAs takes a format',
       );
     }
     return this.write(struct.pack(...values));

@@ -191,7 +191,7 @@ describe('options', () => {
 
   it('refuse a rate that limits nothing, unless it is empty', () => {
     for (const rate of [{ burst: 2 }, { patience: 1000 }, { messages: undefined, burst: 2, patience: 1 }]) {
-      expect(() => resolveOptions({ rate })).toThrow(refused(/^rate is \{.*limits nothing: give messages or bytes/));
+      expect(() => resolveOptions({ rate })).toThrow(refused(/^rate is \{.*limits nothing: set messages or bytes/));
     }
     for (const rate of [{}, { burst: undefined }, { bytes: 1 }]) expect(resolveOptions({ rate }).rate).toEqual(rate);
   });

@@ -216,7 +216,7 @@ describe('what instrument is given', () => {
     undo.push(instrument({ meter }));
     // A stop that comes twice does not let a third one in.
     stop();
-    expect(() => instrument({ meter })).toThrow(/instrumented already/);
+    expect(() => instrument({ meter })).toThrow(/already instrumented/);
     expect(() => instrument({ meter: provider.getMeter('other') })()).not.toThrow();
   });
 

@@ -298,7 +298,7 @@ describe('originRefusalText', () => {
   );
 
   it('warns of the origin that everybody can have', () => {
-    expect(originRefusalText('null', undefined)).toMatch(/every sandboxed frame, of any page\.$/);
+    expect(originRefusalText('null', undefined)).toMatch(/every sandboxed frame of any page sends this one\.$/);
   });
 
   it('says so for what no list can hold', () => {
