@@ -113,6 +113,11 @@ const kBufferCb = symbols.get('kBufferCb');
 const kBufferGen = symbols.get('kBufferGen');
 const kTimeout = symbols.get('timeout');
 
+/** Whether it is a socket of `node:tls`. */
+export function isEncrypting(socket: Duplex): boolean {
+  return handleOf(socket)?.constructor.name === 'TLSWrap';
+}
+
 /** By these methods what is read reaches the listeners. */
 const REPLACEABLE = ['push', 'emit', 'read', '_read', 'unshift'];
 
@@ -131,8 +136,7 @@ export function readInto(
   next: () => Buffer | undefined,
 ): boolean {
   if (kBuffer === undefined || kBufferCb === undefined || kBufferGen === undefined) return false;
-  if (Object.getPrototypeOf(socket) !== Socket.prototype || isObserved(socket) || socket.readableLength > 0)
-    return false;
+  if (!isOfNode(socket) || isObserved(socket) || socket.readableLength > 0) return false;
   const handle = handleOf(socket);
   const useUserBuffer: unknown = handle && Reflect.get(handle, 'useUserBuffer');
   if (handle === undefined || typeof useUserBuffer !== 'function') return false;
@@ -141,6 +145,17 @@ export function readInto(
   Reflect.set(socket, kBufferCb, onRead);
   Reflect.set(socket, kBufferGen, next);
   return true;
+}
+
+/** Whether its class is Node's own: `net.Socket`, or `tls.TLSSocket`, which is found by its handle, so that nobody loads TLS for this. */
+function isOfNode(socket: Duplex): boolean {
+  const prototype: object = Object.getPrototypeOf(socket);
+  if (prototype === Socket.prototype) return true;
+  return (
+    isEncrypting(socket) &&
+    Object.getPrototypeOf(prototype) === Socket.prototype &&
+    !REPLACEABLE.some((name) => Object.hasOwn(prototype, name))
+  );
 }
 
 /** Whether somebody else wants to see what is read: by a listener, or by methods of their own that Node's would call. */

@@ -5,10 +5,17 @@
  */
 import type { Duplex } from 'node:stream';
 import { READ_BUFFER } from '../memory/shared-read-buffer.js';
-import { readInto } from './node-internals.js';
+import { isEncrypting, readInto } from './node-internals.js';
 
 /** The usual memory for one read, of the same size as Node's. */
 const USUAL = READ_BUFFER.subarray(0, 64 * 1024);
+
+/**
+ * What TLS decrypts to: at most a record at a time. It has memory of its own, because a write without bytes makes Node decrypt what
+ * has arrived at once, in the midst of what a hook does with the record before, which is in `READ_BUFFER`.
+ */
+let decrypted: Buffer | undefined;
+const MAX_RECORD = 16 * 1024;
 
 /** What the socket that has just read is to read into next, if that is another. */
 let next: Buffer | undefined;
@@ -21,7 +28,7 @@ let next: Buffer | undefined;
  * @returns false if this is not possible; then nothing has changed, and the caller uses `data` events
  */
 export function shareReads(socket: Duplex, onRead: (this: Duplex, length: number, memory: Buffer) => boolean): boolean {
-  return readInto(socket, USUAL, onRead, takeNext);
+  return !isEncrypting(socket) && readInto(socket, USUAL, onRead, takeNext);
 }
 
 /**
@@ -36,6 +43,22 @@ export function memoryForNextRead(length: number, memory: Buffer, room: number):
   if (room >= USUAL.length || room === 0) return USUAL;
   return room === memory.length ? memory : USUAL.subarray(0, room);
 }
+
+/**
+ * The same for a socket of TLS.
+ *
+ * @param onRead may keep none of `memory`, which is written to again at any time
+ */
+export function shareDecrypted(
+  socket: Duplex,
+  onRead: (this: Duplex, length: number, memory: Buffer) => boolean,
+): boolean {
+  if (!isEncrypting(socket)) return false;
+  decrypted ??= Buffer.allocUnsafeSlow(MAX_RECORD);
+  return readInto(socket, decrypted, onRead, goOn);
+}
+
+function goOn(): undefined {}
 
 /** @param last what it has read into */
 export function nextReadIs(memory: Buffer, last: Buffer): void {

@@ -7,8 +7,9 @@
  */
 import { type Duplex, Readable } from 'node:stream';
 import { type Chunk, isOnLoan, lend, READ_BUFFER, takeBack } from '../memory/shared-read-buffer.js';
-import { hasNativeHandle, hasNativeWrite, transmittedBytes, unsentBytes } from './node-internals.js';
-import { memoryForNextRead, nextReadIs, shareReads } from './shared-reads.js';
+import { hasNativeHandle, hasNativeWrite, isEncrypting, transmittedBytes, unsentBytes } from './node-internals.js';
+import { memoryForNextRead, nextReadIs, shareDecrypted, shareReads } from './shared-reads.js';
+import { WatchedWrites } from './watched-writes.js';
 
 export interface TransportListener {
   /** @returns how many more bytes may arrive now; 0 for none until `resume` */
@@ -35,10 +36,13 @@ export class Transport {
   private readonly isNative: boolean;
   private listener: TransportListener | undefined = undefined;
   private readsShared = false;
+  /** Of a socket of TLS, which never says at once that it has taken a write. */
+  private readonly writes: WatchedWrites | undefined;
 
   constructor(socket: Duplex) {
     this.socket = socket;
     this.isNative = hasNativeHandle(socket);
+    this.writes = isEncrypting(socket) ? new WatchedWrites() : undefined;
   }
 
   /** Attaches the listener. The socket stays paused until `resume`. */
@@ -53,7 +57,7 @@ export class Transport {
     socket.allowHalfOpen = true;
     // Needed even if it is never called, because it makes the stream flow.
     socket.on('data', onData);
-    this.readsShared = shareReads(socket, onSharedRead);
+    this.readsShared = shareReads(socket, onSharedRead) || shareDecrypted(socket, onDecrypted);
     socket.on('end', onEnd);
     socket.on('close', onClose);
   }
@@ -127,8 +131,12 @@ export class Transport {
   // Writing.
 
   write(bytes: Buffer, callback?: (error?: Error | null) => void): void {
-    if (callback === undefined) this.socket.write(bytes);
-    else this.socket.write(bytes, callback);
+    const { socket, writes } = this;
+    if (callback !== undefined) {
+      if (writes !== undefined) writes.isLast = false;
+      socket.write(bytes, callback);
+    } else if (writes !== undefined) socket.write(bytes, writes.begin());
+    else socket.write(bytes);
   }
 
   cork(): void {
@@ -173,6 +181,7 @@ export class Transport {
       this.socket.once('finish', callback);
       return;
     }
+    if (this.writes?.whenTaken(callback)) return;
     this.socket.write(NOTHING, (error) => {
       if (!error) callback();
     });
@@ -222,6 +231,15 @@ function onSharedRead(this: Listened, length: number, memory: Buffer): boolean {
   nextReadIs(memoryForNextRead(length, memory, room), memory);
   if (room === 0) this.pause();
   return room > 0;
+}
+
+function onDecrypted(this: Listened, length: number, memory: Buffer): boolean {
+  const { [kTransport]: transport } = this;
+  const chunk = memory.subarray(0, length);
+  if (this.listenerCount('data') > 1) tellOthers(this, Buffer.from(chunk));
+  const room = transport?.deliver(chunk);
+  if (room === 0) this.pause();
+  return room !== 0;
 }
 
 /** Somebody has begun to listen after the connection opened. */
