@@ -113,7 +113,7 @@ const kBufferCb = symbols.get('kBufferCb');
 const kBufferGen = symbols.get('kBufferGen');
 const kTimeout = symbols.get('timeout');
 
-/** Whether it is a socket of `node:tls`. */
+/** Whether it is a socket of `node:tls`, as far as this can be seen. */
 export function isEncrypting(socket: Duplex): boolean {
   return handleOf(socket)?.constructor.name === 'TLSWrap';
 }

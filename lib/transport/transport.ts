@@ -65,7 +65,7 @@ export class Transport {
   // Reading.
 
   /**
-   * Pauses reading until `resume`. A TCP socket continues to read while the listener has room, so that a reset is
+   * Pauses reading until `resume`. A socket of Node's continues to read while the listener has room, so that a reset is
    * noticed; the socket's own `pause` would prevent that.
    */
   pause(): void {
