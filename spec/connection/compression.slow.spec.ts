@@ -21,7 +21,7 @@ import { compressedFrames } from '../conformance/deflate-client.js';
 import { closeBody, frame, more, type ServerFrame, text } from '../support/frames.js';
 import { serve } from '../support/server.js';
 import { hogTurns, OFFER, openCompressed, packed, TAKEOVER, zlibIdle } from './compressed.js';
-import { deferred, open, roundTrip, turns } from './open.js';
+import { closeAfterDelivery, deferred, open, roundTrip, turns, until } from './open.js';
 
 const JSON_TEXT = JSON.stringify(
   Array.from({ length: 100 }, (_, i) => ({ id: i, symbol: `S${i % 7}`, bid: 1.17 + i })),
@@ -361,8 +361,7 @@ describe('order', () => {
     const { client } = await openCompressed(hooks);
     const bytes = Array.from({ length: 60 }, (_, i) => (i % 3 === 2 ? text(`${i}`) : packed(`${i}`, 1 + (i % 4))));
     client.send(...bytes);
-    await roundTrip(client, ping());
-    await turns(5);
+    await until(() => reads.length === 60);
     expect(reads).toEqual(Array.from({ length: 60 }, (_, i) => `${i}`));
   });
 
@@ -426,10 +425,10 @@ describe('a delimiter', () => {
         return isAsync && units.length % 100 === 1 ? turns() : undefined;
       },
     };
-    const { client } = await openCompressed(hooks, { readDelimiter, bufferSize: 1024 * 1024 });
-    if (piece < Infinity) await client.trickle(Buffer.concat(frames), piece);
-    else client.send(...frames);
-    await roundTrip(client, ping());
+    const opened = await openCompressed(hooks, { readDelimiter, bufferSize: 1024 * 1024 });
+    if (piece < Infinity) await opened.client.trickle(Buffer.concat(frames), piece);
+    else opened.client.send(...frames);
+    await closeAfterDelivery(opened);
     return units;
   }
 
@@ -457,10 +456,10 @@ describe('a delimiter', () => {
         return turns();
       },
     };
-    const { client } = await openCompressed(hooks, { readDelimiter: null });
+    const opened = await openCompressed(hooks, { readDelimiter: null });
     const message = `a${'é🧀'.repeat(30_000)}`;
-    client.send(packed(message), packed(''), packed(noise));
-    await roundTrip(client, ping());
+    opened.client.send(packed(message), packed(''), packed(noise));
+    await closeAfterDelivery(opened);
     const strings = pieces.filter((piece) => typeof piece === 'string');
     expect(strings.join('') === message).toBe(true);
     expect(strings.length).toBeGreaterThan(10);

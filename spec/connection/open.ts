@@ -10,6 +10,7 @@ import {
   websocketRoute,
 } from '../../lib/index.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';
+import { frame as clientFrame } from '../support/frames.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Running, serve } from '../support/server.js';
 
@@ -129,6 +130,12 @@ function testedClass(hooks: Hooks): {
 /** Resolves at the end of this turn of the event loop, or of a few of them. */
 export async function turns(count = 1): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Closes the connection, and resolves once `onClose` has been called: all messages that the client sent have been delivered. */
+export async function closeAfterDelivery({ client, closes }: Pick<Opened, 'client' | 'closes'>): Promise<void> {
+  client.send(clientFrame({ opcode: 8 }));
+  await closes.next();
 }
 
 /** Resolves at the end of the turn in which the condition has become true. */
