@@ -256,7 +256,7 @@ describe('a function refuses', () => {
     await expect(call({ connect }, 'connect', server, '/', options)).rejects.toEqual(rule(message));
   });
 
-  it('of a test client takes data that is none', async () => {
+  it('a test client refuses a wrong argument in each of its methods', async () => {
     const client = await connect(createServer(websocketRoute(literal)), '/', { clock: new TestClock() });
     for (const [method, args, message] of [
       ['send', [5], /^data is 5/],

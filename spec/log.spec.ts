@@ -138,12 +138,12 @@ describe("what the user's code did wrong", () => {
     expect(log.mock.calls).toEqual([['websocket-route: onRead of /100%%d/%%s:', 7]]);
   });
 
-  it('of another realm is one as well', () => {
+  it('an error of another realm is logged as an error, too', () => {
     logError('onRead of /ws', runInNewContext('new Error("elsewhere")'));
     expect(log.mock.calls).toEqual([[expect.any(String), expect.objectContaining({ message: 'elsewhere' })]]);
   });
 
-  it('that cannot be inspected is told by what can be said of it', () => {
+  it('an error that cannot be inspected is logged with what can be said of it', () => {
     log.mockImplementation((...args: unknown[]) => {
       if (args.length > 1) throw new Error('cannot be inspected');
     });
@@ -177,7 +177,7 @@ describe('counting', () => {
 });
 
 describe('a flood', () => {
-  it('of oversize messages is a line', async () => {
+  it('a flood of oversize messages logs one line', async () => {
     jest.useRealTimers();
     class Small extends WebSocketHandler {
       override bufferSize = 10;
@@ -194,7 +194,7 @@ describe('a flood', () => {
     ]);
   });
 
-  it('of messages at which a hook throws is twenty errors with their stacks', async () => {
+  it('a flood of messages at which a hook throws logs twenty errors with their stacks', async () => {
     jest.useRealTimers();
     const server = await serve(
       websocketRoute('/json', {
@@ -252,7 +252,7 @@ describe('a log of your own', () => {
     expect(noted.slice(20)).toEqual([['error', 'websocket-route: onRead of /ws: Error: x (5 more within a minute)']]);
   });
 
-  it('of the process takes what has no other', () => {
+  it('the log of the process takes what has no log of its own', () => {
     const { own, noted } = noting();
     setLog(own);
     logError('a timer failed', new Error('x'));
@@ -287,7 +287,7 @@ describe('a log of your own', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('the disk is full'))],
-  ])('that %s ends nothing', async (_what, fail) => {
+  ])('a log that %s ends nothing', async (_what, fail) => {
     jest.useRealTimers();
     const failing = { warn: fail, error: fail };
     const rejections: unknown[] = [];

@@ -208,14 +208,17 @@ describe.each(DOORS)('by the door %p', (door) => {
     },
   );
 
-  it.each(['run', 'enterWith'] as const)('they see the handshake’s where that is asked for, by %s', async (enters) => {
-    const options = { asyncContext: 'handshake' } as const;
-    const [alice, bob] = (await join(['/alice', '/bob'], Watched, options, { door, enters })) as [Member, Member];
-    await live(alice, bob);
-    expect(alice.handler.called).toEqual(expect.arrayContaining(ALL));
-    expect(alice.handler.stores).toEqual(['/alice']);
-    expect(bob.handler.stores).toEqual(['/bob']);
-  });
+  it.each(['run', 'enterWith'] as const)(
+    'hooks see the store of the handshake where asyncContext asks for it, by %s',
+    async (enters) => {
+      const options = { asyncContext: 'handshake' } as const;
+      const [alice, bob] = (await join(['/alice', '/bob'], Watched, options, { door, enters })) as [Member, Member];
+      await live(alice, bob);
+      expect(alice.handler.called).toEqual(expect.arrayContaining(ALL));
+      expect(alice.handler.stores).toEqual(['/alice']);
+      expect(bob.handler.stores).toEqual(['/bob']);
+    },
+  );
 
   it('hooks of compressed connections see the same, whoever else is being inflated', async () => {
     for (const asyncContext of ['none', 'handshake'] as const) {
@@ -284,7 +287,7 @@ describe.each(['none', 'handshake'] as const)('with asyncContext %p', (asyncCont
     expect(handler.stores).toEqual([storeOf(alice)]);
   });
 
-  it('what a hook enters is seen by no hook of another connection, and not by its own later ones', async () => {
+  it('a store that a hook enters is seen by no hook of another connection, and not by its own later ones', async () => {
     class Entering extends Watched {
       override onConnect(): unknown {
         super.onConnect();
@@ -377,7 +380,7 @@ describe.each(['none', 'handshake'] as const)('with asyncContext %p', (asyncCont
     expect(handler.stores).toEqual([storeOf(alice)]);
   });
 
-  it('what a hook returns that only works when it is waited for works in the same', async () => {
+  it('a lazy thenable that a hook returns works in the store of the hook', async () => {
     const seen = new AsyncQueue<string | undefined>();
     /** As query builders do. */
     const lazily = (): PromiseLike<void> => ({

@@ -81,7 +81,7 @@ describe.each([
     expect([log.ends, log.afterEnd, handler.bufferedAmount]).toEqual([1, 0, 0]);
   });
 
-  it('by a mistake of the peer gives the socket all that waits, in few pieces, the close frame and FIN at once', async () => {
+  it('a mistake of the peer gives the socket all that waits, in few pieces, the close frame and FIN at once', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     const { given } = log;
@@ -100,7 +100,7 @@ describe.each([
     expect([log.ends, log.afterEnd, handler.bufferedAmount]).toEqual([1, 0, 0]);
   });
 
-  it('by a FIN without a word loses nothing but the files that have not begun', async () => {
+  it('a FIN without a close frame loses nothing but the files that have not begun', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     const sent = handler.writeFile(file);
@@ -111,7 +111,7 @@ describe.each([
     expect([log.ends, log.afterEnd, handler.bufferedAmount]).toEqual([1, 0, 0]);
   });
 
-  it('in a drain is 1001, behind all that waits', async () => {
+  it('a drain sends 1001 behind all that waits', async () => {
     const { open, server } = await serveSlow({}, {}, { tls });
     const slow = await open();
     await stall(slow);
@@ -126,7 +126,7 @@ describe.each([
     await drained;
   });
 
-  it('that is cut drops what waits', async () => {
+  it('terminate() drops what waits', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     const waiting = handler.drained();

@@ -190,7 +190,7 @@ describe('the limit of a message', () => {
 });
 
 describe('what is wrong with a compressed message', () => {
-  it('that is no deflate stream ends the connection with 1007', async () => {
+  it('a message that is no deflate stream ends the connection with 1007', async () => {
     const { client, closes } = await openCompressed();
     client.send(frame({ opcode: 1, rsv: 4, payload: 'hello' }));
     await expect(client).toCloseWith(1007, 'a compressed message cannot be inflated');
@@ -199,7 +199,7 @@ describe('what is wrong with a compressed message', () => {
     await expectNothingLeft();
   });
 
-  it('that becomes wrong after some pieces ends it, and a delimiter that does not wait has had those before', async () => {
+  it('a message that becomes wrong after some pieces ends the connection, and the null delimiter delivers the pieces before', async () => {
     const reads: (string | Buffer)[] = [];
     const { client } = await openCompressed({ onRead: (data) => void reads.push(data) }, { readDelimiter: null });
     const good = deflateRawSync(randomBytes(40_000), { finishFlush: constants.Z_SYNC_FLUSH });
@@ -210,7 +210,7 @@ describe('what is wrong with a compressed message', () => {
     expect(length).toBeGreaterThanOrEqual(32 * KIB);
   });
 
-  it('that is no UTF-8 ends it with 1007 before the rest has come', async () => {
+  it('text that is not UTF-8 ends the connection with 1007 before the rest of the message has come', async () => {
     const reads: unknown[] = [];
     const { client } = await openCompressed({ onRead: (data) => void reads.push(data) }, { readDelimiter: null });
     const part = deflateRawSync(Buffer.from('cebae1bdb9eda080', 'hex'), { finishFlush: constants.Z_SYNC_FLUSH });
@@ -219,7 +219,7 @@ describe('what is wrong with a compressed message', () => {
     expect(reads).toEqual(['\u03ba\u1f79']);
   });
 
-  it('that has too many final blocks ends it with 1008', async () => {
+  it('a message with too many final blocks ends the connection with 1008', async () => {
     const { client } = await openCompressed();
     client.send(compressedFrames(1, Buffer.concat(Array.from({ length: 20 }, () => deflateRawSync('x')))));
     await expect(client).toCloseWith(1008, 'too many final blocks in one message');
@@ -488,7 +488,7 @@ describe('the streams of zlib', () => {
 });
 
 describe('when the peer goes away while its messages are being inflated', () => {
-  it('after a FIN what came before it is delivered, and then onClose called', async () => {
+  it('a FIN lets what came before it be delivered, and onClose is called after that', async () => {
     const happened: string[] = [];
     const hooks = {
       async onRead(data: string | Buffer) {
@@ -513,7 +513,7 @@ describe('when the peer goes away while its messages are being inflated', () => 
     }
   });
 
-  it('after a reset it is not', async () => {
+  it('a reset drops what waits to be inflated', async () => {
     const reads: unknown[] = [];
     const opened = await openCompressed({ onRead: (data) => void reads.push(data) });
     const release = hogTurns();
@@ -537,7 +537,7 @@ describe('when the peer goes away while its messages are being inflated', () => 
     // Of the piece in which it finds that, zlib gives nothing.
     ['data that cannot be inflated', 2, Buffer.concat([good, Buffer.of(0xff)]), 1],
   ])(
-    'after a FIN and a reset it is delivered up to a mistake, %s, and no further',
+    'a FIN and a reset let messages be delivered up to a mistake, %s, and no further',
     async (_what, opcode, payload, pieces) => {
       const reads: string[] = [];
       const first = deferred();
@@ -565,7 +565,7 @@ describe('when the peer goes away while its messages are being inflated', () => 
 });
 
 describe('close() in the midst of what is inflated', () => {
-  it('from onRead delivers nothing more, and finds the close frame behind it', async () => {
+  it('close() in onRead delivers nothing more, and the close frame of the peer is still found', async () => {
     const reads: unknown[] = [];
     const hooks = {
       onRead(this: WebSocketHandler, data: string | Buffer) {
@@ -584,7 +584,7 @@ describe('close() in the midst of what is inflated', () => {
     expect(watch.pieces).toBeLessThanOrEqual(4);
   });
 
-  it('while a message waits for its turn does not wait for it', async () => {
+  it('close() does not wait for a message that waits for its turn to be inflated', async () => {
     const opened = await openCompressed({ onRead: () => expect(true).toBe(false) });
     const { client, handler, closes } = opened;
     const release = hogTurns();
@@ -902,7 +902,7 @@ describe('memory', () => {
 });
 
 describe('a continuation', () => {
-  it('of a compressed message may come much later', async () => {
+  it('a continuation of a compressed message may come much later', async () => {
     const reads = new AsyncQueue<unknown>();
     const { client } = await openCompressed({ onRead: (data) => reads.push(data) });
     const payload = deflated('first half, second half');

@@ -58,7 +58,7 @@ describe('what is agreed on', () => {
     [{ clientMaxWindowBits: 10 }, 'permessage-deflate', ''],
     [true, 'x-webkit-deflate-frame', ''],
     [false, OFFER, ''],
-  ])('for compress: %j and the offer %s is %p', async (compress, offer, extensions) => {
+  ])('compress: %j and the offer %s agree on %p', async (compress, offer, extensions) => {
     const { client, handler } = await open({}, { compress }, { headers: { 'Sec-WebSocket-Extensions': offer } });
     expect(handler.extensions).toBe(extensions);
     handler.write(JSON_TEXT);
@@ -96,7 +96,7 @@ describe('a client', () => {
 
   describe.each(TAKEOVERS)('with %j', (takeover) => {
     it.each([8, 9, 10, 11, 12, 13, 14, 15])(
-      'by ws reads and writes, with %i window bits on both sides',
+      'a ws client reads and writes, with %i window bits on both sides',
       async (bits) => {
         const compress = { ...takeover, serverMaxWindowBits: bits, clientMaxWindowBits: bits, threshold: 0 };
         const { url } = await serve(websocketRoute(Echo, { ...ECHO, compress }));
@@ -112,7 +112,7 @@ describe('a client', () => {
     );
 
     it.each([8, 9, 10, 11, 12, 13, 14, 15])(
-      'that asks for %i window bits gets nothing that refers further back, and is read',
+      'a client that asks for %i window bits gets nothing that refers further back, and is read',
       async (bits) => {
         const compress = { ...takeover, threshold: 0 };
         const offer = `permessage-deflate; server_max_window_bits=${bits}; client_max_window_bits=${bits}`;
@@ -131,7 +131,7 @@ describe('a client', () => {
     );
   });
 
-  it('by undici, which only reads compressed messages, is answered', async () => {
+  it('an undici client, which only reads compressed messages, is answered', async () => {
     const { url } = await serve(websocketRoute(Echo, { ...ECHO, compress: true }));
     const socket = new Undici(url);
     socket.binaryType = 'arraybuffer';
@@ -173,7 +173,7 @@ describe('with context takeover', () => {
     }
   });
 
-  it('what one client has sent is not known to another', async () => {
+  it('the context of one client is unknown to another', async () => {
     const [one, other] = [
       await openCompressed({}, { compress: TAKEOVER }),
       await openCompressed({}, { compress: TAKEOVER }),
@@ -193,7 +193,7 @@ describe('which messages are compressed', () => {
     [8192, 8192],
     [8193, 8193],
     [100_000, 100_000],
-  ])('with threshold %p those of %i bytes or more', async (threshold, length) => {
+  ])('the threshold %p compresses messages of %i bytes or more', async (threshold, length) => {
     const { handler, peer } = await openCompressed({}, { compress: threshold === undefined ? {} : { threshold } });
     // Of one byte nothing shorter can be made, unless it is referred to.
     handler.write('x'.repeat(length));
@@ -206,7 +206,7 @@ describe('which messages are compressed', () => {
     expect(await received(peer)).toEqual([expect.stringMatching('^text'), isSmaller]);
   });
 
-  it('not those that are empty', async () => {
+  it('empty messages are not compressed', async () => {
     const { handler, peer } = await openCompressed({}, { compress: { ...TAKEOVER, threshold: 0 } });
     handler.write('');
     handler.write(Buffer.alloc(0));
@@ -216,7 +216,7 @@ describe('which messages are compressed', () => {
     expect(await received(peer)).toEqual(['text x', true]);
   });
 
-  it('not those that are written with compress: false', async () => {
+  it('messages written with compress: false are not compressed', async () => {
     const { handler, peer } = await openCompressed();
     for (const compress of [false, true, undefined]) {
       handler.write(JSON_TEXT, { compress });
@@ -226,7 +226,7 @@ describe('which messages are compressed', () => {
     }
   });
 
-  it('not pings and pongs, and not files', async () => {
+  it('pings, pongs and files are not compressed', async () => {
     const { client, handler, peer } = await openCompressed({}, { compress: { threshold: 0 } });
     handler.write(Buffer.alloc(100), { opcode: Opcode.Ping });
     handler.write(Buffer.alloc(100), { opcode: Opcode.Pong });
@@ -240,7 +240,7 @@ describe('which messages are compressed', () => {
     expect(await received(peer)).toEqual(['pong 125', false]);
   });
 
-  it('those of bytes that are text, and of packed values', async () => {
+  it('text written as bytes, and packed values, are compressed', async () => {
     const { handler, peer } = await openCompressed();
     handler.write(Buffer.from(JSON_TEXT), { opcode: Opcode.Text });
     handler.writePackedAs('2000s', Buffer.alloc(2000));
@@ -252,7 +252,7 @@ describe('which messages are compressed', () => {
     expect(await received(peer)).toEqual(['binary 2000', true]);
   });
 
-  it('not small ones where a thousand wait already, and all arrive in order', async () => {
+  it('small messages are not compressed where a thousand wait already, and all arrive in order', async () => {
     const { handler, peer } = await openCompressed();
     const release = hogTurns();
     for (let i = 0; i < 1100; i++) handler.write(`${i} `.padEnd(2000, 'x'));
@@ -508,7 +508,7 @@ describe('pull style', () => {
     expect(reads).toEqual(new Array<string>(100).fill('abcdefghij'.repeat(100)));
   });
 
-  it('by streams reads and writes what is compressed', async () => {
+  it('streams read and write compressed messages', async () => {
     const { client, handler, peer } = await openCompressed({}, { bufferSize: 1 << 20 });
     const { readable, writable } = handler.toWebStreams();
     const copied = readable.pipeTo(writable);
@@ -618,7 +618,7 @@ describe('what is written and waits to be compressed', () => {
 });
 
 describe('an empty message', () => {
-  it('that is compressed waits for what is held before it', async () => {
+  it('a compressed empty message waits for what is held before it', async () => {
     const reads: unknown[] = [];
     const first = deferred();
     const hooks = {

@@ -192,7 +192,7 @@ describe('onClose is called exactly once', () => {
     ['the socket fails', [1006, '', false], ({ socket }) => socket.destroy(new Error('broken'))],
   ];
 
-  it.each(ways)('when %s', async (_what, expected, end) => {
+  it.each(ways)('onClose is called once when %s', async (_what, expected, end) => {
     const opened = await open();
     await roundTrip(opened.client, ping);
     await end(opened);
@@ -204,7 +204,7 @@ describe('onClose is called exactly once', () => {
     expect(log).not.toHaveBeenCalled();
   });
 
-  it("and a connection is not the HTTP server's to close", async () => {
+  it("the HTTP server's own closing of connections leaves WebSockets open", async () => {
     const { server, client, closes } = await open();
     server.server.closeIdleConnections();
     server.server.closeAllConnections();
@@ -216,7 +216,7 @@ describe('onClose is called exactly once', () => {
     await stopped;
   });
 
-  it('after the last onRead has settled', async () => {
+  it('onClose is called after the last onRead has settled', async () => {
     const gate = deferred();
     const events = new AsyncQueue<string>();
     const { client } = await open({
@@ -245,7 +245,7 @@ describe('terminate', () => {
     expect(await client.rest()).toHaveLength(0);
   });
 
-  it('inside onRead leaves the rest undelivered', async () => {
+  it('terminate() inside onRead leaves the rest undelivered', async () => {
     const reads: unknown[] = [];
     const { client, closes } = await open({
       onRead(data) {
@@ -347,7 +347,7 @@ describe('an asynchronous onConnect', () => {
     expect(events).toEqual(['connected', '1', '500000', '2']);
   });
 
-  it('that is rejected reaches onError, and by default closes with 1011', async () => {
+  it('a rejected onConnect reaches onError, and by default closes with 1011', async () => {
     const { client } = await open({ onConnect: () => Promise.reject(new Error('no database')) });
     await expect(client).toCloseWith(1011, '');
     expect(log).toHaveBeenCalledTimes(1);
@@ -470,7 +470,7 @@ describe('an asynchronous onRead', () => {
     expect(handler.bufferedAmount).toBe(0);
   });
 
-  it('that is rejected reaches onError once, and the next is called when that has been said', async () => {
+  it('a rejected onRead reaches onError once, and the next onRead is called after that', async () => {
     const events: string[] = [];
     const { client } = await open({
       async onRead(data) {
@@ -591,7 +591,7 @@ describe('a hook that throws', () => {
   it.each([
     ['at once', () => boom()],
     ['later', () => later()],
-  ])('so that onError throws %s, too, is logged, and the connection closes with 1011', async (_when, onError) => {
+  ])('an onError that throws %s, too, is logged, and the connection closes with 1011', async (_when, onError) => {
     const { client } = await open({ onRead: boom, onError });
     client.send(text('x'));
     await expect(client).toCloseWith(1011, '');
@@ -628,7 +628,7 @@ describe('a hook that throws', () => {
 });
 
 describe('a peer that vanishes', () => {
-  it('at any byte of its frames harms nobody', async () => {
+  it('a peer that vanishes at any byte of its frames harms no other connection', async () => {
     const { open: connect, server } = await serveHooks({
       onRead(data) {
         this.write(data);

@@ -148,7 +148,7 @@ describe.each([
     gate.resolve();
   });
 
-  it('that is left by a drain sends nothing more', async () => {
+  it('a connection that a drain closes sends nothing more', async () => {
     const { open, server } = await serveSlow({}, {}, { tls });
     const { client, handler } = await open();
     const drained = drain(server, { jitter: 0 });
@@ -160,7 +160,7 @@ describe.each([
     await drained;
   });
 
-  it('that is closed because its peer is too slow sends nothing more', async () => {
+  it('a connection that is closed because its peer is too slow sends nothing more', async () => {
     const slow = await openSlow({}, { maxBufferedAmount: 100_000 }, { tls });
     const { handler } = slow;
     await stall(slow);
@@ -174,7 +174,7 @@ describe.each([
 });
 
 describe('a draft-76 connection', () => {
-  it('that is closing sends nothing more, and throws when onClose was called', async () => {
+  it('a closing draft-76 connection sends nothing more, and throws when onClose was called', async () => {
     const { client, closes, handler } = await openDraft76();
     handler.close();
     expect(handler.readyState).toBe(ReadyState.CLOSING);
@@ -211,7 +211,7 @@ describe('a loop that writes', () => {
 });
 
 describe('before a connection is open', () => {
-  it('what is written throws, as it did', async () => {
+  it('every way of writing throws in onHandshake', async () => {
     const thrown: unknown[] = [];
     await openSlow({
       onHandshake(this: WebSocketHandler) {

@@ -101,7 +101,7 @@ describe.each([
     expect(reads).toEqual(['work', 'second']);
   });
 
-  it('as much as the bound is read, and no more than a read beyond it; all of it is delivered in the end', async () => {
+  it('a busy handler has as much as the bound read, and at most one read more; all is delivered in the end', async () => {
     const { begun, gate, hooks, reads } = busy();
     const { client, handler, socket } = await open(hooks, {}, { tls });
     client.send(text('work'));
@@ -216,7 +216,7 @@ it('a request that is given the signal is stopped when the client closes', async
   model.close();
 });
 
-it('what is read ahead counts in Limits', async () => {
+it('data that is read ahead counts in Limits', async () => {
   const { begun, gate, hooks } = busy();
   const limits = new Limits({ maxBufferedBytes: 1 << 30 });
   const { client, socket } = await open(hooks, { limits });

@@ -195,25 +195,28 @@ describe.each(WAYS)('%s', (_way, how) => {
 
 /** Handlers that transfer in the midst of `onRead`. */
 describe.each(WAYS)('in onRead, %s', (_way, { tls = false, compress = false }) => {
-  it.each([[EntireMessage], [null], [100]] as const)('under %s nothing else is lost', async (readDelimiter) => {
-    const got = new AsyncQueue<string>();
-    const hooks = {
-      onRead: (data: string | Buffer) => got.push(transfer(data as Buffer).toString()),
-      onError: (error: unknown) => got.push(String(error)),
-    };
-    const { open } = await serveHooks(hooks, { readDelimiter, compress }, { tls });
-    const headers = compress ? { 'Sec-WebSocket-Extensions': OFFER } : {};
-    const all = [await open(headers), await open(headers), await open(headers)];
-    const sent = units(1000, 10);
-    for (const { client } of all) {
-      client.send(Buffer.concat(sent.map((one) => (compress ? packed(one) : binary(one)))));
-    }
-    const total = sent.length * 1000 * all.length;
-    let joined = '';
-    while (joined.length < total) joined += await got.next();
-    const count = (letter: string): number => joined.split(letter).length - 1;
-    expect([...'abcdefghij'].map(count)).toEqual(new Array(10).fill(3000));
-  });
+  it.each([[EntireMessage], [null], [100]] as const)(
+    'a transfer under %s loses no other data',
+    async (readDelimiter) => {
+      const got = new AsyncQueue<string>();
+      const hooks = {
+        onRead: (data: string | Buffer) => got.push(transfer(data as Buffer).toString()),
+        onError: (error: unknown) => got.push(String(error)),
+      };
+      const { open } = await serveHooks(hooks, { readDelimiter, compress }, { tls });
+      const headers = compress ? { 'Sec-WebSocket-Extensions': OFFER } : {};
+      const all = [await open(headers), await open(headers), await open(headers)];
+      const sent = units(1000, 10);
+      for (const { client } of all) {
+        client.send(Buffer.concat(sent.map((one) => (compress ? packed(one) : binary(one)))));
+      }
+      const total = sent.length * 1000 * all.length;
+      let joined = '';
+      while (joined.length < total) joined += await got.next();
+      const count = (letter: string): number => joined.split(letter).length - 1;
+      expect([...'abcdefghij'].map(count)).toEqual(new Array(10).fill(3000));
+    },
+  );
 });
 
 describe('what pull style and streams give', () => {
@@ -267,7 +270,7 @@ describe('the client of websocket-route/testing', () => {
 });
 
 describe('a delimiter of bytes', () => {
-  it('of a route may be transferred, or changed, once the route is made', async () => {
+  it('the delimiter of a route may be transferred, or changed, once the route is made', async () => {
     const readDelimiter = Buffer.allocUnsafeSlow(1).fill(';');
     const reads = new AsyncQueue<string>();
     const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) }, { readDelimiter });
@@ -279,7 +282,7 @@ describe('a delimiter of bytes', () => {
     }
   });
 
-  it('of a connection, too, whatever is set besides', async () => {
+  it('the delimiter of a connection may be transferred, whatever is set besides', async () => {
     const reads = new AsyncQueue<string>();
     const { open } = await serveHooks({ onRead: (data) => reads.push(String(data)) });
     const { client, handler } = await open();

@@ -56,21 +56,24 @@ async function framed(
 }
 
 describe('a message', () => {
-  it.each([Opcode.Text, Opcode.Binary])('of kind %i becomes one frame that is marked as compressed', async (kind) => {
-    const { payload, ...header } = await framed(deflating(), JSON_TEXT, kind);
-    expect(header).toEqual({ opcode: kind, fin: true, rsv: 4, masked: false });
-    expect(payload.length).toBeLessThan(JSON_TEXT.length / 3);
-    expect(new Inflater(15, false).message(payload).toString()).toBe(JSON_TEXT);
-  });
+  it.each([Opcode.Text, Opcode.Binary])(
+    'a message of kind %i becomes one frame that is marked as compressed',
+    async (kind) => {
+      const { payload, ...header } = await framed(deflating(), JSON_TEXT, kind);
+      expect(header).toEqual({ opcode: kind, fin: true, rsv: 4, masked: false });
+      expect(payload.length).toBeLessThan(JSON_TEXT.length / 3);
+      expect(new Inflater(15, false).message(payload).toString()).toBe(JSON_TEXT);
+    },
+  );
 
-  it('that would become longer goes as it is, where no other will refer to it', async () => {
+  it('a message that would become longer goes as it is, where no other will refer to it', async () => {
     const noise = randomBytes(100 * KIB);
     const { rsv, payload } = await framed(deflating(), noise);
     expect(rsv).toBe(0);
     expect(payload.equals(noise)).toBe(true);
   });
 
-  it('that becomes longer is compressed all the same where others will refer to it', async () => {
+  it('a message that becomes longer is compressed all the same where others will refer to it', async () => {
     const deflation = deflating(KEEPS_CONTEXT);
     const noise = randomBytes(10 * KIB);
     const inflater = new Inflater(15, true);

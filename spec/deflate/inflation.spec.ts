@@ -165,14 +165,14 @@ afterEach(async () => {
 });
 
 describe('a message', () => {
-  it.each([Text, Binary])('of kind %i is inflated and delivered', async (kind) => {
+  it.each([Text, Binary])('a message of kind %i is inflated and delivered', async (kind) => {
     const side = new Side();
     await side.message(kind, deflated('hello, hello, hello'));
     expect(side.happened).toEqual(delivered(kind, 'hello, hello, hello'));
     expect(side.inflation.isBusy).toBe(false);
   });
 
-  it('of whatever length announces nothing, and comes in pieces of at most 16 KiB', async () => {
+  it('a long message announces no length, and comes in pieces of at most 16 KiB', async () => {
     const side = new Side();
     const message = randomBytes(100 * KIB);
     await side.message(Binary, deflated(message));
@@ -181,7 +181,7 @@ describe('a message', () => {
     expect(Math.max(...side.sizes)).toBe(16 * KIB);
   });
 
-  it.each(['00', '', '01', '0200', '0300', '030000'])('that is empty, as %p, is delivered as such', async (hex) => {
+  it.each(['00', '', '01', '0200', '0300', '030000'])('an empty message, as %p, is delivered as such', async (hex) => {
     const side = new Side();
     await side.message(Text, Buffer.from(hex, 'hex'));
     await side.message(Text, deflated('next'));
@@ -210,7 +210,7 @@ describe('a message', () => {
     expect(sink.happened).toEqual(delivered(Text, 'firstsecond'));
   });
 
-  it('that comes byte by byte is the same', async () => {
+  it('a message that comes byte by byte is delivered the same', async () => {
     const side = new Side();
     const compressed = deflated('hello, 🧀, hello');
     await side.message(Text, ...Array.from(compressed, (byte) => Buffer.of(byte)));
@@ -249,7 +249,7 @@ describe('text', () => {
     }
   });
 
-  it('that is no UTF-8 fails at the byte that is wrong, and nothing behind it is inflated', async () => {
+  it('text that is not UTF-8 fails at the byte that is wrong, and nothing behind it is inflated', async () => {
     const side = new Side();
     const message = Buffer.concat([Buffer.alloc(20 * KIB, 'a'), Buffer.of(0xff), Buffer.alloc(1000 * KIB, 'a')]);
     await side.message(Text, deflated(message));
@@ -259,7 +259,7 @@ describe('text', () => {
     expect(watch.pieces).toBeLessThanOrEqual(3);
   });
 
-  it('that is wrong fails before the message is complete', async () => {
+  it('text that is not UTF-8 fails before the message is complete', async () => {
     const side = new Side();
     const first = deflateRawSync(Buffer.from('6bff', 'hex'), { finishFlush: constants.Z_SYNC_FLUSH });
     side.inflation.begin(Text);
@@ -269,7 +269,7 @@ describe('text', () => {
     expect(side.code).toBe(1007);
   });
 
-  it('that ends inside a character fails', async () => {
+  it('text that ends inside a character fails', async () => {
     const side = new Side();
     await side.message(Text, deflated(Buffer.from('é').subarray(0, 1)));
     expect(side.code).toBe(1007);
@@ -385,7 +385,7 @@ describe('a block with BFINAL set, RFC 7692 sections 7.2.1 and 7.2.3.5', () => {
     expect(side.code).toBe(1008);
   });
 
-  it('as the header of the tail ends a message, and the next begins anew', async () => {
+  it('a final block that is the header of the tail ends a message, and the next begins anew', async () => {
     for (const agreement of [{}, KEEPS_CONTEXT]) {
       const side = new Side(agreement);
       const last = Buffer.concat([deflateRawSync('a', { finishFlush: constants.Z_SYNC_FLUSH }), Buffer.of(1)]);
@@ -421,7 +421,7 @@ describe('context', () => {
     expect(side.code).toBe(1007);
   });
 
-  it('of another connection is never seen', async () => {
+  it('the context of another connection is never seen', async () => {
     const secret = new Side();
     const curious = new Side();
     const deflater = new Deflater(15, true);
@@ -432,7 +432,7 @@ describe('context', () => {
     expect(curious.happened).toEqual([]);
   });
 
-  it('that is not kept takes a stream for each message, and none in between', async () => {
+  it('a context that is not kept takes a stream for each message, and none in between', async () => {
     const hello = deflated('hello');
     watch.begin();
     for (let i = 0; i < 30; i++) {
@@ -445,7 +445,7 @@ describe('context', () => {
     expect(watch.more).toBe(watch.made);
   });
 
-  it('that is kept pins a stream until it is stopped', async () => {
+  it('a context that is kept pins a stream until it is stopped', async () => {
     const side = new Side(KEEPS_CONTEXT);
     expect(side.inflation.pinned).toBe(0);
     await side.message(Text, deflated('hello'));
@@ -626,7 +626,7 @@ describe('turns', () => {
 });
 
 describe('stopped', () => {
-  it('while it waits for its turn, it is forgotten', async () => {
+  it('an inflation stopped while it waits for its turn is forgotten', async () => {
     const release = hog();
     const side = new Side();
     void side.message(Binary, bomb);
@@ -640,7 +640,7 @@ describe('stopped', () => {
   });
 
   it.each([{}, KEEPS_CONTEXT])(
-    'while zlib is at work, its turn is passed on and its stream closed: %p',
+    'an inflation stopped while zlib is at work passes its turn on, and its stream is closed: %p',
     async (agreement) => {
       const release = hog(1);
       const side = new Side(agreement);
@@ -659,7 +659,7 @@ describe('stopped', () => {
     },
   );
 
-  it('while it is paused, its stream is closed', async () => {
+  it('an inflation stopped while it is paused has its stream closed', async () => {
     const side = new Side(KEEPS_CONTEXT);
     await side.pausedIn(Binary, bomb);
     expect(watch.more).toBe(1);
@@ -670,7 +670,7 @@ describe('stopped', () => {
     expect(side.sizes).toHaveLength(1);
   });
 
-  it('by whom it delivers to, it delivers nothing more', async () => {
+  it('an inflation stopped by its own sink delivers nothing more', async () => {
     const side = new Side();
     side.sink.afterwards = () => side.inflation.stop();
     void side.message(Binary, bomb);

@@ -51,7 +51,7 @@ describe('the turns of zlib', () => {
     expect(turns.join('')).toBe('abcdefghijkl');
   });
 
-  it('never come to one that was forgotten while it waited', () => {
+  it('a job that was cancelled while it waited never gets a turn', () => {
     const [, , , , , , , , i, j] = enterAll('abcdefghijk');
     expect(cancelTurn(i!)).toBe(true);
     expect(cancelTurn(j!)).toBe(true);

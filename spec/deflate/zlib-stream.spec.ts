@@ -83,7 +83,7 @@ describe('a deflater', () => {
     [15, 8, 256 + 16],
     [12, 5, 32 + 16],
     [9, 1, 3 + 16],
-  ])('with %i window bits and memLevel %i pins %i KiB', (windowBits, memLevel, kib) => {
+  ])('a deflater with %i window bits and memLevel %i pins %i KiB', (windowBits, memLevel, kib) => {
     expect(used(createDeflater({ windowBits, level: 6, memLevel })).stream.memory).toBe(kib * KIB);
   });
 });
@@ -189,7 +189,7 @@ describe('an inflater', () => {
   it.each([
     [15, 32 + 23],
     [8, 0.25 + 23],
-  ])('with %i window bits pins %p KiB', (windowBits, kib) => {
+  ])('an inflater with %i window bits pins %p KiB', (windowBits, kib) => {
     expect(used(createInflater(windowBits)).stream.memory).toBe(kib * KIB);
   });
 });

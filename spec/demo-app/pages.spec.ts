@@ -43,7 +43,7 @@ describe('the server', () => {
   it.each([
     [{}, 'http://127.0.0.1:'],
     [{ HOST: '127.0.0.2' }, 'http://127.0.0.2:'],
-  ])('with %p prints the address to open', async (env, start) => {
+  ])('the server with %p prints the address to open', async (env, start) => {
     const { HOST: _, ...inherited } = process.env;
     const child = spawn(process.execPath, [join(built.folder, 'demo', 'server.js')], {
       env: { ...inherited, ...env, PORT: '0' },

@@ -30,22 +30,25 @@ describe('a unit at the limit', () => {
     ],
     ['EntireMessage', EntireMessage, (size) => text(size, '')],
   ];
-  it.each(delimiters)('under %s fits, and one byte more does not', (_name, delimiter, unit) => {
-    for (const cut of CUTS) {
-      for (const size of [SIZE - 1, SIZE]) {
-        const fits = new Dispatching(delimiter, { bufferSize: SIZE }).message(unit(size), cut);
-        expect(fits.units.map(String)).toEqual(['y'.repeat(size)]);
+  it.each(delimiters)(
+    'a unit of bufferSize bytes under %s fits, and one byte more does not',
+    (_name, delimiter, unit) => {
+      for (const cut of CUTS) {
+        for (const size of [SIZE - 1, SIZE]) {
+          const fits = new Dispatching(delimiter, { bufferSize: SIZE }).message(unit(size), cut);
+          expect(fits.units.map(String)).toEqual(['y'.repeat(size)]);
+        }
+        const over = new Dispatching(delimiter, { bufferSize: SIZE }).message(unit(SIZE + 1), cut);
+        expect(over.events).toEqual([
+          ['overflow', SIZE],
+          ['fail', 1009],
+        ]);
       }
-      const over = new Dispatching(delimiter, { bufferSize: SIZE }).message(unit(SIZE + 1), cut);
-      expect(over.events).toEqual([
-        ['overflow', SIZE],
-        ['fail', 1009],
-      ]);
-    }
-  });
+    },
+  );
 
   it.each(delimiters.filter(([name]) => name !== 'EntireMessage'))(
-    'under %s is the same for text and delimiter in messages of their own',
+    'a unit at the limit under %s is handled the same when its delimiter comes in a message of its own',
     (_name, delimiter, unit) => {
       for (const size of [SIZE, SIZE + 1]) {
         const whole = unit(size);
@@ -56,7 +59,7 @@ describe('a unit at the limit', () => {
     },
   );
 
-  it('under a pattern to match is the match', () => {
+  it('a pattern that has to match has the length of its match limited', () => {
     for (const cut of CUTS) {
       const settings = { bufferSize: SIZE, regexSearch: false };
       expect(new Dispatching(/y+;/, settings).message(text(SIZE - 1, ';'), cut).units).toHaveLength(1);
@@ -64,7 +67,7 @@ describe('a unit at the limit', () => {
     }
   });
 
-  it('under a number, a struct and null is no matter of the limit', () => {
+  it('a number, a struct and null may exceed the limit', () => {
     for (const cut of CUTS) {
       for (const size of [SIZE - 1, SIZE, SIZE + 1]) {
         const settings = { bufferSize: SIZE };
@@ -75,7 +78,7 @@ describe('a unit at the limit', () => {
     }
   });
 
-  it('under a NetStruct is its bytes with the lengths', () => {
+  it('a NetStruct has its bytes limited together with the lengths', () => {
     for (const cut of CUTS) {
       const record = (size: number): Buffer => Buffer.concat([Buffer.of(size - 1), bytes(size - 1, '')]);
       const settings = { bufferSize: SIZE };

@@ -37,7 +37,7 @@ describe('what is delivered', () => {
   it.each([
     ['text', textScenario],
     ['binary data', binaryScenario],
-  ])('of %s does not depend on how the bytes came, or on how long handlers take', (_name, scenarios) => {
+  ])('the delivery of %s does not depend on how the bytes came, or on how long handlers take', (_name, scenarios) => {
     fc.assert(
       fc.property(
         scenarios,
@@ -65,29 +65,32 @@ describe('what is delivered', () => {
   it.each([
     ['text', textScenario],
     ['binary data', binaryScenario],
-  ])('of much %s does not depend on that either', (_name, scenarios) => {
-    fc.assert(
-      fc.property(
-        scenarios,
-        largeSizes,
-        largeSizes,
-        fc.integer({ min: 1, max: 9 }),
-        (small, fragments, segments, pauseEvery) => {
-          const scenario = enlarged(small);
-          const { opcode, messages } = scenario;
-          const whole = messages.map((payload) => frame({ opcode, payload }));
-          const inFragments = Buffer.concat(messages.map((message) => fragmented(opcode, message, fragments)));
-          const expected = play(scenario, cut(Buffer.concat(whole), [1]));
-          expect(play(scenario, whole)).toEqual(expected);
-          expect(play(scenario, [inFragments])).toEqual(expected);
-          expect(play(scenario, [inFragments], 0, own)).toEqual(expected);
-          expect(play(scenario, cut(Buffer.concat(whole), segments))).toEqual(expected);
-          expect(play(scenario, cut(inFragments, segments))).toEqual(expected);
-          expect(play(scenario, whole, pauseEvery)).toEqual(expected);
-          expect(play(scenario, cut(inFragments, segments), pauseEvery)).toEqual(expected);
-        },
-      ),
-      { numRuns: 400, seed: 20261123 },
-    );
-  });
+  ])(
+    'the delivery of much %s does not depend on how the bytes came, or on how long handlers take',
+    (_name, scenarios) => {
+      fc.assert(
+        fc.property(
+          scenarios,
+          largeSizes,
+          largeSizes,
+          fc.integer({ min: 1, max: 9 }),
+          (small, fragments, segments, pauseEvery) => {
+            const scenario = enlarged(small);
+            const { opcode, messages } = scenario;
+            const whole = messages.map((payload) => frame({ opcode, payload }));
+            const inFragments = Buffer.concat(messages.map((message) => fragmented(opcode, message, fragments)));
+            const expected = play(scenario, cut(Buffer.concat(whole), [1]));
+            expect(play(scenario, whole)).toEqual(expected);
+            expect(play(scenario, [inFragments])).toEqual(expected);
+            expect(play(scenario, [inFragments], 0, own)).toEqual(expected);
+            expect(play(scenario, cut(Buffer.concat(whole), segments))).toEqual(expected);
+            expect(play(scenario, cut(inFragments, segments))).toEqual(expected);
+            expect(play(scenario, whole, pauseEvery)).toEqual(expected);
+            expect(play(scenario, cut(inFragments, segments), pauseEvery)).toEqual(expected);
+          },
+        ),
+        { numRuns: 400, seed: 20261123 },
+      );
+    },
+  );
 });

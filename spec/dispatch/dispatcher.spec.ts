@@ -30,7 +30,7 @@ describe('text and bytes never mix: the three conditions of the seed close with 
     }
   });
 
-  it('and what is buffered counts when the delimiter changes', () => {
+  it('text that is buffered when the delimiter becomes a Struct closes with 1002', () => {
     const one = new Dispatching('\n').message('held');
     one.dispatcher.readDelimiter = new Struct('B');
     expect(one.attempt(() => one.dispatcher.dispatchHeld()).events).toEqual([['fail', 1002]]);
@@ -44,7 +44,7 @@ describe('onOverflow', () => {
     ['a string', '\n'],
     ['a pattern', /\n/],
     ['EntireMessage', EntireMessage],
-  ])('that raises the limit lets the unit pass: %s', (_what, delimiter) => {
+  ])('an onOverflow that raises the limit lets the unit pass: %s', (_what, delimiter) => {
     for (const cut of CUTS) {
       const one = new Dispatching(
         delimiter,
@@ -64,7 +64,7 @@ describe('onOverflow', () => {
     ['a string', '\n'],
     ['a pattern', /\n/],
     ['EntireMessage', EntireMessage],
-  ])('that raises the limit by too little has done nothing: %s', (_what, delimiter) => {
+  ])('an onOverflow that raises the limit by too little has no effect: %s', (_what, delimiter) => {
     for (const cut of CUTS) {
       const one = new Dispatching(
         delimiter,
@@ -83,7 +83,7 @@ describe('onOverflow', () => {
     }
   });
 
-  it('that changes the delimiter has all that is buffered dispatched by the new one', () => {
+  it('an onOverflow that changes the delimiter has all that is buffered dispatched by the new one', () => {
     for (const cut of CUTS) {
       for (const delimiter of ['\n', /\n/, EntireMessage] as const) {
         const one = new Dispatching(
@@ -101,7 +101,7 @@ describe('onOverflow', () => {
     }
   });
 
-  it('that streams instead gets everything', () => {
+  it('an onOverflow that sets the null delimiter gets everything', () => {
     for (const cut of CUTS) {
       const one = new Dispatching(
         '\n',
@@ -117,7 +117,7 @@ describe('onOverflow', () => {
     }
   });
 
-  it('that mutes ends it', () => {
+  it('an onOverflow that discards ends the delivery', () => {
     for (const cut of CUTS) {
       for (const delimiter of ['\n', /\n/, EntireMessage] as const) {
         const one = new Dispatching(delimiter, { bufferSize: 10 }, { overflow: (dispatcher) => dispatcher.discard() });
@@ -256,7 +256,7 @@ describe('the delimiter', () => {
     expect(await reads.next()).toBe('-');
   });
 
-  it('of the wrong kind set from a timer closes with 1002', async () => {
+  it('a delimiter of the wrong kind set from a timer closes with 1002', async () => {
     const { client, handler } = await open({}, { readDelimiter: '\n' });
     client.send(text('held'));
     await roundTrip(client, ping);
@@ -288,7 +288,7 @@ describe('the delimiter', () => {
 });
 
 describe('paused', () => {
-  it('it keeps what comes, and goes on in order', () => {
+  it('a paused dispatcher keeps what comes, and goes on in order', () => {
     for (const cut of CUTS) {
       const one = new Dispatching('\n', {}, { read: (dispatcher) => dispatcher.pause() }).message('a\nb\nc\nd', cut);
       expect(one.units).toEqual(['a']);
@@ -402,7 +402,7 @@ describe('an empty message behind one that pauses', () => {
 });
 
 describe('muted', () => {
-  it('it delivers nothing more, holds nothing, and never fails', () => {
+  it('a muted dispatcher delivers nothing more, holds nothing, and never fails', () => {
     for (const cut of CUTS) {
       const one = new Dispatching('\n', {}, { read: (dispatcher) => dispatcher.discard() });
       one.message('a\nb\nc', cut).message('', cut).message(Buffer.from('d\n'), cut);
@@ -420,7 +420,7 @@ describe('bufferSize', () => {
     ['a pattern, within a message', /\n/, '12345', 1],
     ['EntireMessage, within a message', EntireMessage, '12345', 1],
   ])(
-    'that is lowered below what is buffered under %s takes effect at once',
+    'a bufferSize lowered below what is buffered under %s takes effect at once',
     async (_name, readDelimiter, data, cut) => {
       for (const raises of [false, true]) {
         const reads: unknown[] = [];
@@ -451,7 +451,7 @@ describe('bufferSize', () => {
     },
   );
 
-  it('that is lowered is not looked at within the assignment, and not where nothing is held or all still fits', () => {
+  it('a lowered bufferSize is not applied within the assignment, and not where all that is held still fits', () => {
     const one = new Dispatching('\n', { bufferSize: 100 });
     one.dispatcher.bufferSize = 90;
     one.message('12345').dispatcher.bufferSize = 100;
@@ -462,7 +462,7 @@ describe('bufferSize', () => {
     expect(one.message('\n').units).toEqual(['12345']);
   });
 
-  it('that is lowered while a read is pending waits for it', async () => {
+  it('a bufferSize lowered while a read is pending waits for it', async () => {
     const gate = deferred();
     const overflows: number[] = [];
     const { client, handler } = await open(

@@ -247,7 +247,7 @@ describe('JSON Web Tokens', () => {
       expect(await closing(client)).toEqual([4401, 'token expired']);
     });
 
-    it('in a month are no reason to close at once', async () => {
+    it('a token that expires in two months does not close the connection at once', async () => {
       const { url } = await serve(recipe('class ByCookie'));
       const find = timers();
       const headers = { Authorization: `Bearer ${token({ expiresIn: '60d' })}` };
@@ -455,7 +455,7 @@ describe('secrets', () => {
     await expect(refused(`${url}/device`)).toBeRefusedWith(401);
   });
 
-  it('that are passwords are kept as a salted hash', async () => {
+  it('passwords are kept as a salted hash', async () => {
     const block = blocksOf(PAGE).find(({ code }) => code.includes('class Device'));
     if (block === undefined) throw new Error('there is no device');
     const { hashOf, isPassword } = run(block, namesTakenForGranted(express())).exports as {
@@ -497,7 +497,7 @@ describe('what a page sees of a refusal', () => {
     expect(await messages.next()).toBe('ada says hi');
   });
 
-  it('still depends on the origin', async () => {
+  it('a refusal still depends on the origin', async () => {
     const { url } = await serve(recipe('class Telling'));
     await expect(refused(`${url}/telling`, { origin: 'https://evil.example' })).toBeRefusedWith(403);
   });

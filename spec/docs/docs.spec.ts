@@ -62,7 +62,7 @@ describe('the blocks of README.md and docs/', () => {
     if (typeof exports['stop'] === 'function') exports['stop']();
   });
 
-  it('of the recipes and the reference pass the compiler', async () => {
+  it('the blocks of the recipes and the reference pass the compiler', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'websocket-route-docs-'));
     try {
       await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
@@ -181,7 +181,7 @@ describe('docs/reference.md', () => {
 });
 
 describe('links', () => {
-  it.each(allPages())('of %s lead somewhere', (page) => {
+  it.each(allPages())('the links of %s lead somewhere', (page) => {
     const folder = page.includes('/') ? 'docs/' : '';
     const links = Array.from(readPage(page).matchAll(/\]\(([^)\s]+)\)/g), ([, link = '']) => link);
     const broken = links.filter((link) => {

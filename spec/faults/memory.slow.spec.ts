@@ -79,7 +79,7 @@ describe('ten thousand connections', () => {
     expect([connects, closes]).toEqual([55 * BATCH, 55 * BATCH]);
   }, 60_000);
 
-  it('that are refused, or vanish in the handshake, leave nothing either', async () => {
+  it('connections that are refused, or vanish in the handshake, leave nothing behind', async () => {
     const server = await serve(websocketRoute({ onHandshake: () => new Promise<boolean>(() => {}) }));
     const refusing = await serve(websocketRoute({ onHandshake: () => false }));
     const round = async (): Promise<void> => {

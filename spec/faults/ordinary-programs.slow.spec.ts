@@ -121,7 +121,7 @@ describe('an ordinary program', () => {
     'sends FIN and does not read',
   ];
   it.each(HOW.map((how, i) => [how, ['request', 'upgrade'][i % 2]!, ['tcp', 'tls'][i >> 1]!]))(
-    'that writes from a timer lives on when a client %s (%s door, %s)',
+    'a program that writes from a timer lives on when a client %s (%s door, %s)',
     async (how, door, transport) => {
       const program = await start(built, 'timer.js', TIMER, [door, transport, how, await certified()]);
       expect(await program.line()).toBe('[]');
@@ -132,12 +132,9 @@ describe('an ordinary program', () => {
   it.each([
     ['a loop', 'request', 'tcp'],
     ['broadcast', 'upgrade', 'tls'],
-  ])(
-    'that is a chat, by %s, closes no speaker when a member says bye and does not answer',
-    async (how, door, transport) => {
-      const program = await start(built, 'chat.js', CHAT, [door, transport, how, await certified()]);
-      expect(await program.line()).toBe('[3,0]');
-      expect(await program.ended).toBe(0);
-    },
-  );
+  ])('a chat, by %s, closes no speaker when a member says bye and does not answer', async (how, door, transport) => {
+    const program = await start(built, 'chat.js', CHAT, [door, transport, how, await certified()]);
+    expect(await program.line()).toBe('[3,0]');
+    expect(await program.ended).toBe(0);
+  });
 });

@@ -153,7 +153,7 @@ describe.each(HOOKS)('%s', (hook) => {
 });
 
 describe('onError', () => {
-  it.each(WAYS)('that %s itself is logged, and the connection closes with 1011', async (_way, fail) => {
+  it.each(WAYS)('an onError that %s itself is logged, and the connection closes with 1011', async (_way, fail) => {
     class Hopeless extends WebSocketHandler {
       override onRead(): never {
         throw new Error('first');
@@ -172,7 +172,7 @@ describe('onError', () => {
 });
 
 describe('the constructor of a handler', () => {
-  it('that throws refuses the handshake with 500', async () => {
+  it('a constructor that throws refuses the handshake with 500', async () => {
     class Stillborn extends WebSocketHandler {
       constructor() {
         super();
@@ -184,7 +184,7 @@ describe('the constructor of a handler', () => {
     expect(logged.mock.calls).toEqual([[expect.stringContaining('Stillborn'), new Error('not today')]]);
   });
 
-  it('that sets a delimiter which is none refuses the handshake with 500', async () => {
+  it('a constructor that sets a wrong delimiter refuses the handshake with 500', async () => {
     class Undelimited extends WebSocketHandler {
       override readDelimiter = true as never;
     }

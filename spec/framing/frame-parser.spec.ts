@@ -409,7 +409,7 @@ describe('small fragments in one chunk', () => {
     ]);
   });
 
-  it('that are cut, or not masked, or of a control frame, end what is joined', () => {
+  it('fragments that are cut or not masked, and control frames, end what is joined', () => {
     const bytes = Buffer.concat([
       ...[text('a', false), more('bc'), more('d'), ping('1'), more('e'), more('f')],
       ...[frame({ opcode: 0, payload: 'g', mask: false })],
@@ -576,7 +576,7 @@ describe('compressed messages, RFC 7692 section 6', () => {
     ]);
   });
 
-  it('of any length are unmasked, and announce none', () => {
+  it('compressed messages of any length are unmasked, and announce no length', () => {
     for (const length of [1, 125, 126, 65_535, 65_536, 70_000]) {
       const noting = new NotingInflation();
       const payload = 'abcdefg'.repeat(10_000).slice(0, length);

@@ -154,7 +154,7 @@ describe('counting', () => {
 });
 
 describe('twice the bytes cost twice the work', () => {
-  it.each(Object.keys(CASES))('under %s', (name) => {
+  it.each(Object.keys(CASES))('the work under %s is linear in the bytes', (name) => {
     const { delimiter, payload, kind, regexSearch = true } = CASES[name]!;
     const costs: Record<string, Cost> = {};
     for (const [cut, chunksOf] of Object.entries(CUTS)) {
@@ -199,7 +199,7 @@ describe('twice as many cost twice the work:', () => {
     ['empty draft-76 messages', true, (size) => times(size, () => Buffer.of(0, 0xff))],
     ['bytes of a draft-76 message', true, (size) => [Buffer.from(`\0${'x'.repeat(size)}\xff`, 'latin1')]],
     ['bytes of a draft-76 message without an end', true, (size) => [Buffer.from(`\0${'x'.repeat(size)}`, 'latin1')]],
-  ])('%s', (_what, draft76, framesOf) => {
+  ])('twice as many %s cost twice the work', (_what, draft76, framesOf) => {
     const costs: Record<string, Cost> = {};
     for (const [how, chunksOf] of Object.entries(SEGMENTS)) {
       costs[how] = (size) => {

@@ -19,12 +19,15 @@ describe('the header of a frame that a server sends, RFC 6455 section 5.2', () =
     [2, 8, '8802'],
     [125, 9, '897d'],
     [0, 10, '8a00'],
-  ])('for %i octets of opcode %i is the shortest there is, final and not masked: %s', (length, opcode, hex) => {
-    const target = Buffer.alloc(16, 0x55);
-    const end = writeHeader(target, 3, opcode, length);
-    expect(target.toString('hex', 3, end)).toBe(hex);
-    expect(end).toBe(3 + headerLength(length));
-    expect(target.toString('hex', 0, 3)).toBe('555555');
-    expect(target.toString('hex', end)).toBe('55'.repeat(16 - end));
-  });
+  ])(
+    'the header for %i octets of opcode %i is the shortest there is, final and not masked: %s',
+    (length, opcode, hex) => {
+      const target = Buffer.alloc(16, 0x55);
+      const end = writeHeader(target, 3, opcode, length);
+      expect(target.toString('hex', 3, end)).toBe(hex);
+      expect(end).toBe(3 + headerLength(length));
+      expect(target.toString('hex', 0, 3)).toBe('555555');
+      expect(target.toString('hex', end)).toBe('55'.repeat(16 - end));
+    },
+  );
 });

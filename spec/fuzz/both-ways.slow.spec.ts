@@ -246,6 +246,6 @@ async function play(plan: Plan): Promise<void> {
   await server.close();
 }
 
-it('what either writes is what the other reads', async () => {
+it('either side reads what the other writes', async () => {
   await fc.assert(fc.asyncProperty(plan, play), timesOverSockets(60));
 });

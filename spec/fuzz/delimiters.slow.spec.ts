@@ -16,7 +16,7 @@ describe('what is delivered of any frames', () => {
   it.each([
     ['text', textScenario],
     ['binary data', binaryScenario],
-  ])('of %s does not depend on how they came', (_name, scenarios) => {
+  ])('the delivery of %s does not depend on how the frames came', (_name, scenarios) => {
     const cases = fc.tuple(scenarios, fragments).chain(([scenario, lengths]) => {
       const frames = scenario.messages.flatMap((message) => framesOf(scenario.opcode, message, lengths, NO_KEY));
       return fc.tuple(fc.constant(scenario), mutated(fc.constant(frames)));

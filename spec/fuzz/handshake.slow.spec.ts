@@ -277,7 +277,7 @@ describe('a handshake', () => {
     expect(allowed).toBeGreaterThan(0);
   });
 
-  it('of draft-76 has an answer, or none', () => {
+  it('a draft-76 handshake has an answer, or none', () => {
     const keys = nearly(
       fc.constantFrom('4 @1  46546xW%0l 1 5', '12998 5 Y3 1  .P00', '3e6b263  4 17 80', '4294967295 0'),
     );

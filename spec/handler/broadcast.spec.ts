@@ -190,13 +190,13 @@ describe('broadcast refuses, before it sends anything,', () => {
     ['a value that an option may not have', [], 'x', { flush: 1 }, /flush is 1: it must be true or false/],
     ['options that are none', [], 'x', true, /broadcast options is true/],
     ['null for options', [], 'x', null, /broadcast options is null/],
-  ])('%s', (_what, connections, data, options, message) => {
+  ])('broadcast refuses %s', (_what, connections, data, options, message) => {
     const refused = (): number => call(connections, data, options);
     expect(refused).toThrow(message);
     expect(refused).toThrow(expect.objectContaining({ name: 'TypeError', code: usageErrorCode() }));
   });
 
-  it('so that the members before it get nothing', async () => {
+  it('a refused broadcast sends nothing to the members before the wrong one', async () => {
     const { all } = await room(1);
     const [{ client, handler }] = all as [(typeof all)[0]];
     expect(() => call([handler, null], 'x')).toThrow(TypeError);

@@ -279,7 +279,7 @@ describe('close', () => {
     await roundTrip(client, ping);
   });
 
-  it('without flush is terminate', async () => {
+  it('close() without flush is terminate()', async () => {
     const { client, handler, closes } = await open();
     handler.write('lost');
     handler.close(1000, '', { flush: false });
@@ -404,7 +404,7 @@ describe('settings', () => {
     expect(await client.nextText()).toBe('a\nb 77');
   });
 
-  it('that are wrong as a class field refuse the handshake, and name the value', async () => {
+  it('a wrong setting in a class field refuses the handshake, and the log names the value', async () => {
     class Wrong extends WebSocketHandler {
       override readDelimiter = 0;
     }
@@ -416,7 +416,7 @@ describe('settings', () => {
     );
   });
 
-  it('that are wrong throw where they are assigned, and change nothing', async () => {
+  it('a wrong setting throws where it is assigned, and changes nothing', async () => {
     const { handler } = await open();
     expect(() => {
       handler.readDelimiter = '';
@@ -472,7 +472,7 @@ describe('what is known of the connection', () => {
     expect(handler.subprotocol).toBe('');
   });
 
-  it('where it stands', async () => {
+  it('readyState tells the state of the connection in every hook', async () => {
     const seen: number[] = [];
     class Standing extends WebSocketHandler {
       constructor() {
@@ -508,7 +508,7 @@ describe('what is known of the connection', () => {
     expect(seen).toEqual([0, 0, 1, 2, 3]);
   });
 
-  it('whether it is secure', async () => {
+  it('isSecure is true over TLS', async () => {
     const { handler } = await open({}, {}, { tls: true });
     expect(handler.isSecure).toBe(true);
   });

@@ -219,7 +219,7 @@ describe('options', () => {
     expect(() => resolveOptions({ highWaterMark: 2, maxBufferedAmount: 1 })).toThrow(refused(/highWaterMark \(2\)/));
   });
 
-  it.each(['caseSensitive', 'strict'])('of a route refuse %s unless it is a boolean', (name) => {
+  it.each(['caseSensitive', 'strict'])('a route refuses %s unless it is a boolean', (name) => {
     for (const value of [0, 1, 'yes', {}]) {
       expect(() => resolveRouteOptions({ [name]: value })).toThrow(refused(new RegExp(`^${name} is `)));
     }
@@ -250,7 +250,7 @@ describe('options', () => {
     );
   });
 
-  it('of a route are for routes with a path only', () => {
+  it('a route without a path refuses the options of a path', () => {
     for (const name of ['convert', 'caseSensitive', 'strict']) {
       const refusal = refused(new RegExp(`^option is '${name}': it is only for a route with a path`));
       expect(() => resolveOptions({ [name]: undefined })).toThrow(refusal);

@@ -116,7 +116,7 @@ describe('a setting by another name', () => {
     }
   });
 
-  it('of a class is answered with 500 and told to the log when the first client comes', async () => {
+  it('a misspelt setting of a class is answered with 500 and logged when the first client comes', async () => {
     const logged = jest.spyOn(console, 'error').mockImplementation(() => {});
     class Lines extends WebSocketHandler {
       read_delimiter = '\n';

@@ -206,24 +206,27 @@ describe('keyOf', () => {
       expect.objectContaining({ code: 'ERR_WS_INVALID_RETURN_VALUE' }),
     ],
   ];
-  it.each(failing)('that %s is answered with 500, logged, and takes no place', async (_what, keyOf, complaint) => {
-    const rejections: unknown[] = [];
-    const onRejection = (reason: unknown): void => void rejections.push(reason);
-    process.on('unhandledRejection', onRejection);
-    let isBroken = true;
-    const { server } = await serveLimited({
-      maxConnections: 1,
-      maxConnectionsPerKey: 1,
-      keyOf: () => (isBroken ? (keyOf() as string) : 'ada'),
-    });
-    for (let i = 0; i < 3; i++) await expect(ask(server)).toBeRefusedWith(500);
-    expect(log.mock.calls[0]).toEqual(['websocket-route: handshake of Limiting at /ws:', complaint]);
-    isBroken = false;
-    await expect(ask(server)).toBeAccepted();
-    await turns(5);
-    process.off('unhandledRejection', onRejection);
-    expect(rejections).toEqual([]);
-  });
+  it.each(failing)(
+    'a keyOf that %s is answered with 500, logged, and takes no place',
+    async (_what, keyOf, complaint) => {
+      const rejections: unknown[] = [];
+      const onRejection = (reason: unknown): void => void rejections.push(reason);
+      process.on('unhandledRejection', onRejection);
+      let isBroken = true;
+      const { server } = await serveLimited({
+        maxConnections: 1,
+        maxConnectionsPerKey: 1,
+        keyOf: () => (isBroken ? (keyOf() as string) : 'ada'),
+      });
+      for (let i = 0; i < 3; i++) await expect(ask(server)).toBeRefusedWith(500);
+      expect(log.mock.calls[0]).toEqual(['websocket-route: handshake of Limiting at /ws:', complaint]);
+      isBroken = false;
+      await expect(ask(server)).toBeAccepted();
+      await turns(5);
+      process.off('unhandledRejection', onRejection);
+      expect(rejections).toEqual([]);
+    },
+  );
 
   it('is not asked where nothing is counted by it', async () => {
     let asked = 0;
@@ -254,7 +257,7 @@ describe('a place is given back', () => {
     ['a promise of one', async () => ({ status: 401 }), 401],
     ['an error', () => Promise.reject(new Error('no database')), 500],
     ['nonsense', () => ({ status: 7 }), 500],
-  ])('when onHandshake answers %s', async (_what, now, status) => {
+  ])('a place is given back when onHandshake answers %s', async (_what, now, status) => {
     const { server, answer } = await serveLimited(one);
     answer.now = now;
     for (let i = 0; i < 3; i++) expect((await ask(server)).status).toBe(status);
@@ -262,7 +265,7 @@ describe('a place is given back', () => {
     await expectFree(server);
   });
 
-  it('when the origin or the request is refused', async () => {
+  it('a place is given back when the origin or the request is refused', async () => {
     const { server } = await serveLimited(one);
     for (let i = 0; i < 3; i++) {
       await expect(ask(server, { Origin: 'http://evil.example' })).toBeRefusedWith(403);
@@ -271,7 +274,7 @@ describe('a place is given back', () => {
     await expectFree(server);
   });
 
-  it('when the handshake takes too long, whatever it answers later', async () => {
+  it('a place is given back when the handshake takes too long, whatever it answers later', async () => {
     const { server, answer } = await serveLimited({ ...one, handshakeTimeout: 1000 });
     const clock = new CountingClock();
     server.server.on('connection', (socket) => setClock(socket, clock));
@@ -290,7 +293,7 @@ describe('a place is given back', () => {
   });
 
   it.each(['destroy', 'resetAndDestroy', 'end'] as const)(
-    'when the peer goes away during onHandshake, by %s',
+    'a place is given back when the peer goes away during onHandshake, by %s',
     async (vanish) => {
       const { server, answer } = await serveLimited(one);
       const asked = new AsyncQueue<string>();
@@ -309,7 +312,7 @@ describe('a place is given back', () => {
     },
   );
 
-  it('when somebody else has answered meanwhile, although the socket lives on and asks again', async () => {
+  it('a place is given back when other middleware has answered meanwhile, although the socket lives on and asks again', async () => {
     const late: ReturnType<typeof deferred<boolean>>[] = [];
     const { server, answer } = await serveLimited(one, (app) =>
       app.use((request, response, next) => {
@@ -337,7 +340,7 @@ describe('a place is given back', () => {
     ['the end of TCP', (client) => void client.socket.end()],
     ['a reset', (client) => void client.socket.resetAndDestroy()],
     ['a mistake', (client) => client.send(Buffer.from([0xff, 0xff]))],
-  ])('when the connection ends, by %s', async (_what, end) => {
+  ])('a place is given back when the connection ends, by %s', async (_what, end) => {
     const { server, closes } = await serveLimited(one);
     for (let i = 0; i < 3; i++) {
       const client = await RawClient.open(server, '/ws');
@@ -350,7 +353,7 @@ describe('a place is given back', () => {
     await expectFree(server);
   });
 
-  it('by the upgrade door as well', async () => {
+  it('the upgrade door gives a place back as well', async () => {
     const route = websocketRoute({ onRead() {} }, one);
     const http = createServer(route);
     http.on('upgrade', upgradeListener(route));
@@ -363,7 +366,7 @@ describe('a place is given back', () => {
     }
   });
 
-  it('so that thousands of keys leave nothing behind', () => {
+  it('thousands of keys leave nothing behind', () => {
     const admission = new Admission({
       maxConnections: 100,
       maxConnectionsPerKey: 2,
@@ -391,7 +394,7 @@ describe('networkOf', () => {
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['unknown', 'unknown'],
     [undefined, undefined],
-  ])('of %s is %s', (address, network) => {
+  ])('the network of %s is %s', (address, network) => {
     expect(networkOf(address)).toBe(network);
   });
 });

@@ -167,21 +167,24 @@ describe('handshakeTimeout', () => {
 });
 
 describe('a peer that goes away during onHandshake', () => {
-  it.each(['destroy', 'resetAndDestroy', 'end'] as const)('by %s is not waited for', async (vanish) => {
-    const { server, clock, asked, errors } = await serveAsking();
-    const client = await RawClient.connect(server);
-    client.sendHandshake();
-    const answer = await asked.next();
-    expect(clock.armed).toBe(1);
-    client.socket[vanish]();
-    while (server.sockets.size > 0) await turns();
-    await turns(2);
-    expect(clock.armed).toBe(0);
-    // What it decided, or how it failed, is the handler's alone to know.
-    const error = new Error('aborted');
-    answer.reject(error);
-    expect(await errors.next()).toBe(error);
-  });
+  it.each(['destroy', 'resetAndDestroy', 'end'] as const)(
+    'a peer that goes away by %s is not waited for',
+    async (vanish) => {
+      const { server, clock, asked, errors } = await serveAsking();
+      const client = await RawClient.connect(server);
+      client.sendHandshake();
+      const answer = await asked.next();
+      expect(clock.armed).toBe(1);
+      client.socket[vanish]();
+      while (server.sockets.size > 0) await turns();
+      await turns(2);
+      expect(clock.armed).toBe(0);
+      // What it decided, or how it failed, is the handler's alone to know.
+      const error = new Error('aborted');
+      answer.reject(error);
+      expect(await errors.next()).toBe(error);
+    },
+  );
 });
 
 describe('Deadline', () => {

@@ -372,7 +372,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
     expect(logged).toEqual([]);
   });
 
-  it('that throws in the end of the 101 ends the connection, and the process lives', async () => {
+  it('middleware that throws in end() of the 101 ends the connection, and the process lives', async () => {
     const app = express();
     app.use((_req, res, next) => {
       res.end = () => {
@@ -387,7 +387,7 @@ describe.each(doors)('middleware before the route, by %s', (_door, open) => {
     expect(logged).toEqual([new Error('no end')]);
   });
 
-  it('that throws in writeHead ends in an error that is logged, and the process lives', async () => {
+  it('middleware that throws in writeHead() has its error logged, and the process lives', async () => {
     const app = express();
     app.use((_req, res, next) => {
       const { end } = res;
@@ -479,7 +479,7 @@ describe('a plain HTTP request', () => {
     app.get('/page', (_req, res) => void res.send('a page'));
   });
 
-  it('to the route gets 426, which says what would do', async () => {
+  it('a plain request to the route gets 426, which says what would do', async () => {
     const response = await supertest(app).get('/ws').expect(426);
     expect(response.headers).toMatchObject({
       upgrade: 'websocket',
@@ -490,14 +490,14 @@ describe('a plain HTTP request', () => {
   });
 
   it.each(['post', 'put', 'delete', 'options', 'patch', 'head'] as const)(
-    'by %s gets 405 with Allow',
+    'a plain request by %s gets 405 with Allow',
     async (method) => {
       const response = await supertest(app)[method]('/ws').expect(405);
       expect(response.headers['allow']).toBe('GET');
     },
   );
 
-  it('with a body gets 405, and the connection goes on', async () => {
+  it('a plain request with a body gets 405, and the connection goes on', async () => {
     const server = await serve(app);
     const client = await RawClient.connect(server);
     client.send(`POST /ws HTTP/1.1\r\nHost: x\r\n${lines(UPGRADE)}Content-Length: 5\r\n\r\nhello`);
@@ -506,7 +506,7 @@ describe('a plain HTTP request', () => {
     expect(await client.response()).toMatchObject({ status: 200, body: 'a page' });
   });
 
-  it('to another path is the app’s', async () => {
+  it('a request to another path is the app’s', async () => {
     await supertest(app).get('/page').expect(200, 'a page');
     await supertest(app).get('/missing').expect(404);
   });
@@ -531,7 +531,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     ['of the origin null', { Origin: 'null' }, 403],
   ];
 
-  it.each(refusals)('of a request %s is an ordinary response', async (_what, headers, status) => {
+  it.each(refusals)('a refusal of a request %s is an ordinary response', async (_what, headers, status) => {
     const Handler = handshaking(() => true);
     const app = express().use(websocketRoute('/ws', Handler));
     const client = await RawClient.connect(await open(app));
@@ -541,7 +541,7 @@ describe.each(doors)('a refusal, by %s', (_door, open) => {
     expect(Handler.connected).toEqual([]);
   });
 
-  it('of a request in HTTP/1.0 is 400', async () => {
+  it('a request in HTTP/1.0 is refused with 400', async () => {
     const client = await RawClient.connect(await open(express().use(websocketRoute('/ws', Echo))));
     client.sendHandshake('/ws', {}, 'GET', '1.0');
     await expect(client.response()).toBeRefusedWith(400);
@@ -726,42 +726,48 @@ describe.each(doors)('headers of a hook, by %s', (_door, open) => {
     ['an extension', 'Sec-WebSocket-Extensions', 'x-forged'],
   ];
 
-  it.each(forgeries)('with %s are 500, and nothing of them reaches the wire', async (_what, name, value) => {
-    const Handler = handshaking((_request, headers) => {
-      headers['X-Good'] = 'good';
-      headers[name] = value as string;
-      return true;
-    });
-    const server = await open(express().use(websocketRoute('/ws', Handler)));
-    const client = await RawClient.connect(server);
-    client.sendHandshake('/ws', { 'Sec-WebSocket-Protocol': 'chat', Connection: 'close, Upgrade' });
-    const answer = (await client.rest()).toString('latin1');
-    expect(answer).toMatch(/^HTTP\/1\.1 500 Internal Server Error\r\n/);
-    expect(answer).not.toMatch(/forg/i);
-    const [[error, hook]] = Handler.errors as [[HeaderError, string]];
-    expect(error).toBeInstanceOf(HeaderError);
-    expect([error.header, hook]).toEqual([name, 'onHandshake']);
-    expect(Handler.connected).toEqual([]);
-  });
-
-  it.each(forgeries.slice(0, 13))('on a refusal with %s are 500, too', async (_what, name, value) => {
-    for (const where of ['headers', 'refusal'] as const) {
+  it.each(forgeries)(
+    'headers with %s are answered with 500, and nothing of them reaches the wire',
+    async (_what, name, value) => {
       const Handler = handshaking((_request, headers) => {
-        if (where === 'refusal') return { status: 403, headers: { [name]: value } };
+        headers['X-Good'] = 'good';
         headers[name] = value as string;
-        return false;
+        return true;
       });
       const server = await open(express().use(websocketRoute('/ws', Handler)));
       const client = await RawClient.connect(server);
-      client.sendHandshake('/ws', { Connection: 'close, Upgrade' });
+      client.sendHandshake('/ws', { 'Sec-WebSocket-Protocol': 'chat', Connection: 'close, Upgrade' });
       const answer = (await client.rest()).toString('latin1');
-      expect(answer).toMatch(/^HTTP\/1\.1 500 /);
+      expect(answer).toMatch(/^HTTP\/1\.1 500 Internal Server Error\r\n/);
       expect(answer).not.toMatch(/forg/i);
-      expect(Handler.errors).toEqual([[expect.any(HeaderError), 'onHandshake']]);
-    }
-  });
+      const [[error, hook]] = Handler.errors as [[HeaderError, string]];
+      expect(error).toBeInstanceOf(HeaderError);
+      expect([error.header, hook]).toEqual([name, 'onHandshake']);
+      expect(Handler.connected).toEqual([]);
+    },
+  );
 
-  it('never come from a polluted prototype', async () => {
+  it.each(forgeries.slice(0, 13))(
+    'headers with %s on a refusal are answered with 500, too',
+    async (_what, name, value) => {
+      for (const where of ['headers', 'refusal'] as const) {
+        const Handler = handshaking((_request, headers) => {
+          if (where === 'refusal') return { status: 403, headers: { [name]: value } };
+          headers[name] = value as string;
+          return false;
+        });
+        const server = await open(express().use(websocketRoute('/ws', Handler)));
+        const client = await RawClient.connect(server);
+        client.sendHandshake('/ws', { Connection: 'close, Upgrade' });
+        const answer = (await client.rest()).toString('latin1');
+        expect(answer).toMatch(/^HTTP\/1\.1 500 /);
+        expect(answer).not.toMatch(/forg/i);
+        expect(Handler.errors).toEqual([[expect.any(HeaderError), 'onHandshake']]);
+      }
+    },
+  );
+
+  it('headers never come from a polluted prototype', async () => {
     Object.defineProperty(Object.prototype, 'X-Polluted', { value: 'yes', enumerable: true, configurable: true });
     try {
       const server = await open(express().use(websocketRoute('/ws', Echo)));
@@ -979,7 +985,7 @@ describe('a request behind the handshake request, by the request door', () => {
     expect(await client.response()).toMatchObject({ status: 200, body: 'a page' });
   });
 
-  it('in the same segment is dropped with the handshake accepted: it can be no frame', async () => {
+  it('a request behind the handshake request in the same segment is dropped: it can be no frame', async () => {
     const { app, thinking, pages } = thinkingApp();
     const client = await RawClient.connect(await serve(app));
     client.send(`GET /ws HTTP/1.1\r\nHost: x\r\n${lines(UPGRADE)}\r\n${second}`);

@@ -95,7 +95,7 @@ describe.each(DOORS)('at $name', (door) => {
     expect(Buffer.concat(heard)).toEqual(message);
   });
 
-  it('whoever listens to the socket once the connection is open hears what comes then', async () => {
+  it('a listener added to the socket once the connection is open hears what comes then', async () => {
     const heard: Buffer[] = [];
     const route = websocketRoute('/ws', {
       onConnect(this: WebSocketHandler, _params: object, { socket }: IncomingMessage) {

@@ -57,23 +57,26 @@ const UNFINISHED: [delimiter: string, how: string, opcode: number, payload: Buff
 ];
 
 describe('one-byte frames', () => {
-  it.each(UNFINISHED)(`of %s, %s, opcode %d, pin at most ${HELD} times bufferSize`, async (...of) => {
-    const [delimiter, how, opcode, payload] = of;
-    const bytes = fragments(opcode, payload);
-    const [least, most] = [payload.length, HELD * SIZE + STATE];
-    await server.expectPinned(`/read/${delimiter}/${how}`, (client) => settle(client, bytes), {
-      least,
-      most,
-      count: 8,
-    });
-  });
+  it.each(UNFINISHED)(
+    `one-byte frames under %s, %s, opcode %d, pin at most ${HELD} times bufferSize`,
+    async (...of) => {
+      const [delimiter, how, opcode, payload] = of;
+      const bytes = fragments(opcode, payload);
+      const [least, most] = [payload.length, HELD * SIZE + STATE];
+      await server.expectPinned(`/read/${delimiter}/${how}`, (client) => settle(client, bytes), {
+        least,
+        most,
+        count: 8,
+      });
+    },
+  );
 
-  it('of null pin nothing', async () => {
+  it('one-byte frames under null pin nothing', async () => {
     const bytes = fragments(1, x);
     await server.expectPinned('/read/null/free', (client) => settle(client, bytes), { most: STATE, count: 8 });
   });
 
-  it(`of a compressed message pin at most ${HELD} times bufferSize, and one inflater`, async () => {
+  it(`one-byte frames of a compressed message pin at most ${HELD} times bufferSize, and one inflater`, async () => {
     const bytes = fragments(1, deflateRawSync(x, { level: 0, finishFlush: constants.Z_SYNC_FLUSH }));
     bytes[0]! |= 0x40;
     const expected = { least: SIZE, most: HELD * SIZE + INFLATER + STATE, headers: OFFER };
@@ -90,7 +93,7 @@ describe('a byte here and there', () => {
   ];
 
   // Not a whole piece of the memory that Node's pool cuts small buffers from, 8 KiB, which the application uses as well.
-  it.each(cases)('%s pins what its objects take', async (_what, bytes) => {
+  it.each(cases)('a byte %s pins what its objects take', async (_what, bytes) => {
     let before: Promise<unknown> = Promise.resolve();
     const act = (client: RawClient): Promise<unknown> => {
       // One after the other.
@@ -104,12 +107,15 @@ describe('a byte here and there', () => {
 describe('5,000 empty fragments', () => {
   const bytes = emptyFragments(5000);
 
-  it.each(['EntireMessage', 'string', 'number', 'RegExp', 'null'])('of %s pin nothing', async (delimiter) => {
-    const act = (client: RawClient): Promise<void> => settle(client, bytes);
-    await server.expectPinned(`/read/${delimiter}/free`, act, { most: STATE, count: 8 });
-  });
+  it.each(['EntireMessage', 'string', 'number', 'RegExp', 'null'])(
+    'empty fragments under %s pin nothing',
+    async (delimiter) => {
+      const act = (client: RawClient): Promise<void> => settle(client, bytes);
+      await server.expectPinned(`/read/${delimiter}/free`, act, { most: STATE, count: 8 });
+    },
+  );
 
-  it('of a compressed message pin nothing but an inflater', async () => {
+  it('empty fragments of a compressed message pin nothing but an inflater', async () => {
     const compressed = Buffer.from(bytes);
     compressed[0]! |= 0x40;
     const expected = { most: INFLATER + STATE, count: 4, headers: OFFER };
@@ -128,16 +134,19 @@ describe('one-byte TCP writes', () => {
     ['RegExp', 1, x],
     ['NetStruct', 2, record(SIZE - 4, SIZE - 5)],
   ];
-  it.each(whole)(`of %s pin at most ${HELD} times bufferSize`, async (delimiter, opcode, payload) => {
-    const [first, second] = [frame({ opcode, payload, fin: false }), frame({ opcode: 9 })];
-    const act = async (client: RawClient): Promise<void> => {
-      await client.trickle(first);
-      await client.trickle(second);
-      await client.next();
-    };
-    const expected = { least: payload.length - 1, most: HELD * SIZE + STATE, count: 3 };
-    await server.expectPinned(`/read/${delimiter}/free`, act, expected);
-  });
+  it.each(whole)(
+    `one-byte writes of a message under %s pin at most ${HELD} times bufferSize`,
+    async (delimiter, opcode, payload) => {
+      const [first, second] = [frame({ opcode, payload, fin: false }), frame({ opcode: 9 })];
+      const act = async (client: RawClient): Promise<void> => {
+        await client.trickle(first);
+        await client.trickle(second);
+        await client.next();
+      };
+      const expected = { least: payload.length - 1, most: HELD * SIZE + STATE, count: 3 };
+      await server.expectPinned(`/read/${delimiter}/free`, act, expected);
+    },
+  );
 });
 
 describe('a message that never ends', () => {
@@ -159,12 +168,15 @@ describe('a message that never ends', () => {
     await expectRefused(1009, `/read/${delimiter}/${how}`, endless);
   });
 
-  it.each(['EntireMessage', 'string', 'RegExp'])('and is compressed is refused by %s as well', async (delimiter) => {
-    const bomb = deflated(Buffer.alloc(MEBIBYTE, 'x'));
-    const first = frame({ opcode: 1, rsv: 4, payload: bomb.subarray(0, 100), fin: false });
-    const rest = Array.from({ length: 10 }, () => more(bomb.subarray(100)));
-    await expectRefused(1009, `/read/${delimiter}/free`, Buffer.concat([first, ...rest]), OFFER);
-  });
+  it.each(['EntireMessage', 'string', 'RegExp'])(
+    'a compressed message that never ends is refused by %s as well',
+    async (delimiter) => {
+      const bomb = deflated(Buffer.alloc(MEBIBYTE, 'x'));
+      const first = frame({ opcode: 1, rsv: 4, payload: bomb.subarray(0, 100), fin: false });
+      const rest = Array.from({ length: 10 }, () => more(bomb.subarray(100)));
+      await expectRefused(1009, `/read/${delimiter}/free`, Buffer.concat([first, ...rest]), OFFER);
+    },
+  );
 
   const delivered: [delimiter: string, multiple: number][] = [
     ['null', 0],
@@ -193,7 +205,7 @@ describe('a length that announces', () => {
     ['one more than bufferSize', 'EntireMessage', BigInt(SIZE + 1), 1009],
   ];
 
-  it.each(announced)('%s, to %s, pins nothing', async (_what, delimiter, length, code) => {
+  it.each(announced)('a length of %s, to %s, pins nothing', async (_what, delimiter, length, code) => {
     const path = `/read/${delimiter}/free`;
     if (code !== undefined) {
       await expectRefused(code, path, frame({ opcode: 1, length }));
@@ -275,7 +287,7 @@ describe('what comes while a handler is busy', () => {
     ['null', 'large'],
   ];
   const ofAHook = `${CHUNKS_OF_A_HOOK} chunks and ${HELD} times bufferSize`;
-  it.each(hooks)(`under %s, in %s messages, pins at most ${ofAHook}`, async (delimiter, how) => {
+  it.each(hooks)(`a busy handler under %s, in %s messages, pins at most ${ofAHook}`, async (delimiter, how) => {
     await expectStuck(`/read/${delimiter}/pending`, units(delimiter)[how], CHUNKS_OF_A_HOOK);
   });
 
@@ -289,7 +301,7 @@ describe('what comes while a handler is busy', () => {
     ],
   ];
   const ofZlib = `${ofAHook}, ${HELD} chunks for zlib, and an inflater`;
-  it.each(compressed)(`under %s, compressed, pins at most ${ofZlib}`, async (delimiter, bytes) => {
+  it.each(compressed)(`a busy handler under %s, with compression, pins at most ${ofZlib}`, async (delimiter, bytes) => {
     const beside = HELD * CHUNK + INFLATER;
     await expectStuck(`/read/${delimiter}/pending`, bytes, CHUNKS_OF_A_HOOK, OFFER, beside);
   });
@@ -305,7 +317,7 @@ describe('what comes while a handler is busy', () => {
   ];
   const ofMessages = `${CHUNKS_OF_MESSAGES} chunks and ${HELD} times bufferSize`;
   it.each(pulled)(
-    `because nobody asks messages() for more, under %s, in %s messages, by %s, pins at most ${ofMessages}`,
+    `a loop that asks messages() for no more, under %s, in %s messages, by %s, pins at most ${ofMessages}`,
     async (...of) => {
       const [delimiter, how, asked] = of;
       await expectStuck(`/read/${delimiter}/${asked}`, units(delimiter)[how], CHUNKS_OF_MESSAGES);

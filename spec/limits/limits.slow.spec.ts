@@ -72,7 +72,7 @@ describe(`${ATTACKERS} connections`, () => {
     evicted: 1,
   };
 
-  it('that hold half a message: those that hold most are closed with 1013, and the others go on', async () => {
+  it('connections that hold most of half a message are closed with 1013, and the others go on', async () => {
     const { strangers, before, after } = await attack(halves);
     // Nobody is ended for nothing: none of those that are left would have fitted once more.
     expect(after.bufferedBytes).toBeGreaterThan(BUDGET - MEBIBYTE);
@@ -93,7 +93,7 @@ describe(`${ATTACKERS} connections`, () => {
     expect(after.mostBuffered).toBeLessThan(MOST);
   });
 
-  it('that do not read what they asked for are ended, and their onClose is told 1013', async () => {
+  it('connections that do not read what they asked for are ended, and their onClose is told 1013', async () => {
     const act = (client: RawClient): void => {
       client.socket.pause();
       client.send(frame({ opcode: 1, payload: 'page' }));
@@ -102,7 +102,7 @@ describe(`${ATTACKERS} connections`, () => {
     await expectNothing(before);
   });
 
-  it('that send bombs are ended before they have gone off', async () => {
+  it('connections that send bombs are ended before these have gone off', async () => {
     const bomb = frame({ opcode: 2, rsv: 4, payload: deflated(Buffer.alloc(900_000)), fin: false });
     const act = (client: RawClient): void => client.send(bomb);
     const path = '/large/EntireMessage/free';
@@ -110,7 +110,7 @@ describe(`${ATTACKERS} connections`, () => {
     await expectNothing(before);
   });
 
-  it('that send more to handlers that are busy are ended, and their onClose is told 1013 when it is its turn', async () => {
+  it('connections that send more to busy handlers are ended, and their onClose is told 1013 when it is its turn', async () => {
     const bytes = frame({ opcode: 2, payload: Buffer.alloc(MEBIBYTE) });
     const act = (client: RawClient): void => client.send(bytes);
     // 64 KiB each, or twice that.
@@ -120,7 +120,7 @@ describe(`${ATTACKERS} connections`, () => {
     expect(closes[1013]).toBe(evicted);
   });
 
-  it('that keep an inflater each are counted for it', async () => {
+  it('connections that keep an inflater each are counted for it', async () => {
     const bytes = frame({ opcode: 1, rsv: 4, payload: deflated('x') });
     const act = (client: RawClient): void => client.send(bytes);
     // Some 56 KiB each.

@@ -26,19 +26,19 @@ describe('a peer that never reads', () => {
   const most = WAITING * MOST + SLAB + STATE;
 
   it.each(['letter', 'letter, flushed', 'sentence', 'page', 'bytes'])(
-    `and is written a %s each turn pins at most ${WAITING} times maxBufferedAmount, and a slab`,
+    `a peer that is written a %s each turn pins at most ${WAITING} times maxBufferedAmount, and a slab`,
     (what) => server.expectUnread('/write', what, { least: MOST / 2, most }),
   );
 
   it.each(['letter', 'sentence', 'page'])(
-    `and is written a %s each turn, to be compressed, pins at most ${JOBS} objects of ${JOB} bytes more`,
+    `a peer that is written a %s each turn, to be compressed, pins at most ${JOBS} objects of ${JOB} bytes more`,
     (what) => server.expectUnread('/write', what, { least: MOST / 2, most: most + JOBS * JOB, headers: OFFER }),
   );
 
-  it(`and is pinged each turn pins at most ${WAITING} times maxBufferedAmount, and a slab`, () =>
+  it(`a peer that is pinged each turn pins at most ${WAITING} times maxBufferedAmount, and a slab`, () =>
     server.expectUnread('/write', 'ping', { least: MOST / 2, most }));
 
-  it('and is sent a file pins its two buffers', () =>
+  it('a peer that is sent a file pins its two buffers', () =>
     server.expectUnread('/write', 'file', { least: FILE_BUFFER, most: 2 * FILE_BUFFER + 8 * STATE }));
 
   it('is closed with 1013, and pins no more until it has gone', async () => {
@@ -59,18 +59,21 @@ describe('a peer that pings, and never reads', () => {
     [125, 10_000],
     [8, 60_000],
     [0, 150_000],
-  ])(`with %d bytes, %d times, pins at most 2 times ${PONGS} bytes, and a slab`, async (length, count) => {
-    const pings = Buffer.concat(pingsOf(length, count));
-    // All of them are read.
-    let { bytesRead: due } = await server.figures('/state');
-    const act = (client: RawClient): void => {
-      due += pings.length;
-      client.socket.pause();
-      client.send(pings);
-    };
-    const isSettled = ({ bytesRead }: { bytesRead: number }): boolean => bytesRead > due;
-    await server.expectPinned('/read/null/free', act, { most: 2 * PONGS + SLAB + STATE, count: 2, isSettled });
-  });
+  ])(
+    `a peer that pings with %d bytes, %d times, pins at most 2 times ${PONGS} bytes, and a slab`,
+    async (length, count) => {
+      const pings = Buffer.concat(pingsOf(length, count));
+      // All of them are read.
+      let { bytesRead: due } = await server.figures('/state');
+      const act = (client: RawClient): void => {
+        due += pings.length;
+        client.socket.pause();
+        client.send(pings);
+      };
+      const isSettled = ({ bytesRead }: { bytesRead: number }): boolean => bytesRead > due;
+      await server.expectPinned('/read/null/free', act, { most: 2 * PONGS + SLAB + STATE, count: 2, isSettled });
+    },
+  );
 
   it('is answered its latest ping when it reads again, and not all of them', async () => {
     const client = await server.open('/read/null/free');

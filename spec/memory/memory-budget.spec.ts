@@ -116,7 +116,7 @@ describe('above the budget', () => {
     expect([limits.evicted, limits.bufferedBytes]).toEqual([0, 1000]);
   });
 
-  it('what a holder pins when it is looked at counts, and not what it told', async () => {
+  it('the bytes that a holder pins when it is looked at count, and not those that it told', async () => {
     const limits = new Limits({ maxBufferedBytes: 1000 });
     const [told, grown] = pinning(limits, 600, 500) as [Pinning, Pinning];
     grown.pinnedBytes = 5000;
@@ -158,7 +158,7 @@ describe('above the budget', () => {
     said.mockRestore();
   });
 
-  it('it is looked at again when more is pinned while somebody is ended', async () => {
+  it('the budget is looked at again when more is pinned while a holder is ended', async () => {
     const limits = new Limits({ maxBufferedBytes: 1000 });
     const late = new Pinning(limits);
     const [heavy] = pinning(limits, 1200) as [Pinning];

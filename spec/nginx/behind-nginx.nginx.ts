@@ -91,7 +91,7 @@ describe('the client', () => {
     await expect(refused(`${nginx.url}/ws/live`, page)).toBeRefusedWith(403);
   });
 
-  it('that is a page of the same host may connect, and one of another host, or without TLS, may not', async () => {
+  it('a page of the same host may connect, and one of another host, or without TLS, may not', async () => {
     const { nginx } = await behind(app());
     await connect(`${nginx.url}/ws/live`, await from('127.0.0.1', { origin: nginx.httpUrl }));
     for (const origin of ['https://evil.example', nginx.httpUrl.replace('https', 'http'), 'https://127.0.0.1']) {
@@ -124,21 +124,24 @@ describe('each line of the configuration is needed', () => {
         'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
     ],
     ['proxy_http_version', 'proxy_http_version 1.1;', 400, 'needs HTTP/1.1 (nginx: proxy_http_version 1.1;)'],
-  ])('without %s the answer says what is missing', async (_name, line, status, explanation) => {
-    // Newer versions of nginx speak HTTP/1.1 by themselves.
-    const changes: Changes = line.includes('1.1') ? [[line, 'proxy_http_version 1.0;']] : withoutLine(line);
-    const { nginx } = await behind(app(), changes);
-    const answer = await refused(`${nginx.url}/ws/live`, await from());
-    expect(answer).toEqual({ status, body: expect.stringContaining(explanation) });
-  });
+  ])(
+    'a configuration without %s gets an answer that says what is missing',
+    async (_name, line, status, explanation) => {
+      // Newer versions of nginx speak HTTP/1.1 by themselves.
+      const changes: Changes = line.includes('1.1') ? [[line, 'proxy_http_version 1.0;']] : withoutLine(line);
+      const { nginx } = await behind(app(), changes);
+      const answer = await refused(`${nginx.url}/ws/live`, await from());
+      expect(answer).toEqual({ status, body: expect.stringContaining(explanation) });
+    },
+  );
 
-  it('and in the place where it stands: a location with a header of its own undoes those of the server', async () => {
+  it('a location with a header of its own undoes those of the server', async () => {
     const own: Changes = [['proxy_connect_timeout 2s;', 'proxy_connect_timeout 2s; proxy_set_header X-Mine 1;']];
     const { nginx } = await behind(app(), own);
     await expect(refused(`${nginx.url}/ws/live`, await from())).toBeRefusedWith(426);
   });
 
-  it('without Host and X-Forwarded-Host a page of the same host is refused, and the answer names both', async () => {
+  it('a configuration without Host and X-Forwarded-Host refuses a page of the same host, and the answer names both', async () => {
     const { nginx } = await behind(app(), [
       ...withoutLine('proxy_set_header Host              $http_host;'),
       ...withoutLine('proxy_set_header X-Forwarded-Host  $http_host;'),
@@ -151,7 +154,7 @@ describe('each line of the configuration is needed', () => {
     });
   });
 
-  it('with $host instead of $http_host the port is missing, and so is the same origin', async () => {
+  it('the variable $host instead of $http_host loses the port, and so the same origin', async () => {
     const { nginx } = await behind(app(), [
       ['Host              $http_host', 'Host              $host'],
       ['X-Forwarded-Host  $http_host', 'X-Forwarded-Host  $host'],
@@ -163,13 +166,13 @@ describe('each line of the configuration is needed', () => {
   it.each([
     ['X-Forwarded-For', 'proxy_set_header X-Forwarded-For   $remote_addr;', 'You are 127.0.0.1, and this is secure.'],
     ['X-Forwarded-Proto', 'proxy_set_header X-Forwarded-Proto $scheme;', 'You are 127.0.0.2, and this is not secure.'],
-  ])('without %s the app does not know', async (_name, line, greeting) => {
+  ])('a configuration without %s hides the client or its TLS from the app', async (_name, line, greeting) => {
     const { nginx } = await behind(app(), withoutLine(line));
     const { messages } = await connect(`${nginx.url}/ws/live`, await from('127.0.0.2'));
     expect(await messages.next()).toBe(greeting);
   });
 
-  it('and so is trust proxy in the app', async () => {
+  it('an app without trust proxy knows neither the client nor its TLS', async () => {
     const { nginx } = await behind(app().set('trust proxy', false));
     const { messages } = await connect(`${nginx.url}/ws/live`, await from('127.0.0.2'));
     expect(await messages.next()).toBe('You are 127.0.0.1, and this is not secure.');
@@ -179,7 +182,7 @@ describe('each line of the configuration is needed', () => {
 describe('limits', () => {
   const ONE = { status: 429, body: expect.stringContaining('This client has reached its maximum') };
 
-  it('of the app count clients, and not the proxy', async () => {
+  it('the limits of the app count clients, and not the proxy', async () => {
     const { nginx } = await behind(app());
     const url = `${nginx.url}/ws/live`;
     await connectAll(10, url, await from('127.0.0.2'));
@@ -187,14 +190,14 @@ describe('limits', () => {
     await connect(url, await from('127.0.0.3'));
   });
 
-  it('of the app count the proxy where it is not trusted', async () => {
+  it('the limits of the app count the proxy where it is not trusted', async () => {
     const { nginx } = await behind(app().set('trust proxy', false));
     const url = `${nginx.url}/ws/live`;
     for (let i = 0; i < 10; i++) await connect(url, await from(`127.0.0.${i + 2}`));
     expect(await refused(url, await from('127.0.0.99'))).toEqual(ONE);
   });
 
-  it('of a route that is full send its clients to the next process', async () => {
+  it('a full route sends its clients to the next process', async () => {
     const servers = [
       await serve(appWith(Echo, { maxConnections: 2 })),
       await serve(appWith(Echo, { maxConnections: 2 })),
@@ -205,7 +208,7 @@ describe('limits', () => {
     expect(answer).toEqual({ status: 503, body: expect.stringContaining('This route has reached its maximum') });
   });
 
-  it('of nginx count over all processes', async () => {
+  it('the limits of nginx count over all processes', async () => {
     const servers = [await serve(app()), await serve(app())];
     const nginx = await startNginx(servers.map(({ port }) => port));
     const url = `${nginx.url}/ws/live`;
@@ -285,7 +288,7 @@ describe('silence', () => {
 describe('data', () => {
   const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-  it('of 20 MiB in one message arrives byte for byte, both ways', async () => {
+  it('a message of 20 MiB arrives byte for byte, both ways', async () => {
     const { nginx } = await behind(appWith(Echo, { bufferSize: 32 * 1024 * 1024 }));
     const { socket, messages } = await connect(`${nginx.url}/ws/more`, await from());
     const sent = randomBytes(20 * 1024 * 1024);
@@ -294,7 +297,7 @@ describe('data', () => {
     expect(sha256(received as Buffer)).toBe(sha256(sent));
   });
 
-  it('in 20,000 messages arrives byte for byte and in order, both ways', async () => {
+  it('data in 20,000 messages arrives byte for byte and in order, both ways', async () => {
     const { nginx } = await behind(appWith(Echo));
     const { socket, messages } = await connect(`${nginx.url}/ws/more`, await from());
     const sent = Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? `${i} grüße` : randomBytes(i % 400)));

@@ -184,7 +184,7 @@ describe('exportMetrics', () => {
     expect(valuesOf(parseScrape(single), '/prom/often')).toEqual({ accepted_handshakes_total: 1 });
   });
 
-  it('never lets a counter go back, which Prometheus would take for a restart', async () => {
+  it('exportMetrics never lets a counter go back, which Prometheus would take for a restart', async () => {
     const { register, scrape } = await served('/prom/back');
     exporting({ register });
     const { counts } = countersOf('/prom/back');

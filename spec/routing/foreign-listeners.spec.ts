@@ -63,7 +63,7 @@ describe.each(others)('where %s listens to upgrade, too', (_name, listen) => {
     }
   });
 
-  it('it does not where one of ours listens, in whatever order they came', async () => {
+  it('a route does not warn where one of our listeners is there, in whatever order they came', async () => {
     for (const oursFirst of [true, false]) {
       const app = makeApp();
       const server = createServer((request, response) => app(request, response));
@@ -84,7 +84,7 @@ describe('a route', () => {
     ['alone, that is asked for its own', route, '/ws/Ada'],
     ['without a path', websocketRoute({}), '/'],
     ['by hand', (request, response) => acceptWebSocket(request, response, {}), '/'],
-  ])('%s warns, too', async (_name, app, path) => {
+  ])('a route %s warns, too', async (_name, app, path) => {
     await visit(
       createServer(app).on('upgrade', () => {}),
       false,

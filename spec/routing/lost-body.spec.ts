@@ -73,7 +73,7 @@ describe.each([
     ['TLS/1.0', 'Connection: upgrade\r\nUpgrade: TLS/1.0\r\n'],
     ['several', 'Connection: keep-alive, Upgrade\r\nUpgrade: foo/2, h2c\r\n'],
     ['websocket', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'],
-  ])('for %s is refused, as its body would not reach the app', async (_what, upgrade) => {
+  ])('a POST with an Upgrade to %s is refused, as its body would not reach the app', async (_what, upgrade) => {
     const server = await serveByUpgrade({ tls });
     const together = await RawClient.connect(server);
     together.send(head(upgrade), JSON_BODY);
@@ -126,7 +126,7 @@ describe('at the upgrade door', () => {
     await expectRefusal(client);
   });
 
-  it('what is pipelined behind a body is not answered, and not taken for anything', async () => {
+  it('a request pipelined behind a body is not answered, and not taken for anything', async () => {
     const client = await RawClient.connect(await serveByUpgrade());
     client.send(head(), JSON_BODY, head('', '', 'DELETE'));
     await expectRefusal(client);
@@ -187,7 +187,7 @@ describe('isWebSocketHandshake', () => {
     expect(isWebSocketHandshake({ method, headers: { upgrade } })).toBe(expected);
   });
 
-  it('as shouldUpgradeCallback leaves all other requests to the app, with their bodies and the connection', async () => {
+  it('shouldUpgradeCallback: isWebSocketHandshake leaves all other requests to the app, with bodies and connection', async () => {
     const client = await RawClient.connect(await serveByUpgrade({ asCallback: isWebSocketHandshake }));
     for (let i = 0; i < 2; i++) {
       client.send(head(), JSON_BODY);

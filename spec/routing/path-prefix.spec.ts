@@ -22,7 +22,7 @@ describe('a prefix', () => {
     expect(outside.filter((path) => isInside(path))).toEqual([]);
   });
 
-  it('that is left out covers everything, even what is no path', () => {
+  it('a prefix that is left out covers everything, even what is no path', () => {
     expect(['/', '/ws', '', '*'].every(compilePrefix(undefined))).toBe(true);
   });
 

@@ -211,7 +211,7 @@ describe('pathnameOf', () => {
     ['http://[::1/ws', undefined],
     ['', undefined],
     [undefined, undefined],
-  ])('of %p is %p, as in Express', (url, pathname) => {
+  ])('the pathname of %p is %p, as in Express', (url, pathname) => {
     const request = new IncomingMessage(new Socket());
     if (url !== undefined) request.url = url;
     else Reflect.deleteProperty(request, 'url');

@@ -40,7 +40,7 @@ describe('faye-websocket#26: the length that a frame announced was allocated at 
 describe('facil.io#169: what broke the protocol was delivered all the same', () => {
   const hooks = ['onRead', 'onPong', 'onWrite', 'onOverflowError', 'onError'] as const;
 
-  it.each(ILLEGAL)('after %s nothing reaches the handler but onClose', async (_what, bytes, code) => {
+  it.each(ILLEGAL)('the handler gets nothing but onClose after %s', async (_what, bytes, code) => {
     const called: string[] = [];
     const spies = Object.fromEntries(hooks.map((name) => [name, () => void called.push(name)]));
     // Without a limit, and piece by piece: whatever is delivered shows.
@@ -64,7 +64,7 @@ describe('facil.io#169: what broke the protocol was delivered all the same', () 
     expect(called.length).toBeLessThanOrEqual(1);
   });
 
-  it('not even what came with it in one segment, and not what an asynchronous handler has not asked for yet', async () => {
+  it('a mistake drops what came with it in one segment, and what an asynchronous handler has not asked for yet', async () => {
     const read: string[] = [];
     const { open } = await serveHooks({
       async onRead(data) {
@@ -98,7 +98,7 @@ describe.each(doors)('Granian: a subprotocol that is not ASCII ended a worker, b
     await witness.isServed();
   });
 
-  it('whatever header it stands in, there is an answer', async () => {
+  it('a value that is not ASCII gets an answer, whatever header it stands in', async () => {
     const server = await open(websocketRoute('/:name', Echo, { compress: true }));
     const names = [
       'Host',

@@ -42,7 +42,7 @@ const handshakes = Handshakes.use({ subprotocols: ['chat'], compress: true, allo
 
 describe('16 KiB', () => {
   it.each(HEADERS)(
-    'in %s cost at most three times what plain text costs, whatever they are',
+    'a value of 16 KiB in %s costs at most three times what plain text costs, whatever it is',
     async (_name, headers) => {
       const plain = await handshakes.cost(headers(sixteenKiB(PLAIN)));
       expectCheap(plain, 16 * KIB);
@@ -54,9 +54,12 @@ describe('16 KiB', () => {
     },
   );
 
-  it.each(['Sec-WebSocket-Key1', 'Sec-WebSocket-Key2'])('in %s of draft-76 do so, too', async (name) => {
-    for (const fill of [PLAIN, '1', '0 ', ...FILLS]) {
-      expectCheap(await handshakes.cost({ ...OLD, [name]: sixteenKiB(fill) }), 16 * KIB);
-    }
-  });
+  it.each(['Sec-WebSocket-Key1', 'Sec-WebSocket-Key2'])(
+    'a value of 16 KiB in %s of draft-76 costs little, whatever it is',
+    async (name) => {
+      for (const fill of [PLAIN, '1', '0 ', ...FILLS]) {
+        expectCheap(await handshakes.cost({ ...OLD, [name]: sixteenKiB(fill) }), 16 * KIB);
+      }
+    },
+  );
 });

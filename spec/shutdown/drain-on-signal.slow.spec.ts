@@ -223,7 +223,7 @@ describe('a process', () => {
     expect(await program.ended).toBe(0);
   });
 
-  it('that is told to end before it listens ends, too', async () => {
+  it('a process that is told to end before it listens ends, too', async () => {
     const program = await run(`${ECHO}
       drainOnSignal(server);
       process.once('SIGTERM', () => setTimeout(listening, 50, server));

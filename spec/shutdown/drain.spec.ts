@@ -84,7 +84,7 @@ describe('a server that drains', () => {
     },
   );
 
-  it('still serves ordinary HTTP', async () => {
+  it('a server that drains still serves ordinary HTTP', async () => {
     const server = await serve(appWithPage());
     await drain(server.server);
     expect(await (await fetch(`${server.httpUrl}/page`)).text()).toBe('a page');
@@ -330,7 +330,7 @@ describe('the goodbyes', () => {
     [{ timeout: 1500 }, 750],
     [{ timeout: 1 }, 0],
     [{ timeout: 500, jitter: 400 }, 400],
-  ])('with %p are said within %d ms', async (options: DrainOptions, jitter) => {
+  ])('the goodbyes with %p are said within %d ms', async (options: DrainOptions, jitter) => {
     const { server, clock, open } = await serveByClock();
     const all = await Promise.all(Array.from({ length: 16 }, open));
     const random = jest.spyOn(Math, 'random').mockReturnValue(0.99999);
@@ -493,7 +493,7 @@ describe('a handler that is at work when its server drains', () => {
 });
 
 describe('at the deadline', () => {
-  it('what is still open is terminated, and told so before the promise is fulfilled', async () => {
+  it('a connection still open at the deadline is terminated, and told so before the promise is fulfilled', async () => {
     const begun = new AsyncQueue<unknown>();
     const { server, clock, open } = await serveByClock({
       onRead(data) {

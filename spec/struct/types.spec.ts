@@ -130,7 +130,7 @@ describe('Struct and NetStruct', () => {
     expectType<Equal<typeof unpacked, StructValue[]>>();
   });
 
-  it('of a literal are a Struct and a NetStruct of some format', () => {
+  it('a Struct and a NetStruct of a literal are assignable to those of any format', () => {
     const some: Struct = new Struct('!H');
     const other: NetStruct = new NetStruct('H$');
     expect([some.format, other.format]).toEqual(['!H', 'H$']);

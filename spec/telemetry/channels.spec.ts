@@ -163,7 +163,7 @@ describe('a handshake is counted and published once', () => {
         },
       ],
     ];
-    it.each(ends)('as refused, where the end of its 101 %s', async (_what, replace) => {
+    it.each(ends)('a handshake counts as refused where the end of its 101 %s', async (_what, replace) => {
       const { route, app, told } = counted();
       const server = await open((request, response) => {
         const { end } = response;
@@ -177,7 +177,7 @@ describe('a handshake is counted and published once', () => {
       expect(told()).toEqual({ accepted: 0, refused: { error: 1 }, published: ['error'] });
     });
 
-    it('as accepted, once the 101 has been sent', async () => {
+    it('a handshake counts as accepted once the 101 has been sent', async () => {
       const { route, app, told } = counted();
       const ending = new AsyncQueue<() => void>();
       const server = await open((request, response) => {
@@ -200,7 +200,7 @@ describe('a handshake is counted and published once', () => {
       expect(told()).toEqual({ accepted: 1, refused: {}, published: ['accept'] });
     });
 
-    it('neither as accepted nor as refused, where the client has gone before the 101 was sent', async () => {
+    it('a handshake counts neither as accepted nor as refused where the client left before the 101 was sent', async () => {
       const { route, app, told } = counted();
       const ending = new AsyncQueue<() => void>();
       const server = await open((request, response) => {
@@ -219,7 +219,7 @@ describe('a handshake is counted and published once', () => {
       expect(told()).toEqual({ accepted: 0, refused: {}, published: [] });
     });
 
-    it('as refused, where the only route of a server does not match', async () => {
+    it('a handshake counts as refused where the only route of a server does not match', async () => {
       const { app, told } = counted();
       const server = await open(app);
       const client = await RawClient.connect(server);

@@ -87,19 +87,22 @@ const ways = apps.flatMap(([app, create]) => doors.map(([door, start]) => ({ app
 describe.each(ways)('with $app, by $door', ({ create, start }) => {
   const events: readonly Event[] = ['finish', 'close'];
 
-  it.each(events)('who measures on %s has measured once, with 101, while the socket is open', async (event) => {
-    const { middleware, seen, register } = measuring(event);
-    const app = create();
-    app.use(middleware);
-    app.use(websocketRoute('/ws', Echo));
-    const server = await start(app);
-    const client = await RawClient.open(server, '/ws');
-    expect(await seen.next()).toBe(101);
-    expect(await countOf(register)).toEqual(['http_request_duration_seconds_count{status="101"} 1']);
-    await useAndClose(client);
-    expect(await countOf(register)).toEqual(['http_request_duration_seconds_count{status="101"} 1']);
-    expect(seen.left).toEqual([]);
-  });
+  it.each(events)(
+    'a middleware that measures on %s has measured once, with 101, while the socket is open',
+    async (event) => {
+      const { middleware, seen, register } = measuring(event);
+      const app = create();
+      app.use(middleware);
+      app.use(websocketRoute('/ws', Echo));
+      const server = await start(app);
+      const client = await RawClient.open(server, '/ws');
+      expect(await seen.next()).toBe(101);
+      expect(await countOf(register)).toEqual(['http_request_duration_seconds_count{status="101"} 1']);
+      await useAndClose(client);
+      expect(await countOf(register)).toEqual(['http_request_duration_seconds_count{status="101"} 1']);
+      expect(seen.left).toEqual([]);
+    },
+  );
 
   it('morgan, and whatever else asks on-finished, has logged it while the socket is open', async () => {
     const lines = new AsyncQueue<string>();
@@ -114,23 +117,26 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
     expect(lines.left).toEqual([]);
   });
 
-  it.each(events)('who measures on %s has measured a refused handshake with its own status', async (event) => {
-    const { middleware, seen } = measuring(event);
-    const app = create();
-    app.use(middleware);
-    app.use(websocketRoute('/ws', { onHandshake: () => ({ status: 401 }) }));
-    const client = await RawClient.connect(await start(app));
-    await expect(client.handshake('/ws')).toBeRefusedWith(401);
-    expect(await seen.next()).toBe(401);
-    client.socket.end();
-    await client.ended;
-    expect(seen.left).toEqual([]);
-  });
+  it.each(events)(
+    'a middleware that measures on %s has measured a refused handshake with its own status',
+    async (event) => {
+      const { middleware, seen } = measuring(event);
+      const app = create();
+      app.use(middleware);
+      app.use(websocketRoute('/ws', { onHandshake: () => ({ status: 401 }) }));
+      const client = await RawClient.connect(await start(app));
+      await expect(client.handshake('/ws')).toBeRefusedWith(401);
+      expect(await seen.next()).toBe(401);
+      client.socket.end();
+      await client.ended;
+      expect(seen.left).toEqual([]);
+    },
+  );
 });
 
 // What Node itself measures, it measures of what its server answers: by the upgrade door nobody hears of a request at all.
 describe("Node's own measurements", () => {
-  it('of http.server.response.finish have come once, with 101, while the socket is open', async () => {
+  it('the channel http.server.response.finish tells once, with 101, while the socket is open', async () => {
     const finished = new AsyncQueue<number>();
     const server = await serve(websocketRoute('/ws', Echo));
     const listener = (message: unknown): void => {
@@ -148,7 +154,7 @@ describe("Node's own measurements", () => {
     }
   });
 
-  it('by the entries "http" of perf_hooks have come once, with 101, while the socket is open', async () => {
+  it('the "http" entry of perf_hooks comes once, with 101, while the socket is open', async () => {
     const entries = new AsyncQueue<unknown>();
     const observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) entries.push(entry);
@@ -167,7 +173,7 @@ describe("Node's own measurements", () => {
     }
   });
 
-  it('of active requests, as the events request and close count them, go back at once', async () => {
+  it('a count of active requests by the events request and close goes back at once', async () => {
     let active = 0;
     const over = new AsyncQueue<number>();
     const server = createServer(websocketRoute('/ws', Echo));

@@ -117,7 +117,7 @@ describe('metrics()', () => {
     expect(of('/tally/late')).toMatchObject({ open: 0, messagesReceived: 3 });
   });
 
-  it('never counts fewer bytes than before, whatever is lost at the end', async () => {
+  it('metrics() never counts fewer bytes than before, whatever is lost at the end', async () => {
     const handlers: WebSocketHandler[] = [];
     class Flood extends WebSocketHandler {
       override onConnect(): void {

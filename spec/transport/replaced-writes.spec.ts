@@ -124,7 +124,7 @@ describe.each(Object.entries(DOORS))('at %s', (_door, door) => {
   });
 });
 
-it('only what is Node’s own from end to end writes natively', async () => {
+it('a socket writes natively only where it is Node’s own from end to end', async () => {
   const server = await serve((_request, response) => void response.end());
   const client = await RawClient.connect(server);
   expect(hasNativeWrite(client.socket)).toBe(true);
@@ -193,7 +193,7 @@ describe('what is read', () => {
 
 const bytesOf = (chunk: Chunk): Buffer => (chunk instanceof SharedChunk ? chunk.bytes : chunk);
 
-it('what a stream brings in the midst of what another has brought is kept apart from that', () => {
+it('data that a stream brings in the midst of what another has brought is kept apart from that', () => {
   const got: string[] = [];
   const listening = (onChunk: (chunk: Chunk) => void): Transport => {
     const transport = new Transport(new PassThrough());
@@ -215,7 +215,7 @@ it('what a stream brings in the midst of what another has brought is kept apart 
   expect(got).toEqual(['inner, and longer', 'outer', 'inner, and longer', 'again']);
 });
 
-it('what a stream brings at once, more than all sockets read at a time, is handled in parts', () => {
+it('data that a stream brings at once, more than all sockets read at a time, is handled in parts', () => {
   const bytes = Buffer.alloc(3 * 512 * 1024 + 5, 'no multiple of it');
   const parts: Buffer[] = [];
   const transport = new Transport(new PassThrough());

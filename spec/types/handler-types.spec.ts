@@ -182,7 +182,7 @@ describe('WebSocketHandler<{ delimiter }>', () => {
 });
 
 describe('the delimiter of a class', () => {
-  it('that is a field is held against onRead', () => {
+  it('a delimiter in a field is checked against onRead', () => {
     class Right extends WebSocketHandler {
       override readDelimiter = new Struct('!ILH');
       override onRead(kind: number, length: number, id: number): void {
@@ -208,7 +208,7 @@ describe('the delimiter of a class', () => {
     });
   });
 
-  it('that is an option is held against onRead, unless a field comes before it', () => {
+  it('a delimiter in the options is checked against onRead, unless a field comes before it', () => {
     class Lines extends WebSocketHandler {
       override onRead(line: string): void {
         this.write(line);
@@ -239,7 +239,7 @@ describe('the delimiter of a class', () => {
     });
   });
 
-  it('that it chooses in its hooks is its own affair', () => {
+  it('a delimiter chosen in a hook is not checked against onRead', () => {
     class Later extends WebSocketHandler {
       override onConnect(): void {
         this.readDelimiter = new Struct('!IH');

@@ -154,7 +154,7 @@ describe('acceptWebSocket', () => {
 });
 
 describe('options', () => {
-  it('that are unknown, or have another type, do not compile', () => {
+  it('options that are unknown, or have another type, do not compile', () => {
     compiled((request, response) => {
       // @ts-expect-error misspelt
       websocketRoute('/ws', Echo, { bufersize: 7 });

@@ -339,7 +339,7 @@ describe('whoever leaves messages()', () => {
   ];
 
   it.each(['onConnect', 'onRead'] as const)(
-    'while waiting for more, in %s, has onRead called when that has settled, and not before',
+    'a loop that ends while it waits, in %s, has onRead called once that hook has settled, and not before',
     async (hook) => {
       const log = new AsyncQueue<string>();
       const work = deferred();
@@ -393,7 +393,7 @@ describe('whoever leaves messages()', () => {
     expect(reads).toEqual(['left']);
   });
 
-  it('for another loop has nothing lost when FIN comes between the two', async () => {
+  it('a second loop gets all that the first left, when FIN comes between the two', async () => {
     const reads: unknown[] = [];
     const taken = new AsyncQueue<unknown>();
     const { client, handler, socket, closes } = await open({ onRead: (data) => void reads.push(data) });
@@ -411,7 +411,7 @@ describe('whoever leaves messages()', () => {
     expect(await closes.next()).toEqual([1006, '', false]);
   });
 
-  it.each(ends)('in an onRead that waited for another gets all that came before %s', async (_end, go, closed) => {
+  it.each(ends)('a loop that ends in onRead leaves onRead all that came before %s', async (_end, go, closed) => {
     const log: string[] = [];
     const { client, closes } = await open(
       {
@@ -432,7 +432,7 @@ describe('whoever leaves messages()', () => {
     expect(log).toEqual(['read hello', 'read ask', 'answer a', 'answer b', 'answer c', 'read d']);
   });
 
-  it.each(ends)('by return() gets all that came before %s', async (_end, go, closed) => {
+  it.each(ends)('return() leaves onRead all that came before %s', async (_end, go, closed) => {
     const log: unknown[] = [];
     const { client, closes } = await open(
       {

@@ -75,7 +75,7 @@ describe('ping', () => {
     expect(answers).toEqual([Buffer.from('b'), Buffer.from('c')]);
   });
 
-  it('that is never answered is forgotten after 64 others', async () => {
+  it('a ping that is never answered is forgotten after 64 others', async () => {
     const answers: (number | Buffer)[] = [];
     const { client, handler } = await open({ onPong: (answer) => answers.push(answer) });
     for (let i = 0; i < 65; i++) handler.ping(`${i}`);
@@ -102,7 +102,7 @@ describe('a pong that answers nothing', () => {
 });
 
 describe('onPong', () => {
-  it('that changes the delimiter does so for what comes behind the pong, and not for what came before', async () => {
+  it('a delimiter set in onPong holds for what comes behind the pong, and not for what came before', async () => {
     for (const delay of [false, true]) {
       const reads: unknown[] = [];
       const { client, handler } = await open({
@@ -128,7 +128,7 @@ describe('onPong', () => {
     }
   });
 
-  it('never makes two onRead overlap, an empty message neither', async () => {
+  it('onPong never makes two onRead overlap, not even for an empty message', async () => {
     const reads: unknown[] = [];
     const { client, handler } = await open({
       onConnect() {

@@ -40,12 +40,12 @@ describe('a message that is to be compressed', () => {
     expect(new Inflater(15, false).message(payload)).toEqual(message);
   });
 
-  it('that is cancelled before it is run leaves nothing behind', () => {
+  it('a job that is cancelled before it runs leaves nothing behind', () => {
     new DeflateJob(new Deflation(SETTINGS, SETTINGS), Opcode.Text, message).cancel();
     expect(zlibJobs()).toEqual({ atWork: 0, waiting: 0 });
   });
 
-  it('that is cancelled at work becomes nothing when its connection stops the deflation', async () => {
+  it('a job that is cancelled at work becomes nothing when its connection stops the deflation', async () => {
     for (let i = 0; i < 8; i++) enterQueue({ onTurn() {} });
     const deflation = new Deflation(SETTINGS, SETTINGS);
     const job = new DeflateJob(deflation, Opcode.Text, message);

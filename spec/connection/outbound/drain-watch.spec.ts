@@ -115,7 +115,7 @@ describe('drained', () => {
     expect(Math.max(...largest)).toBeLessThan(65536 + 2 * 32778);
   });
 
-  it('and the pings of the peer do not keep each other from ever being done', async () => {
+  it('drained() and the pings of the peer do not keep each other waiting for ever', async () => {
     const { client } = await open({
       async onRead() {
         for (let i = 0; i < 100; i++) if (!this.write(Buffer.alloc(200_000))) await this.drained();

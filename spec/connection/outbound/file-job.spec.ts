@@ -222,7 +222,7 @@ describe('writeFile is rejected, and the connection goes on,', () => {
     ['an offset beyond the end', { offset: 300_001 }],
     ['a length beyond the end', { length: 300_001 }],
     ['both beyond the end', { offset: 200_000, length: 100_001 }],
-  ])('for %s', async (_what, options) => {
+  ])('%s is refused', async (_what, options) => {
     const { handler, client } = await open();
     const sent = handler.writeFile(file, options);
     handler.write('goes on');
@@ -232,7 +232,7 @@ describe('writeFile is rejected, and the connection goes on,', () => {
     expect(descriptors(file)).toBe(0);
   });
 
-  it('for a file that is not there, and no path at all', async () => {
+  it('a file that is missing is refused, and so is a value that is no path', async () => {
     const { handler, client } = await open();
     await expect(handler.writeFile(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
     for (const wrong of [5, null, undefined, {}, 'a\0b']) {
@@ -242,7 +242,7 @@ describe('writeFile is rejected, and the connection goes on,', () => {
     expect(await client.nextText()).toBe('goes on');
   });
 
-  it.each([-1, 1.5, Number.NaN, Infinity, '1', 1n])('for the offset or length %p', async (value) => {
+  it.each([-1, 1.5, Number.NaN, Infinity, '1', 1n])('the offset or length %p is refused', async (value) => {
     const { handler } = await open();
     for (const name of ['offset', 'length']) {
       const sent = handler.writeFile(file, { [name]: value });
@@ -278,7 +278,7 @@ describe('writeFile of what is no regular file is rejected, and the connection g
     ['a directory', folder, 'a directory'],
     ['a socket', socket, 'a socket or a device'],
     ['a device', '/dev/zero', 'a device'],
-  ])('for %s, whatever length is asked for', async (_what, path, kind) => {
+  ])('%s is refused, whatever length is asked for', async (_what, path, kind) => {
     const { handler, client } = await open();
     for (const options of [{}, { length: 10 }, { length: 10, offset: 5 }]) {
       await expect(handler.writeFile(path, options)).rejects.toMatchObject(refusal(kind));
@@ -288,7 +288,7 @@ describe('writeFile of what is no regular file is rejected, and the connection g
     expect(descriptors(path)).toBe(0);
   });
 
-  it('for so many FIFOs that no thread would be left for other files', async () => {
+  it('twenty refused FIFOs leave a thread for other files', async () => {
     const opened = await open();
     const refused = Array.from({ length: 20 }, () => opened.handler.writeFile(fifo).catch((error: unknown) => error));
     await opened.handler.writeFile(file, { length: 3 });
@@ -299,7 +299,7 @@ describe('writeFile of what is no regular file is rejected, and the connection g
   it.each([
     ['FIFO', fifo, 'a FIFO (a named pipe)'],
     ['device', '/dev/zero', 'a device'],
-  ])('for the FileHandle of a %s, which stays open', async (_what, path, kind) => {
+  ])('the FileHandle of a %s is refused and stays open', async (_what, path, kind) => {
     const { handler } = await open();
     const handle = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
     await expect(handler.writeFile(handle, { length: 10 })).rejects.toMatchObject(refusal(kind));
@@ -308,20 +308,25 @@ describe('writeFile of what is no regular file is rejected, and the connection g
   });
 
   const madeUp = ['/proc/self/status', '/sys/kernel/mm/transparent_hugepage/enabled', '/sys/class/net/lo/mtu'];
-  it.each(madeUp.filter((path) => existsSync(path)))('for %s, whose length is not what it says', async (path) => {
-    const { handler, client } = await open();
-    await expect(handler.writeFile(path)).rejects.toMatchObject({
-      name: 'FileError',
-      message: expect.stringMatching(/^the file should have \d+ bytes from offset 0 on, and has .*: read it yourself/),
-    });
-    handler.write('goes on');
-    expect(await client.nextText()).toBe('goes on');
-    expect(descriptors(path)).toBe(0);
-  });
+  it.each(madeUp.filter((path) => existsSync(path)))(
+    '%s is refused, as its length is not what it says',
+    async (path) => {
+      const { handler, client } = await open();
+      await expect(handler.writeFile(path)).rejects.toMatchObject({
+        name: 'FileError',
+        message: expect.stringMatching(
+          /^the file should have \d+ bytes from offset 0 on, and has .*: read it yourself/,
+        ),
+      });
+      handler.write('goes on');
+      expect(await client.nextText()).toBe('goes on');
+      expect(descriptors(path)).toBe(0);
+    },
+  );
 });
 
 describe('writeFile is rejected, and the connection gone,', () => {
-  it('when the file shrinks while it is sent', async () => {
+  it('a file that shrinks while it is sent ends the connection with 1006', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const path = sparse('shrinking', 64 << 20);
@@ -336,7 +341,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     await closed(path);
   });
 
-  it('and sends no more than it announced when the file grows', async () => {
+  it('a file that grows while it is sent is sent with the length that was announced', async () => {
     const path = join(folder, 'growing');
     writeFileSync(path, 'as announced');
     const opened = await open();
@@ -350,7 +355,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     await handle.close();
   });
 
-  it('when its user closes it while it is sent', async () => {
+  it('a FileHandle that its user closes while it is sent ends the connection with 1006', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const handle = await openFile(sparse('closed', 64 << 20));
@@ -363,7 +368,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     expect(await closes.next()).toEqual([1006, '', false]);
   });
 
-  it('when the peer vanishes in the middle', async () => {
+  it('a peer that vanishes in the middle has all its files rejected and closed', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const path = sparse('vanishing', 64 << 20);
@@ -379,7 +384,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     await expect(handler.writeFile(file)).rejects.toThrow(InvalidStateError);
   });
 
-  it('when it is terminated in the middle', async () => {
+  it('terminate() in the middle rejects and closes the file', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const path = sparse('terminated', 64 << 20);
@@ -391,7 +396,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     await closed(path);
   });
 
-  it('when the peer breaks the protocol in the middle: nothing can be said inside a frame', async () => {
+  it('a mistake of the peer in the middle cuts the connection: nothing can be said inside a frame', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();
     const sent = handler.writeFile(sparse('broken', 64 << 20));
@@ -401,7 +406,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     expect(await closes.next()).toEqual([1002, 'reserved opcode 3', false]);
   });
 
-  it('when the peer breaks the protocol before it has begun: then the peer is told, after what was written before', async () => {
+  it('a mistake of the peer before the file has begun is told to the peer, after what was written before', async () => {
     const { client, closes } = await open({
       onRead() {
         this.write('before');
@@ -417,7 +422,7 @@ describe('writeFile is rejected, and the connection gone,', () => {
     expect(failures).toEqual([expect.any(InvalidStateError)]);
   });
 
-  it('and nobody who does not wait for it is bothered', async () => {
+  it('a rejection that nobody waits for is no unhandled rejection', async () => {
     const { client, closes, handler } = await open({
       onRead() {
         this.writeFile(sparse('nobody', 64 << 20));

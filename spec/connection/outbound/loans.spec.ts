@@ -71,7 +71,7 @@ describe.each([
   });
 });
 
-it('where they wait to be compressed, too', async () => {
+it('a prepared message that waits to be compressed counts once, too', async () => {
   const limits = new Limits({ maxBufferedBytes: 30 * MEBIBYTE });
   const all = await openMany(limits, { compress: true });
   const message = prepare(noise(1));
@@ -83,7 +83,7 @@ it('where they wait to be compressed, too', async () => {
   expect(limits.bufferedBytes).toBe(0);
 });
 
-it('what each waits for by itself counts for each', async () => {
+it('copies that each peer waits for by itself count for each', async () => {
   const limits = new Limits({ maxBufferedBytes: 10 * MEBIBYTE });
   const all = await openMany(limits);
   for (const { handler } of all) handler.write(Buffer.from(LARGE));
@@ -103,7 +103,7 @@ it('parts of one buffer count by themselves', async () => {
   expect(limits.bufferedBytes).toBeLessThan(7 * MEBIBYTE);
 });
 
-it('who waits alone for it is ended before those that wait for it together', async () => {
+it('a peer that waits alone for a message is ended before those that wait for one together', async () => {
   const limits = new Limits({ maxBufferedBytes: 3 * MEBIBYTE });
   const all = await openMany(limits);
   const [last, ...others] = all;

@@ -49,7 +49,7 @@ describe('pings of the peer', () => {
     expect(await client.rest()).toHaveLength(0);
   });
 
-  it('of one who never reads pile up to a bound, and the latest is answered once it reads', async () => {
+  it('pings of a peer that never reads pile up to a bound, and the latest is answered once it reads', async () => {
     const { client, handler } = await open();
     client.socket.pause();
     const flood = Buffer.concat(new Array<Buffer>(8000).fill(ping('x'.repeat(125))));

@@ -94,7 +94,7 @@ describe('what one turn of the event loop writes', () => {
 });
 
 describe('payloads on their way out', () => {
-  it('of all sizes, text, bytes and files keep their order', async () => {
+  it('text, bytes and files of all sizes keep their order', async () => {
     const { client, handler } = await open();
     const sizes = [0, 1, 125, 126, 127, 8190, 8191, 8192, 8193, 65534, 65535, 65536, 70_000, 1_000_000];
     const expected: [number, Buffer][] = [];
@@ -326,7 +326,7 @@ describe('what is written behind a job', () => {
     return { writer: new Writer(new Transport(server), owner), came };
   }
 
-  it('and not flushed when that is done, is not lost', async () => {
+  it('data that is not flushed when the job before it is done is not lost', async () => {
     const { came, writer } = written();
     const job = new Waiting();
     writer.enqueue(job);
@@ -360,7 +360,7 @@ describe('what is written behind a job', () => {
 });
 
 describe('what is written to a socket in memory', () => {
-  it('for the last time, while the peer is behind, leaves before FIN, and nothing is written after that', async () => {
+  it('the last flush to a peer that is behind leaves before FIN, and nothing is written after that', async () => {
     const { client, server } = MemorySocket.pair();
     const log = new WriteLog(server, true);
     const writer = new Writer(new Transport(server), { onFlush() {}, onHeld() {} });

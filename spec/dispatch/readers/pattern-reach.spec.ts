@@ -36,7 +36,7 @@ describe('how far a pattern looks', () => {
     [/x{0}y/, 1, 0],
     [/(?:)/, 1, 0],
     [/-{1024}/, 1024, 0],
-  ])('%p: %i ahead, %i behind', (pattern, ahead, behind) => {
+  ])('%p looks %i ahead and %i behind', (pattern, ahead, behind) => {
     expect(reach(pattern)).toEqual([ahead, behind]);
   });
 
@@ -47,7 +47,7 @@ describe('how far a pattern looks', () => {
   it.each([
     ...[/,+/, /\s*;/, /x{2,}/, /(ab)+/, /(?=.*x)a/, /(?<=a.*)b/, /(a)\1/, /(?<q>['"])x\k<q>/, /-{1025}/],
     ...[/(x{40}){40}/, /,(?=(?:[^"]*"[^"]*")*[^"]*$)/, /(?:a+)?b/, made('[a--b]', 'v')],
-  ])('%p: without a bound', (pattern) => {
+  ])('%p looks without a bound', (pattern) => {
     expect(reach(pattern)).toBeUndefined();
   });
 

@@ -55,7 +55,7 @@ describe('a pattern that is searched for', () => {
     expect(pattern.lastIndex).toBe(1);
   });
 
-  it('that was recompiled is another delimiter when it is assigned again', () => {
+  it('a pattern that was recompiled is another delimiter when it is assigned again', () => {
     const pattern = /;/;
     const one = new Dispatching(pattern).message('a,b');
     pattern.compile(',');
@@ -90,7 +90,7 @@ describe('a pattern that is searched for', () => {
     }
   });
 
-  it('that matches half of a surrogate pair takes the whole character', () => {
+  it('a pattern that matches half of a surrogate pair takes the whole character', () => {
     for (const [pattern, units, rest] of [
       [/\ud83e/, ['a'], 'b'],
       [/\uddc0/, ['a'], 'b'],
@@ -161,7 +161,7 @@ describe('a pattern that has to match at the beginning', () => {
     expect(one.rest()).toBe('x1;2;');
   });
 
-  it('never matches nothing', () => {
+  it('a pattern never matches the empty string', () => {
     expect(new Dispatching(/x*/, match).message('ab').events).toEqual([]);
     expect(groups(new Dispatching(/x*/, match).message('xxab'))).toEqual([['xx']]);
   });
@@ -315,7 +315,7 @@ describe('a unit of match mode that comes in many messages', () => {
 describe('a BinaryPattern', () => {
   const bytes = (...values: number[]): Buffer => Buffer.from(values);
 
-  it('that is searched for sees each byte as the character of that number', () => {
+  it('a BinaryPattern that is searched for sees each byte as the character of that number', () => {
     for (const cut of CUTS) {
       const one = new Dispatching(new BinaryPattern(/\xff[\xfe\xfd]/));
       one.message(bytes(1, 255, 2, 255, 254, 0xc3, 0xa9, 255), cut).message(bytes(253, 3), cut);
@@ -326,7 +326,7 @@ describe('a BinaryPattern', () => {
     }
   });
 
-  it('that has to match delivers the match and its groups as buffers', () => {
+  it('a BinaryPattern that has to match delivers the match and its groups as buffers', () => {
     for (const cut of CUTS) {
       const one = new Dispatching(new BinaryPattern(/([^\x80-\xff])(\xff)?\0/), match);
       one.message(bytes(1, 255, 0, 2), cut).message(bytes(0, 200), cut);

@@ -213,7 +213,7 @@ describe('bytes as delimiter', () => {
     expect(one.message(Buffer.from('a;b,')).units).toEqual([Buffer.from('a')]);
   });
 
-  it('that changed are another delimiter when they are assigned again', () => {
+  it('bytes that changed are another delimiter when they are assigned again', () => {
     const mine = Buffer.from(';');
     const one = new Dispatching(mine).message(Buffer.from('a,b'));
     mine.fill(',');

@@ -18,7 +18,7 @@ describe('a Struct as delimiter', () => {
     }
   });
 
-  it('of nothing but padding delivers no values', () => {
+  it('a Struct of nothing but padding delivers no values', () => {
     expect(new Dispatching(new Struct('2x')).message(Buffer.alloc(5)).events).toEqual([['read'], ['read']]);
   });
 

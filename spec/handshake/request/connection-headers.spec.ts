@@ -165,7 +165,7 @@ describe('a refusal by HTTP/1', () => {
     ['HTTP/1.1 that closes', 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 'Upgrade, close'],
     ['HTTP/1.0', 'GET /ws HTTP/1.0\r\n\r\n', 'Upgrade, close'],
     ['HTTP/1.0 that keeps', 'GET /ws HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 'Upgrade'],
-  ])('of %s leaves the connection as it was asked to', async (_what, head, connection) => {
+  ])('a refusal of %s leaves the connection as the request asked', async (_what, head, connection) => {
     const client = await RawClient.connect(await serve(route));
     client.send(head);
     expect(await client.response()).toMatchObject({ status: 426, headers: { upgrade: 'websocket', connection } });
@@ -176,7 +176,7 @@ describe('a refusal by HTTP/1', () => {
     }
   });
 
-  it('at the upgrade door says that the connection ends', async () => {
+  it('a refusal at the upgrade door says that the connection ends', async () => {
     const { server, ...running } = await serve(route);
     server.on('upgrade', upgradeListener(route));
     const client = await RawClient.connect({ server, ...running });

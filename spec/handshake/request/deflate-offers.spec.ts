@@ -279,7 +279,7 @@ describe('of any offers', () => {
     return found && { bits: found.value === undefined ? 15 : Number(found.value) };
   }
 
-  it('never throws, answers what some offer allows, keeps within what was wanted, and agrees on what it answers', () => {
+  it('the negotiation never throws, answers what an offer allows, keeps within the options, and agrees on what it answers', () => {
     let agreements = 0;
     fc.assert(
       fc.property(fc.oneof(likely, fc.string({ unit: 'binary' })), wishes, (text, wanted) => {

@@ -217,7 +217,7 @@ describe('parseExtensions, RFC 6455 section 9.1', () => {
       );
     });
 
-    it('never throws, and returns tokens only', () => {
+    it('parseExtensions never throws, and returns tokens only', () => {
       const texts = fc.oneof(
         fc.string({ unit: 'binary', maxLength: 40 }),
         fc.string({ unit: fc.constantFrom('a', '1', ',', ';', '=', '"', '\\', ' ', '\t', '\xff'), maxLength: 20 }),

@@ -160,7 +160,7 @@ describe('origins: a list', () => {
     ['file://', 'file://'],
     ['null', 'null'],
     ['wss://example.com', 'wss://example.com:443'],
-  ])('of %p lets %p connect', (entry, origin) => {
+  ])('a list of %p lets %p connect', (entry, origin) => {
     expect(allows(['https://other.example', entry], origin)).toBe(true);
   });
 
@@ -169,7 +169,7 @@ describe('origins: a list', () => {
   });
 
   it.each(['capacitor://localhost', 'file://', 'null', 'https://app.example.com'])(
-    "of 'same-origin' and %p lets both connect, and nobody else",
+    "a list of 'same-origin' and %p lets both connect, and no other origin",
     (entry) => {
       for (const list of [
         ['same-origin', entry],
@@ -288,7 +288,7 @@ describe('originRefusalText', () => {
   });
 
   it.each(['https://a.example', 'capacitor://localhost', 'file://', 'null'])(
-    'for %s names a list that lets it in, and the own pages',
+    'the text for %s names a list that admits it and pages of the same origin',
     (origin) => {
       const [, list = ''] = /origins: \[(.*?)\]/.exec(originRefusalText(origin, 'b.example')) ?? [];
       const policy = list.split(', ').map((entry) => entry.slice(1, -1));

@@ -45,7 +45,7 @@ describe.each([
     expect(await ask(inApp(true, true), FORWARDED)).toBe('true a.example');
   });
 
-  it('and nowhere else', async () => {
+  it('the forwarded headers count nowhere else', async () => {
     expect(await ask(inApp(false), FORWARDED)).toBe('false 127.0.0.1');
     expect(await ask(inApp('10.0.0.0/8'), FORWARDED)).toBe('false 127.0.0.1');
     expect(await ask(inApp(0), FORWARDED)).toBe('false 127.0.0.1');
@@ -81,7 +81,7 @@ describe.each([
     expect(await ask(inApp(false), headers)).toBe('false 127.0.0.1');
   });
 
-  it('by TLS the proxy has the last word, where the app trusts', async () => {
+  it('a trusted proxy has the last word about TLS, even on a TLS connection', async () => {
     const overTls = (trust: unknown) => (answer: (request: IncomingMessage) => string) =>
       make()
         .set('trust proxy', trust)
@@ -137,7 +137,7 @@ describe.each([
     expect(await ask(wrap, { 'X-TLS': 'on' })).toBe('true 127.0.0.1');
   });
 
-  it('of several forwarded hosts the first one counts, the client’s', async () => {
+  it('the first of several forwarded hosts counts: the client’s', async () => {
     for (const hosts of ['a.example , b.example', ', a.example,b.example']) {
       expect(await ask(inApp(true), { 'X-Forwarded-Host': hosts })).toBe('false a.example');
     }

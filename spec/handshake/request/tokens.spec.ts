@@ -47,7 +47,7 @@ describe('elementsOf, RFC 9110 section 5.6.1.2', () => {
     ['a,, ,b', ['a', 'b']],
     // Blanks are spaces and tabs: U+00A0 is the byte 0xA0.
     ['\xa0,\v', ['\xa0', '\v']],
-  ])('of %j are %j', (list, elements) => {
+  ])('the elements of %j are %j', (list, elements) => {
     expect(elementsOf(list)).toEqual(elements);
   });
 });

@@ -72,13 +72,13 @@ describe.each(DOORS)('at $name', (door) => {
           }),
         ),
       ],
-    ])('when it is answered %s', async (_late, app) => {
+    ])('a first message reaches onRead when the handshake is answered %s', async (_late, app) => {
       const running = await serveAt(door, app);
       const all = await eagerClient(running, door.tls, 60);
       expect(all).toEqual(Array.from({ length: 60 }, () => 'hello,first,last'));
     });
 
-    it('with more behind it than is kept, and FIN', async () => {
+    it('a first message with more behind it than is kept, and FIN, reaches onRead', async () => {
       const read = new AsyncQueue<number>();
       // The end of the response is a turn later than its bytes, as if the system were slow to take them.
       const app = express().use(
@@ -166,7 +166,7 @@ describe.each(DOORS)('at $name', (door) => {
 
     describe.each(places)('while %s is pending', (_place, make) => {
       it.each(['end', 'destroy'] as const)(
-        'by %s gives its place back, and is not waited for by drain',
+        'a client that leaves by %s gives its place back, and drain does not wait for it',
         async (leave) => {
           const here = new AsyncQueue<void>();
           const app = make(() => here.push(), { maxConnections: 3, handshakeTimeout: 0, origins: '*' });
@@ -188,7 +188,7 @@ describe.each(DOORS)('at $name', (door) => {
       );
     });
 
-    it('while a middleware is pending is not asked about', async () => {
+    it('a client that leaves while a middleware is pending does not reach onHandshake', async () => {
       const here = new AsyncQueue<() => void>();
       const onHandshake = jest.fn(() => true);
       const app = express().use(
@@ -229,22 +229,25 @@ describe.each(DOORS)('at $name', (door) => {
 });
 
 describe.each(DOORS)('the request emits close at $name', (door) => {
-  it.each(['end', 'destroy'] as const)('when its client leaves by %s before it was answered', async (leave) => {
-    const events = new AsyncQueue<string>();
-    const here = new AsyncQueue<void>();
-    const app = express().use((req, _res) => {
-      for (const name of ['aborted', 'close']) req.on(name, () => events.push(name));
-      req.on('error', (error: Error & { code?: string }) => events.push(`error ${error.code}`));
-      here.push();
-    });
-    const client = await RawClient.connect(await serveAt(door, app));
-    client.sendHandshake('/ws');
-    await here.next();
-    client.socket[leave]();
-    expect(await events.take(3)).toEqual(['aborted', 'error ECONNRESET', 'close']);
-  });
+  it.each(['end', 'destroy'] as const)(
+    'the request emits close when its client leaves by %s before the answer',
+    async (leave) => {
+      const events = new AsyncQueue<string>();
+      const here = new AsyncQueue<void>();
+      const app = express().use((req, _res) => {
+        for (const name of ['aborted', 'close']) req.on(name, () => events.push(name));
+        req.on('error', (error: Error & { code?: string }) => events.push(`error ${error.code}`));
+        here.push();
+      });
+      const client = await RawClient.connect(await serveAt(door, app));
+      client.sendHandshake('/ws');
+      await here.next();
+      client.socket[leave]();
+      expect(await events.take(3)).toEqual(['aborted', 'error ECONNRESET', 'close']);
+    },
+  );
 
-  it('when it was answered, with 101 or otherwise', async () => {
+  it('the request emits close when it was answered, with 101 or otherwise', async () => {
     const closed = new AsyncQueue<string>();
     const app = express().use(
       (req, _res, next) => {

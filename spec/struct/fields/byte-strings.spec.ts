@@ -63,7 +63,7 @@ describe('p', () => {
     expect(new Struct('300p').unpack(bytes)[0]).toHaveLength(255);
   });
 
-  it('of no bytes is empty', () => {
+  it('a p of no bytes is empty', () => {
     expect(new Struct('0p').pack(Buffer.from('a'))).toHaveLength(0);
     expect(new Struct('0p').unpack(Buffer.alloc(0))).toEqual([Buffer.alloc(0)]);
     expect(new Struct('0pc').unpack(Buffer.from('\x01'))).toEqual([Buffer.alloc(0), Buffer.from('\x01')]);
