@@ -68,7 +68,7 @@ describe('the nearest name', () => {
     ['delimiter', undefined],
     ['host', undefined],
     ['', undefined],
-  ])('to %p is %p', (name, nearest) => {
+  ])('the nearest name to %p is %p', (name, nearest) => {
     expect(nearestName(name, known)).toBe(nearest);
   });
 

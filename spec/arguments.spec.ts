@@ -87,7 +87,7 @@ describe('a method of the handler refuses', () => {
     ['writePackedAs', [1, 2], /^format is 1: it comes first, as a format such as '!IH', a Struct or a NetStruct$/],
     ['writePackedAs', [null, 2], /^format is null/],
     ['writePackedAs', [{ pack: () => bytes }], /^format is /],
-  ])('%s%j', async (method, args, message) => {
+  ])('a handler refuses %s%j', async (method, args, message) => {
     const { handler, client } = await open();
     expect(() => call(handler, method, ...args)).toThrow(rule(message));
     handler.write('next');
@@ -110,14 +110,14 @@ describe('a method of the handler refuses', () => {
     [[{ fd: 3 }], /^writeFile source is \{ fd: 3 \}/],
     [['a\0b'], /^writeFile source is 'a\\x00b'/],
     [[new URL('https://example.com/')], /^writeFile source is URL .*file: URL/],
-  ])('writeFile%j, by its promise', async (args, message) => {
+  ])('a handler refuses writeFile%j by its promise', async (args, message) => {
     const { handler, client } = await open();
     await expect(call(handler, 'writeFile', ...args)).rejects.toEqual(rule(message));
     handler.write('next');
     expect(await client.nextText()).toBe('next');
   });
 
-  it('nothing that is right: options that are undefined, without a prototype, frozen, or used again', async () => {
+  it('a handler takes options that are undefined, without a prototype, frozen, or used again', async () => {
     const { handler, client } = await open();
     const shared = Object.freeze({ flush: true, compress: false, opcode: undefined });
     const bare = Object.assign(Object.create(null), { opcode: Opcode.Text });
@@ -133,7 +133,7 @@ describe('a method of the handler refuses', () => {
     await expect(client).toCloseWith(1000, '');
   });
 
-  it('nothing for what somebody has put on Object.prototype', async () => {
+  it('a handler refuses nothing for what somebody has put on Object.prototype', async () => {
     const { handler, client } = await open();
     Object.defineProperty(Object.prototype, 'polluted', { value: 1, enumerable: true, configurable: true });
     try {
@@ -144,7 +144,7 @@ describe('a method of the handler refuses', () => {
     expect(await client.nextText()).toBe('x');
   });
 
-  it('nothing that an event or a promise hands to a method that is its callback', async () => {
+  it('a method used as a callback takes what an event or a promise hands to it', async () => {
     const { handler, closes } = await open();
     const controller = new AbortController();
     controller.signal.addEventListener('abort', handler.terminate.bind(handler));
@@ -236,7 +236,7 @@ describe('a function refuses', () => {
     ['clientFrame', () => call({ clientFrame }, 'clientFrame', { opcode: 1, payload: 5 }), /^payload is 5/],
     ['clientFrame', () => call({ clientFrame }, 'clientFrame', { opcode: 1, mask: 'key!' }), /^mask is 'key!'/],
     ['clientFrame', () => call({ clientFrame }, 'clientFrame', { opcode: 1, lengthBits: 8 }), /^lengthBits is 8/],
-  ])('%s: %s', (_name, run, message) => {
+  ])('the function %s refuses a wrong argument: %s', (_name, run, message) => {
     expect(run).toThrow(rule(message));
   });
 
@@ -252,7 +252,7 @@ describe('a function refuses', () => {
     [{ remoteAddress: 5 }, /^remoteAddress is 5/],
     [{ answerPings: 0 }, /^answerPings is 0/],
     [{ answerClose: 'no' }, /^answerClose is 'no'/],
-  ])('connect with %j, by its promise', async (options, message) => {
+  ])('connect refuses %j by its promise', async (options, message) => {
     await expect(call({ connect }, 'connect', server, '/', options)).rejects.toEqual(rule(message));
   });
 

@@ -18,7 +18,7 @@ describe('the window of the client that reads', () => {
   });
 
   // 9 is as good as 8: zlib has no distance above 250 in either.
-  it.each(BITS.slice(1, -1))('of %i bits refuses what was compressed with one more', (bits) => {
+  it.each(BITS.slice(1, -1))('a window of %i bits refuses what was compressed with one more', (bits) => {
     const deflated = new Deflater(bits + 1, true).message(manyDistances(0, 100_000));
     expect(() => new Inflater(bits, true).message(deflated)).toThrow('invalid distance');
     expect(() => new Inflater(8, true).message(deflated)).toThrow('invalid distance');

@@ -42,7 +42,7 @@ describe.each([
     return slow;
   }
 
-  it('begun here comes behind all that waits, then FIN, each once', async () => {
+  it('close() sends its frame behind all that waits, then FIN, each once', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     handler.close(4000, 'enough');
@@ -56,7 +56,7 @@ describe.each([
     expect([log.ends, log.afterEnd, handler.bufferedAmount]).toEqual([1, 0, 0]);
   });
 
-  it('begun by the peer does, too', async () => {
+  it('a close of the peer is answered behind all that waits, then FIN, each once', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     client.send(goodbye);
@@ -68,7 +68,7 @@ describe.each([
     expect([log.ends, log.afterEnd, handler.bufferedAmount]).toEqual([1, 0, 0]);
   });
 
-  it('begun by the peer, that sends FIN before it reads, does, too', async () => {
+  it('a close of a peer that sends FIN before it reads is answered behind all that waits, too', async () => {
     const slow = await behind();
     const { client, closes, handler, log } = slow;
     client.send(goodbye);
@@ -191,7 +191,7 @@ describe('messages that are being compressed when the connection ends', () => {
   it.each([
     ['begun here', ({ handler }: Slow) => handler.close(1002)],
     ['by a mistake of the peer', ({ client }: Slow) => client.send(frame({ opcode: 3 }))],
-  ])('%s, leave before the close frame', async (_name, end) => {
+  ])('messages in compression leave before the close frame of an end %s', async (_name, end) => {
     const slow = await openSlow({}, options, { headers });
     const { client, closes, log } = slow;
     for (let i = 0; i < 20; i++) slow.handler.write(`${i}`.repeat(100_000));

@@ -264,7 +264,7 @@ describe('which messages are compressed', () => {
     expect(await received(peer)).toEqual(['text 20000', true]);
   });
 
-  it('small ones as they were when they were written', async () => {
+  it('small messages are sent as they were when they were written', async () => {
     const { handler, peer } = await openCompressed();
     const release = hogTurns();
     const bytes = Buffer.alloc(8192, 'a');

@@ -26,7 +26,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     [3000, 'é'.repeat(61)],
     [4999, ''],
   ])(
-    'begun by the peer with %i %p is answered with the same, and the server closes TCP first',
+    'a close of the peer with %i %p is answered with the same, and the server closes TCP first',
     async (code, reason) => {
       const { client, closes } = await open();
       client.send(close(code, reason));
@@ -38,7 +38,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     },
   );
 
-  it('begun by the peer without a code is answered without one', async () => {
+  it('a close of the peer without a code is answered without one', async () => {
     const { client, closes } = await open();
     client.send(frame({ opcode: 8 }));
     expect(await client.bytes(2)).toEqual(Buffer.from([0x88, 0]));
@@ -52,19 +52,16 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     [1001, undefined, 1001, ''],
     [4000, 'mine', 4000, 'mine'],
     [1014, 'x'.repeat(123), 1014, 'x'.repeat(123)],
-  ])(
-    'begun here with %p %p says %i %p, and tells what the peer answers',
-    async (code, reason, sentCode, sentReason) => {
-      const { client, handler, closes } = await open();
-      handler.close(code, reason);
-      await expect(client).toCloseWith(sentCode, sentReason);
-      client.send(close(sentCode, 'heard'));
-      await client.ended;
-      client.socket.end();
-      expect(await closes.next()).toEqual([sentCode, 'heard', true]);
-      expect(closes.left).toHaveLength(0);
-    },
-  );
+  ])('close() with %p %p says %i %p, and tells what the peer answers', async (code, reason, sentCode, sentReason) => {
+    const { client, handler, closes } = await open();
+    handler.close(code, reason);
+    await expect(client).toCloseWith(sentCode, sentReason);
+    client.send(close(sentCode, 'heard'));
+    await client.ended;
+    client.socket.end();
+    expect(await closes.next()).toEqual([sentCode, 'heard', true]);
+    expect(closes.left).toHaveLength(0);
+  });
 
   it('sends what was written before, and nothing after', async () => {
     const { client, handler } = await open();
@@ -122,7 +119,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     expect(await closed.next()).toEqual([4010, 'from ws', true]);
   });
 
-  it('begun in an asynchronous onConnect hears the answer of the peer', async () => {
+  it('close() in an asynchronous onConnect hears the answer of the peer', async () => {
     const { client, closes } = await open({
       async onConnect() {
         this.close(4001, 'not you');
@@ -135,7 +132,7 @@ describe('the closing handshake, RFC 6455 section 7.1', () => {
     expect(await closes.next()).toEqual([4001, '', true]);
   });
 
-  it('begun while an onRead is pending does not wait for it', async () => {
+  it('close() while an onRead is pending does not wait for it', async () => {
     const gate = deferred();
     const events = new AsyncQueue<string>();
     const { client, handler } = await open({
@@ -376,7 +373,7 @@ describe('an asynchronous onConnect', () => {
 });
 
 describe('an asynchronous onRead', () => {
-  it('never overlaps with itself, and keeps the order, however the messages are cut', async () => {
+  it('onRead never overlaps with itself, and keeps the order, however the messages are cut', async () => {
     for (const cut of [0, 1, 7]) {
       const reads: string[] = [];
       let running = 0;
@@ -405,7 +402,7 @@ describe('an asynchronous onRead', () => {
     }
   });
 
-  it('never overlaps with itself for the units of one message, and the delimiter it sets holds for the next', async () => {
+  it('onRead never overlaps with itself for the units of one message, and the delimiter it sets holds for the next', async () => {
     const events: string[] = [];
     const { client } = await open(
       {
@@ -599,7 +596,7 @@ describe('a hook that throws', () => {
     expect(log.mock.calls[0]?.[0]).toMatch(/onError of Tested failed/);
   });
 
-  it('any value at all', async () => {
+  it('a hook may throw any value at all', async () => {
     const errors: unknown[] = [];
     const values = [undefined, null, 'text', 0, Symbol.iterator, {}];
     const { client } = await open({

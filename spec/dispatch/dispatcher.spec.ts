@@ -145,7 +145,7 @@ describe('onOverflow', () => {
     ]);
   });
 
-  it('through a connection: a close of the user, nothing, another delimiter, a throw', async () => {
+  it('a connection obeys each outcome of onOverflowError: a close, nothing, another delimiter, a throw', async () => {
     const silent = jest.spyOn(console, 'error').mockImplementation(() => {});
     const over = frame({ opcode: 2, length: 100n });
     const closing = await open(
@@ -202,7 +202,7 @@ describe('the delimiter', () => {
     }
   });
 
-  it('set to the same value again begins nothing anew', () => {
+  it('a delimiter set to the same value again begins nothing anew', () => {
     const one = new Dispatching(10).message('12345');
     one.dispatcher.readDelimiter = 10;
     one.dispatcher.regexSearch = true;
@@ -210,7 +210,7 @@ describe('the delimiter', () => {
     expect(one.message('67890').units).toEqual(['1234567890']);
   });
 
-  it('set from outside dispatches what is buffered later, not within the assignment', () => {
+  it('a delimiter set from outside dispatches what is buffered later, not within the assignment', () => {
     const one = new Dispatching('\n').message('a;b;c');
     one.dispatcher.readDelimiter = ';';
     expect([one.events, one.stale]).toEqual([[], 1]);
@@ -219,7 +219,7 @@ describe('the delimiter', () => {
     expect(one.rest()).toBe('c');
   });
 
-  it('set from a timer takes effect at once after it, without another byte of the peer', async () => {
+  it('a delimiter set from a timer takes effect at once after it, without another byte of the peer', async () => {
     const reads: unknown[] = [];
     const read = deferred();
     const { client, handler } = await open(
@@ -264,7 +264,7 @@ describe('the delimiter', () => {
     await expect(client).toCloseWith(1002);
   });
 
-  it('set while a read is pending waits for it', async () => {
+  it('a delimiter set while a read is pending waits for it', async () => {
     const gate = deferred();
     const reads: unknown[] = [];
     const { client, handler } = await open(

@@ -155,7 +155,7 @@ describe('JSON Web Tokens', () => {
     ['Authorization', '/by-header', (sent) => ({ headers: { Authorization: `Bearer ${sent}` } })],
   ];
 
-  it.each(ways)('let in by way of %s', async (_way, path, send) => {
+  it.each(ways)('a token in %s lets its client in', async (_way, path, send) => {
     const { url } = await serve(recipe('class ByCookie'));
     const { messages, socket } = await connect(`${url}${path}`, send(token()));
     expect(await messages.next()).toBe('Hello, ada!');
@@ -184,7 +184,7 @@ describe('JSON Web Tokens', () => {
     await expect(refused(`${url}${path}`)).toBeRefusedWith(401);
   });
 
-  it('let in by way of a subprotocol, and the token is not echoed', async () => {
+  it('a token in a subprotocol lets its client in, and is not echoed', async () => {
     const server = await serve(recipe('class ByCookie'));
     const path = `${server.url}/by-subprotocol`;
     // The origin does not matter there: the page has the token, or it has not.

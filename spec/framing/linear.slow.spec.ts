@@ -174,7 +174,7 @@ describe('twice the bytes cost twice the work', () => {
   });
 });
 
-describe('twice as many cost twice the work:', () => {
+describe('the work for many frames', () => {
   /** Chunks for the frames, however TCP cuts them. */
   const SEGMENTS: Record<string, (frames: Buffer[]) => Buffer[]> = {
     'in one chunk': (frames) => [Buffer.concat(frames)],

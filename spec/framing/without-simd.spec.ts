@@ -11,7 +11,7 @@ describe('with WS_NO_SIMD=1', () => {
   require('./mask.spec.js');
   require('../dispatch/readers/message-readers.spec.js');
 
-  it('there is no other way', () => {
+  it('WS_NO_SIMD leaves no SIMD scanner', () => {
     const { simdScanner } =
       require('../../lib/framing/simd-scan.js') as typeof import('../../lib/framing/simd-scan.js');
     expect(simdScanner).toBeUndefined();

@@ -159,7 +159,7 @@ describe('broadcast', () => {
   });
 });
 
-describe('broadcast refuses, before it sends anything,', () => {
+describe('what broadcast refuses before it sends anything', () => {
   const call = broadcast as (...args: unknown[]) => number;
 
   it.each([

@@ -464,7 +464,7 @@ describe('addresses', () => {
 });
 
 describe('what is known of the connection', () => {
-  it.each([13, 8] as const)('version %i', async (version) => {
+  it.each([13, 8] as const)('version is %i, as the handshake said', async (version) => {
     const headers: Record<string, string> = { 'Sec-WebSocket-Version': `${version}` };
     const { handler } = await open({}, {}, { headers });
     expect(handler.version).toBe(version);
@@ -513,7 +513,7 @@ describe('what is known of the connection', () => {
     expect(handler.isSecure).toBe(true);
   });
 
-  it('the subprotocol', async () => {
+  it('subprotocol is the one that was chosen', async () => {
     const { handler } = await open({}, { subprotocols: ['b', 'a'] }, { headers: { 'Sec-WebSocket-Protocol': 'a, b' } });
     expect(handler.subprotocol).toBe('b');
   });

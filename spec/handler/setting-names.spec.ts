@@ -166,7 +166,7 @@ describe('a hook by another name', () => {
   });
 });
 
-describe('what users call their own is theirs:', () => {
+describe('what users call their own is theirs', () => {
   it.each<[name: string, value: unknown]>([
     ...['delimiter', 'delimiters', 'separator', 'buffer', 'buffered', 'size', 'readBuffer', 'search', 'regex'].map(
       (name): [string, unknown] => [name, '\n'],
@@ -200,7 +200,7 @@ describe('what users call their own is theirs:', () => {
     ['online', true],
     ['name', 'ada'],
     ['messageCount', 0],
-  ])('the field %s = %p', (name, value) => {
+  ])('the field %s = %p is no misspelt setting', (name, value) => {
     expect(complaints(name, value)).toEqual([undefined, undefined]);
   });
 
@@ -215,7 +215,7 @@ describe('what users call their own is theirs:', () => {
     ['closeTimeout', 5],
     ['maxConnections', 5],
     ['subprotocols', []],
-  ])('the field %s = %p of a class, though it is an option', (name, value) => {
+  ])('a class may have a field %s = %p, although an option has that name', (name, value) => {
     expect(complaint(() => checkInstance(new (classWith({ [name]: field(value) }))()))).toBeUndefined();
   });
 
@@ -281,7 +281,7 @@ describe('what users call their own is theirs:', () => {
       '_onRead',
       'once_read',
     ],
-  ])('the method %s', (name) => {
+  ])('the method %s is no misspelt hook', (name) => {
     class Own extends WebSocketHandler {}
     Object.defineProperty(
       Own.prototype,
@@ -293,7 +293,7 @@ describe('what users call their own is theirs:', () => {
     expect(complaint(() => checkInstance(new (classWith({ [name]: field(() => {}) }))()))).toBeUndefined();
   });
 
-  it('statics', () => {
+  it('static members may have any name', () => {
     class Own extends WebSocketHandler {
       static readDelimiter = '\n';
       static bufferSize = 1024;

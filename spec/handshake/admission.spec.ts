@@ -243,7 +243,7 @@ describe('keyOf', () => {
   });
 });
 
-describe('a place is given back', () => {
+describe('the place of a connection', () => {
   const one = { maxConnections: 1, maxConnectionsPerKey: 1 };
 
   async function expectFree(server: Running): Promise<void> {

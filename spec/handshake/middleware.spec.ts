@@ -971,7 +971,7 @@ describe('a request behind the handshake request, by the request door', () => {
     expect(await client.response()).toMatchObject({ status: 200, body: 'a page' });
   });
 
-  it('never has its answer written into a WebSocket: there will be none', async () => {
+  it('a request behind the handshake request never has its answer written into a WebSocket: there will be none', async () => {
     const { app, thinking, pages } = thinkingApp();
     const client = await RawClient.connect(await serve(app));
     client.sendHandshake('/ws');

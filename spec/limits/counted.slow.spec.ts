@@ -55,7 +55,7 @@ const cases: [what: string, path: string, act: (client: RawClient) => unknown, h
   ],
 ];
 
-it.each(cases)('%s', async (_what, path, act, how = {}) => {
+it.each(cases)('the count for %s agrees with what it pins', async (_what, path, act, how = {}) => {
   const pinned = await server.expectPinned(path, act, { most: (counted) => TIMES * counted + STATE, count: 8, ...how });
   // Of zlib's own memory the figures of the process say nothing.
   const beside = how.headers === OFFER ? ZLIB : 0;
@@ -69,7 +69,7 @@ describe('what waits for a peer that does not read', () => {
     ['pages', 'plain', {}, SLAB],
     ['files', 'plain', {}, 0],
   ];
-  it.each(written)('%s, %s', async (what, _how, headers, beside) => {
+  it.each(written)('the count for waiting %s, %s, agrees with what they pin', async (what, _how, headers, beside) => {
     const most = (counted: number): number => TIMES * counted + beside + STATE;
     await server.expectUnread('/write', what.slice(0, -1), { most, headers });
   });

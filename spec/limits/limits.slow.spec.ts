@@ -72,7 +72,7 @@ describe(`${ATTACKERS} connections`, () => {
     evicted: 1,
   };
 
-  it('connections that hold most of half a message are closed with 1013, and the others go on', async () => {
+  it('the connections that hold the largest half messages are closed with 1013, and the others go on', async () => {
     const { strangers, before, after } = await attack(halves);
     // Nobody is ended for nothing: none of those that are left would have fitted once more.
     expect(after.bufferedBytes).toBeGreaterThan(BUDGET - MEBIBYTE);

@@ -41,7 +41,7 @@ describe('compilePath', () => {
     ['/*rest', '/a', { rest: ['a'] }],
     ['/:"a b"', '/x', { 'a b': 'x' }],
     ['/\\:x', '/:x', {}],
-  ])('%s on %s', (path, pathname, params) => {
+  ])('the path %s is matched against %s', (path, pathname, params) => {
     expect(found(path, pathname)).toEqual(params);
   });
 

@@ -44,7 +44,7 @@ describe('a format', () => {
   });
 });
 
-describe('a malformed format is refused:', () => {
+describe('a malformed format', () => {
   it.each([
     ['3', 'the count 3 has no format character right after it; write for example "3h"'],
     ['h 12', 'the count 12 has no format character'],
@@ -63,13 +63,13 @@ describe('a malformed format is refused:', () => {
     ['2251799813685249i', 'its size exceeds'],
     ['99999999999999999999999999x', 'its size exceeds'],
     [`${'9'.repeat(400)}x`, 'its size exceeds'],
-  ])('%j', (format, rule) => {
+  ])('the format %j is refused', (format, rule) => {
     expect(() => parseFormat(format)).toThrow(StructError);
     expect(() => parseFormat(format)).toThrow(rule);
     expect(() => parseFormat(format)).toThrow(/^format is '/);
   });
 
-  it.each([undefined, null, 5, Buffer.from('h')])('%p, with a TypeError', (format) => {
+  it.each([undefined, null, 5, Buffer.from('h')])('a format that is %p is refused with a TypeError', (format) => {
     // @ts-expect-error that is the mistake
     const parse = () => parseFormat(format);
     expect(parse).toThrow(TypeError);

@@ -88,7 +88,7 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
   const events: readonly Event[] = ['finish', 'close'];
 
   it.each(events)(
-    'a middleware that measures on %s has measured once, with 101, while the socket is open',
+    'middleware that measures on %s has measured once, with 101, while the socket is open',
     async (event) => {
       const { middleware, seen, register } = measuring(event);
       const app = create();
@@ -118,7 +118,7 @@ describe.each(ways)('with $app, by $door', ({ create, start }) => {
   });
 
   it.each(events)(
-    'a middleware that measures on %s has measured a refused handshake with its own status',
+    'middleware that measures on %s has measured a refused handshake with its own status',
     async (event) => {
       const { middleware, seen } = measuring(event);
       const app = create();

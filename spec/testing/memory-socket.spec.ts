@@ -142,7 +142,7 @@ describe.each<[kind: string, open: () => Promise<{ client: Counting; server: Cou
     client.destroy();
   });
 
-  it('less what waits is what has been taken: it stands still where the peer does not read', async () => {
+  it('bytesWritten less what waits stands still where the peer does not read', async () => {
     const { client, server } = await open();
     client.on('error', () => {});
     server.on('error', () => {});

@@ -153,7 +153,7 @@ it('addresses are known after the end of a connection without a port', async () 
   expect(await Asked.told.next()).toMatchObject(['onClose', { remoteAddress: '2001:db8::7', localAddress: HERE }]);
 });
 
-it('those of one connection are not those of another', async () => {
+it('the addresses of one connection are not those of another', async () => {
   const [one, other] = [await connect(app, '/', { remoteAddress: '203.0.113.1' }), await connect(app, '/')];
   one.terminate();
   expect(await Asked.told.next()).toMatchObject(['onClose', { remoteAddress: '203.0.113.1' }]);

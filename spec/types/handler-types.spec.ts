@@ -239,7 +239,7 @@ describe('the delimiter of a class', () => {
     });
   });
 
-  it('a delimiter chosen in a hook is not checked against onRead', () => {
+  it('a delimiter that changes later is not checked against onRead', () => {
     class Later extends WebSocketHandler {
       override onConnect(): void {
         this.readDelimiter = new Struct('!IH');

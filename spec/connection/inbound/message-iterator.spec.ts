@@ -147,7 +147,7 @@ describe('messages()', () => {
     expect(handler.readDelimiter).toBeNull();
   });
 
-  it('given a delimiter that is none, or while another reader has not left, changes nothing', async () => {
+  it('messages() with a wrong delimiter, or while another reader has not left, changes nothing', async () => {
     const { handler } = await open();
     expect(() => handler.messages('')).toThrow(expect.objectContaining({ code: 'ERR_WS_INVALID_OPTION' }));
     const messages = handler.messages();
@@ -331,7 +331,7 @@ describe('messages()', () => {
   );
 });
 
-describe('whoever leaves messages()', () => {
+describe('a loop that leaves messages()', () => {
   /** The two ways of a peer to end, after which nothing comes. */
   const ends: [end: string, go: (client: RawClient) => void, closed: unknown[]][] = [
     ['FIN', (client) => client.socket.end(), [1006, '', false]],

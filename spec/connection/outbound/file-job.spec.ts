@@ -217,7 +217,7 @@ describe('writeFile', () => {
   });
 });
 
-describe('writeFile is rejected, and the connection goes on,', () => {
+describe('writeFile of what is not there is rejected, and the connection goes on', () => {
   it.each([
     ['an offset beyond the end', { offset: 300_001 }],
     ['a length beyond the end', { length: 300_001 }],
@@ -252,7 +252,7 @@ describe('writeFile is rejected, and the connection goes on,', () => {
   });
 });
 
-describe('writeFile of what is no regular file is rejected, and the connection goes on,', () => {
+describe('writeFile of what is no regular file is rejected, and the connection goes on', () => {
   const fifo = join(folder, 'fifo');
   const socket = join(folder, 'socket');
   const link = join(folder, 'link');
@@ -325,7 +325,7 @@ describe('writeFile of what is no regular file is rejected, and the connection g
   );
 });
 
-describe('writeFile is rejected, and the connection gone,', () => {
+describe('a file that cannot be sent to its end', () => {
   it('a file that shrinks while it is sent ends the connection with 1006', async () => {
     const { handler, client, closes } = await open();
     client.socket.pause();

@@ -15,7 +15,7 @@ describe('a number as delimiter', () => {
     }
   });
 
-  it.each([1, 2, 5, 1000])('of %i delivers every one of many', (count) => {
+  it.each([1, 2, 5, 1000])('a delimiter of %i delivers every one of many', (count) => {
     const characters = Array.from({ length: 3000 }, (_, i) => (i % 7 === 0 ? '🧀' : 'x'));
     for (const cut of CUTS) {
       const one = new Dispatching(count).message(characters.join(''), cut);

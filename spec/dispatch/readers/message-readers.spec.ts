@@ -64,7 +64,7 @@ describe('EntireMessage', () => {
     ]);
   });
 
-  it('set in the middle of a message delivers the rest of it, and no empty rest', () => {
+  it('EntireMessage set in the middle of a message delivers the rest of it, and no empty rest', () => {
     for (const cut of CUTS) {
       const one = new Dispatching('\n', {}, toEntire).message('head\nbody\nmore', cut).message('next', cut);
       expect(one.units).toEqual(['head', 'body\nmore', 'next']);

@@ -29,7 +29,7 @@ describe('a pattern that is searched for', () => {
     [/\n/m, ['a\nb\n'], ['a', 'b'], ''],
     [/^x/m, ['a\nx', 'b\n', 'x'], ['a\n', 'b\n'], ''],
     [/E/i, ['aeb', 'E'], ['a', 'b'], ''],
-  ])('%p in %j', (pattern, messages, units, rest) => {
+  ])('the pattern %p divides %j', (pattern, messages, units, rest) => {
     for (const cut of CUTS) {
       const one = new Dispatching(pattern);
       for (const message of messages) one.message(message, cut);

@@ -16,7 +16,7 @@ describe('a string as delimiter', () => {
     ['é', 'Ã©é©é', ['Ã©', '©'], ''],
     ['🧀', '🍕🧀🧀x', ['🍕', ''], 'x'],
     ['END', 'EENDENENDEN', ['E', 'EN'], 'EN'],
-  ])('%p in %p', (delimiter, message, units, rest) => {
+  ])('the delimiter %p divides %p', (delimiter, message, units, rest) => {
     for (const cut of CUTS) {
       const one = new Dispatching(delimiter).message(message, cut);
       expect(one.units).toEqual(units);

@@ -33,7 +33,7 @@ const greet = {
 };
 
 describe.each(DOORS)('at $name', (door) => {
-  describe('the first message, sent as soon as the 101 has come, reaches onRead', () => {
+  describe('the first message, sent as soon as the 101 has come', () => {
     it.each<[late: string, app: RequestListener]>([
       ['at once', express().use(websocketRoute('/ws', greet))],
       [
@@ -228,7 +228,7 @@ describe.each(DOORS)('at $name', (door) => {
   });
 });
 
-describe.each(DOORS)('the request emits close at $name', (door) => {
+describe.each(DOORS)('the request at $name', (door) => {
   it.each(['end', 'destroy'] as const)(
     'the request emits close when its client leaves by %s before the answer',
     async (leave) => {
