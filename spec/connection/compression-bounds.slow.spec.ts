@@ -488,7 +488,7 @@ describe('the streams of zlib', () => {
 });
 
 describe('when the peer goes away while its messages are being inflated', () => {
-  it('a FIN lets what came before it be delivered, and onClose is called after that', async () => {
+  it('messages before a FIN are delivered, and onClose is called after them', async () => {
     const happened: string[] = [];
     const hooks = {
       async onRead(data: string | Buffer) {
@@ -537,7 +537,7 @@ describe('when the peer goes away while its messages are being inflated', () => 
     // Of the piece in which it finds that, zlib gives nothing.
     ['data that cannot be inflated', 2, Buffer.concat([good, Buffer.of(0xff)]), 1],
   ])(
-    'a FIN and a reset let messages be delivered up to a mistake, %s, and no further',
+    'messages before a FIN and a reset are delivered up to a mistake, %s, and no further',
     async (_what, opcode, payload, pieces) => {
       const reads: string[] = [];
       const first = deferred();

@@ -69,8 +69,11 @@ describe('what waits for a peer that does not read', () => {
     ['pages', 'plain', {}, SLAB],
     ['files', 'plain', {}, 0],
   ];
-  it.each(written)('the count for waiting %s, %s, agrees with what they pin', async (what, _how, headers, beside) => {
-    const most = (counted: number): number => TIMES * counted + beside + STATE;
-    await server.expectUnread('/write', what.slice(0, -1), { most, headers });
-  });
+  it.each(written)(
+    'the count for %s, %s, that wait for a slow peer agrees with what they pin',
+    async (what, _how, headers, beside) => {
+      const most = (counted: number): number => TIMES * counted + beside + STATE;
+      await server.expectUnread('/write', what.slice(0, -1), { most, headers });
+    },
+  );
 });

@@ -63,7 +63,7 @@ describe.each(others)('where %s listens to upgrade, too', (_name, listen) => {
     }
   });
 
-  it('a route does not warn where one of our listeners is there, in whatever order they came', async () => {
+  it('a route does not warn where one of our listeners is there, too, in whatever order they came', async () => {
     for (const oursFirst of [true, false]) {
       const app = makeApp();
       const server = createServer((request, response) => app(request, response));
