@@ -1,7 +1,7 @@
 import { checkReadSetting, isReadSetting, READ_SETTINGS } from '../../lib/dispatch/read-settings.js';
 
 describe('the settings of reading', () => {
-  it('are these three', () => {
+  it('are readDelimiter, regexSearch and bufferSize', () => {
     expect(READ_SETTINGS).toEqual(['readDelimiter', 'regexSearch', 'bufferSize']);
     expect(READ_SETTINGS.every(isReadSetting)).toBe(true);
     for (const name of ['readdelimiter', 'toString', '__proto__', '']) expect(isReadSetting(name)).toBe(false);

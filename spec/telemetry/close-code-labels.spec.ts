@@ -6,7 +6,7 @@ describe('the labels of close codes', () => {
     expect(countsByLabel(counts, new Set())).toEqual({ 1000: 1, 1006: 2, 2999: 3, '3xxx': 9, '4xxx': 13 });
   });
 
-  it('are the codes themselves also where the user named them', () => {
+  it('are the codes themselves also above, where the user named them', () => {
     expect(countsByLabel({ 4001: 1, 4002: 2, 3001: 3 }, new Set([4001]))).toEqual({ 4001: 1, '4xxx': 2, '3xxx': 3 });
   });
 });

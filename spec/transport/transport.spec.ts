@@ -113,7 +113,7 @@ describe('writing', () => {
     expect(transport.transmittedBytes).not.toBe(before);
   });
 
-  it('tells the same behind FIN, and never where the connection is lost before', async () => {
+  it('tells when the peer has taken what stands before FIN, and nothing where the connection is lost before', async () => {
     const { client, transport } = listening();
     transport.write(Buffer.from('bye'));
     transport.end();
