@@ -78,7 +78,7 @@ describe('reading', () => {
 });
 
 describe('writing', () => {
-  it('goes on after the peer has ended, also on a socket that would end by itself, until it ends with FIN', async () => {
+  it('goes on after the peer’s end, also on a socket that would end by itself, until it ends with FIN', async () => {
     const { client, server } = MemorySocket.pair();
     server.allowHalfOpen = false;
     const transport = new Transport(server);
@@ -113,7 +113,7 @@ describe('writing', () => {
     expect(transport.transmittedBytes).not.toBe(before);
   });
 
-  it('tells when the peer has taken what stands before FIN, and nothing where the connection is lost before', async () => {
+  it('tells when the peer has taken what stands before FIN, and nothing where that is lost', async () => {
     const { client, transport } = listening();
     transport.write(Buffer.from('bye'));
     transport.end();

@@ -95,7 +95,7 @@ describe('the receiver', () => {
     expect(owner.told).toEqual(['read a', 'ping 1', 'read b', 'pong 2', 'close 4000 bye']);
   });
 
-  it('keeps messages while onRead is pending; pings and a close frame behind them are told at once, pings once', async () => {
+  it('keeps messages while onRead is pending; pings and a close frame behind them are told at once', async () => {
     const gate = deferred();
     const owner = receiving((data) => (data === 'a' ? gate.promise : undefined));
     owner.feed(text('a'), ping('1'), text('b'), close);

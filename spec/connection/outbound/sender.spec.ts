@@ -123,7 +123,7 @@ describe('the sender', () => {
     expect(await arrived(client)).toEqual([]);
   });
 
-  it('says false above the high-water mark, and calls onWrite and fulfils drained once the peer has taken it', async () => {
+  it('says false above the high-water mark, then calls onWrite and fulfils drained once it is taken', async () => {
     const { client, sender, told: events } = sending({ highWaterMark: 1000 });
     expect(sender.text('x'.repeat(100_000), false, true)).toBe(false);
     let isDrained = false;
