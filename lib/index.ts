@@ -40,7 +40,7 @@ export type {
   ResponseHeaders,
   RouteOptions,
   SubprotocolChoice,
-} from './handler/options.js';
+} from './handler/options/options.js';
 export { prepare } from './handler/prepare.js';
 export type { CloseOptions, Data, PrepareOptions, WriteFileOptions, WriteOptions } from './handler/write-options.js';
 export { isWebSocketHandshake } from './handshake/negotiate.js';

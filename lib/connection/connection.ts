@@ -13,7 +13,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.js';
 import { beforeOpen, InvalidStateError, isA, ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments, closePayload, fitReason } from '../framing/close-payload.js';
-import { draft76Close } from '../framing/draft76-frames.js';
+import { draft76Close } from '../framing/draft76/draft76-frames.js';
 import { Opcode } from '../framing/opcode.js';
 import { logError } from '../log.js';
 import { account, type MemoryHolder } from '../memory/memory-budget.js';

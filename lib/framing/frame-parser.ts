@@ -22,7 +22,6 @@
  */
 import { ownCopy } from '../memory/bulk-allocation.js';
 import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
-import { scannerFor } from './acceleration.js';
 import { parseClosePayload } from './close-payload.js';
 import {
   FIN,
@@ -32,9 +31,10 @@ import {
   validateMask,
   validateOpcode,
 } from './frame-header.js';
-import type { FrameScanner } from './frame-scanner.js';
 import { isControl, type MessageKind, Opcode, RSV1 } from './opcode.js';
 import { PausableParser } from './pausable-parser.js';
+import { scannerFor } from './scan/acceleration.js';
+import type { FrameScanner } from './scan/frame-scanner.js';
 import type { InflatingSink, MessageSink } from './sink.js';
 import { isTextSoFar, Utf8Validator } from './utf8.js';
 import { type MessageReader, readWholeMessages } from './whole-messages.js';

@@ -2,8 +2,9 @@
  * The fast path of the parser, for single-frame messages that are complete in the chunk and so need no state. In the
  * memory that sockets read into, several messages are found and unmasked at a time.
  */
-import { COLUMNS, type FrameScanner, MAX_FRAMES, NOT_ASCII } from './frame-scanner.js';
+
 import { Opcode } from './opcode.js';
+import { COLUMNS, type FrameScanner, MAX_FRAMES, NOT_ASCII } from './scan/frame-scanner.js';
 import type { MessageSink } from './sink.js';
 import { invalidUtf8, isText, Utf8Validator } from './utf8.js';
 

@@ -7,7 +7,7 @@ import { checkReadSetting, isReadSetting } from '../dispatch/read-settings.js';
 import { invalidHandler } from '../errors.js';
 import { WebSocketHandler } from './handler.js';
 import { checkFieldHooks, checkHook, checkHookNames, hasHook, ownPrototypes } from './hook-names.js';
-import { isOptionName } from './options.js';
+import { isOptionName } from './options/options.js';
 import { checkHiding, checkOverrides } from './reserved-members.js';
 import { checkSettingName, checkStaticName } from './setting-names.js';
 

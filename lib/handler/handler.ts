@@ -36,7 +36,7 @@ import type {
   MessageIterator,
   ReadArgs,
 } from './handler-arguments.js';
-import type { Refusal, ResponseHeaders } from './options.js';
+import type { Refusal, ResponseHeaders } from './options/options.js';
 import type { PendingConnection } from './pending-connection.js';
 import {
   bytesOf,

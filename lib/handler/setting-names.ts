@@ -6,7 +6,7 @@ import { checkBoolean } from '../argument-checks.js';
 import { checkReadSetting, READ_SETTINGS } from '../dispatch/read-settings.js';
 import { invalidHandler } from '../errors.js';
 import { isSlip, isSpelling } from './misspelling.js';
-import { checkPositive } from './option-checks.js';
+import { checkPositive } from './options/option-checks.js';
 
 interface Setting {
   readonly name: string;

@@ -120,7 +120,7 @@ export function preparedAlready(what: string, opcode: Opcode): TypeError {
 export function bytesOf(data: Data): Uint8Array {
   const bytes = asBytes(data);
   if (bytes !== undefined) return bytes;
-  const rule = typeof data === 'string' ? 'with a frame opcode it must be bytes: Buffer.from(text)' : dataRule(data);
+  const rule = typeof data === 'string' ? 'with an opcode it must be bytes: Buffer.from(text)' : dataRule(data);
   throw invalidArgument('write data', data, rule);
 }
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import { invalidReturnValue } from '../errors.js';
-import type { ConnectionKey } from '../handler/options.js';
+import type { ConnectionKey } from '../handler/options/options.js';
 import { abandon } from '../thenables.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 

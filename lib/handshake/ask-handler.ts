@@ -4,7 +4,7 @@ import { reportSecond, tellError } from '../connection/hook-errors.js';
 import type { ConnectionSettings } from '../connection/hooks.js';
 import { isA } from '../errors.js';
 import { WebSocketHandler } from '../handler/handler.js';
-import type { ResponseHeaders } from '../handler/options.js';
+import type { ResponseHeaders } from '../handler/options/options.js';
 import { isThenable, whenSettled } from '../thenables.js';
 import { type Deadline, HandshakeAborted } from './deadline.js';
 import { type PlainRefusal, refuse, toPlainRefusal } from './refusal.js';

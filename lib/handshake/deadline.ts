@@ -8,7 +8,7 @@ import { clockOf } from '../transport/clock.js';
 
 /** The handshake has ended, by a timeout or because the peer disconnected. */
 export class HandshakeAborted extends Error {
-  override readonly name = 'HandshakeOver';
+  override readonly name = 'HandshakeAborted';
   readonly why: 'timeout' | 'gone';
 
   constructor(why: 'timeout' | 'gone') {

@@ -3,7 +3,12 @@ import type { ConnectionSettings } from '../connection/hooks.js';
 import type { CompressSettings } from '../deflate/agreement.js';
 import { WebSocketHandler } from '../handler/handler.js';
 import { checkInstance, type HandlerClass, handlerClass } from '../handler/handler-class.js';
-import { type ConnectionOptions, compressSettings, type ResolvedOptions, resolveOptions } from '../handler/options.js';
+import {
+  type ConnectionOptions,
+  compressSettings,
+  type ResolvedOptions,
+  resolveOptions,
+} from '../handler/options/options.js';
 import { countersOf } from '../telemetry/route-counters.js';
 import { type Admission, compileAdmission } from './admission.js';
 import { compileOrigins, type OriginCheck } from './request/origins.js';

@@ -7,7 +7,7 @@
  *                                 └───────────────────────────takeBack────────────────────────────────┘
  *
  * It is the start of a WebAssembly memory, because WebAssembly can only work on its own memory
- * (`framing/simd-scan.ts`), with room after it for results. With `WS_NO_SIMD=1` in the environment, and without
+ * (`framing/scan/simd-scan.ts`), with room after it for results. With `WS_NO_SIMD=1` in the environment, and without
  * WebAssembly (`--jitless`, no address space left), it is ordinary memory.
  */
 

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import parseUrl from 'parseurl';
 import { match, parse, type Token } from 'path-to-regexp';
 import { invalidOption, invalidPath } from '../errors.js';
-import type { Converter } from '../handler/options.js';
+import type { Converter } from '../handler/options/options.js';
 import { abandon } from '../thenables.js';
 
 /** Parameters by name, without a prototype, so that `params.constructor` is a parameter or undefined. */

@@ -12,7 +12,7 @@ import {
   type RouteOptions,
   resolveOptions,
   resolveRouteOptions,
-} from '../handler/options.js';
+} from '../handler/options/options.js';
 import { accept, refuseHandshake } from '../handshake/handshake.js';
 import { refuse } from '../handshake/refusal.js';
 import { compilePlan, planFor, type RoutePlan } from '../handshake/route-plan.js';

@@ -3,7 +3,7 @@ import { checkOptions, nameOnly, withDefaults } from '../argument-checks.js';
 import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';
 import { checkCloseArguments } from '../framing/close-payload.js';
-import { checkTimeout } from '../handler/option-checks.js';
+import { checkTimeout } from '../handler/options/option-checks.js';
 import { checkLog, type Log, processLog } from '../log.js';
 import type { Exit } from './end-process.js';
 

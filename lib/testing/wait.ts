@@ -1,7 +1,7 @@
 /** Waits of a test: bounded in real time, since the test's clock stands still, and failing at the line that waits. */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { checkOptions } from '../argument-checks.js';
-import { checkTimeout } from '../handler/option-checks.js';
+import { checkTimeout } from '../handler/options/option-checks.js';
 
 export interface WaitOptions {
   /**

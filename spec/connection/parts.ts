@@ -1,7 +1,7 @@
 /** What the parts of a connection are made of, for specs that use one of them without the others. */
 import type { ConnectionHooks, ConnectionSettings } from '../../lib/connection/hooks.js';
 import type { Negotiated } from '../../lib/connection/negotiated.js';
-import { resolveOptions } from '../../lib/handler/options.js';
+import { resolveOptions } from '../../lib/handler/options/options.js';
 import { compilePlan } from '../../lib/handshake/route-plan.js';
 import { type ConnectionOptions, WebSocketHandler } from '../../lib/index.js';
 

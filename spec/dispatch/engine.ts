@@ -6,7 +6,7 @@ import type { Delimiter } from '../../lib/dispatch/delimiter.js';
 import { Dispatcher } from '../../lib/dispatch/dispatcher.js';
 import type { DispatchSettings } from '../../lib/dispatch/reader-choice.js';
 import { ProtocolError } from '../../lib/errors.js';
-import { Draft76Parser } from '../../lib/framing/draft76-parser.js';
+import { Draft76Parser } from '../../lib/framing/draft76/draft76-parser.js';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import type { ControlSink, Parser } from '../../lib/framing/sink.js';
 

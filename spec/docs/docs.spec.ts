@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import express from 'express';
-import { resolveOptions } from '../../lib/handler/options.js';
+import { resolveOptions } from '../../lib/handler/options/options.js';
 import * as library from '../../lib/index.js';
 import { processLog } from '../../lib/log.js';
 import { allPages, type Block, blocksOf, compile, namesTakenForGranted, ROOT, readPage, run } from './blocks.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { resolveOptions } from '../../lib/handler/options.js';
+import { resolveOptions } from '../../lib/handler/options/options.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { setClock } from '../../lib/transport/clock.js';
 import { turns } from '../connection/open.js';

@@ -1,6 +1,6 @@
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import type { MessageKind } from '../../lib/framing/opcode.js';
-import { simdScanner } from '../../lib/framing/simd-scan.js';
+import { simdScanner } from '../../lib/framing/scan/simd-scan.js';
 import type { InflatingSink } from '../../lib/framing/sink.js';
 import type { BorrowedBytes } from '../../lib/memory/borrowed-bytes.js';
 import { binary, type ClientFrame, closeBody, frame, more, text } from '../support/frames.js';

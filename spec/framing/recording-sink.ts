@@ -1,7 +1,7 @@
 /** A sink that writes down what a parser calls, in a form that does not show how the bytes were cut. */
 import { ProtocolError } from '../../lib/errors.js';
 import type { MessageKind } from '../../lib/framing/opcode.js';
-import { simdScanner } from '../../lib/framing/simd-scan.js';
+import { simdScanner } from '../../lib/framing/scan/simd-scan.js';
 import type { ControlSink, MessageSink, Parser } from '../../lib/framing/sink.js';
 import type { BorrowedBytes } from '../../lib/memory/borrowed-bytes.js';
 import { type Chunk, lend, READ_BUFFER } from '../../lib/memory/shared-read-buffer.js';

@@ -1,5 +1,5 @@
-import { plainScanner } from '../../lib/framing/plain-scan.js';
-import { simdScanner } from '../../lib/framing/simd-scan.js';
+import { plainScanner } from '../../lib/framing/scan/plain-scan.js';
+import { simdScanner } from '../../lib/framing/scan/simd-scan.js';
 import { type MessageReader, readWholeMessages } from '../../lib/framing/whole-messages.js';
 import { READ_BUFFER } from '../../lib/memory/shared-read-buffer.js';
 import { binary, frame, text } from '../support/frames.js';

@@ -3,7 +3,7 @@
  * those that docs/conformance.md lists; and never more events than bytes.
  */
 import fc from 'fast-check';
-import { Draft76Parser } from '../../lib/framing/draft76-parser.js';
+import { Draft76Parser } from '../../lib/framing/draft76/draft76-parser.js';
 import { FrameParser } from '../../lib/framing/frame-parser.js';
 import { failure, type Happened, type MakeParser, parse, RecordingSink } from '../framing/recording-sink.js';
 import { expectSame } from '../support/expect-same.js';

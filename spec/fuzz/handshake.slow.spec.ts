@@ -5,7 +5,7 @@
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from 'node:http';
 import fc from 'fast-check';
 import * as ws from 'ws';
-import { challengeResponse } from '../../lib/handshake/draft76.js';
+import { challengeResponse } from '../../lib/handshake/draft76/draft76.js';
 import { type HandshakeRequest, negotiate } from '../../lib/handshake/negotiate.js';
 import { parseExtensions } from '../../lib/handshake/request/extensions.js';
 import { compileOrigins, originRefusalText } from '../../lib/handshake/request/origins.js';

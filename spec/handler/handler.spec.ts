@@ -120,7 +120,7 @@ describe('write', () => {
   it('refuses a string together with a frame opcode', async () => {
     const { handler } = await open();
     for (const opcode of [...Object.values(Opcode), null]) {
-      expect(() => handler.write('text', { opcode: opcode as Opcode })).toThrow(/with a frame opcode it must be bytes/);
+      expect(() => handler.write('text', { opcode: opcode as Opcode })).toThrow(/with an opcode it must be bytes/);
     }
   });
 

@@ -1,5 +1,5 @@
 import { WebSocketHandler } from '../../lib/handler/handler.js';
-import { type ConnectionOptions, resolveOptions } from '../../lib/handler/options.js';
+import { type ConnectionOptions, resolveOptions } from '../../lib/handler/options/options.js';
 import { compilePlan, planFor, settingsFor } from '../../lib/handshake/route-plan.js';
 import { acceptWebSocket, websocketRoute } from '../../lib/index.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import type { Express } from 'express';
 import type { ClientOptions } from 'ws';
-import { resolveOptions } from '../../lib/handler/options.js';
+import { resolveOptions } from '../../lib/handler/options/options.js';
 import { drain, type RouteOptions, WebSocketHandler, websocketRoute } from '../../lib/index.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';
 import { deferred, turns } from '../connection/open.js';

@@ -27,7 +27,7 @@ const SPECS = [
   'spec/connection/transfers',
   'spec/connection/outbound/drain-watch',
   'spec/transport/replaced-writes',
-  'spec/framing/simd-scan',
+  'spec/framing/scan/simd-scan',
   'spec/memory/view',
 ];
 const JEST = [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...SPECS];

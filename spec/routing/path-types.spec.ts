@@ -1,4 +1,4 @@
-import type { Converter } from '../../lib/handler/options.js';
+import type { Converter } from '../../lib/handler/options/options.js';
 import { toInteger } from '../../lib/routing/path.js';
 import type { ConvertedParams, ParamsOf } from '../../lib/routing/path-types.js';
 

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { Converter } from '../../lib/handler/options.js';
+import type { Converter } from '../../lib/handler/options/options.js';
 import { compilePath, pathnameOf, toInteger } from '../../lib/routing/path.js';
 
 interface Given {

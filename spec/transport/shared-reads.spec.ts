@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { MAX_FRAMES } from '../../lib/framing/frame-scanner.js';
+import { MAX_FRAMES } from '../../lib/framing/scan/frame-scanner.js';
 import type { WebSocketHandler } from '../../lib/index.js';
 import { READ_BUFFER } from '../../lib/memory/shared-read-buffer.js';
 import { AsyncQueue } from '../../lib/testing/async-queue.js';

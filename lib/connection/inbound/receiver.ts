@@ -12,7 +12,7 @@ import { Inflation, type InflationOwner } from '../../deflate/inflation.js';
 import { Dispatcher } from '../../dispatch/dispatcher.js';
 import { InvalidStateError, ProtocolError } from '../../errors.js';
 import { CloseCode } from '../../framing/close-code.js';
-import { Draft76Parser } from '../../framing/draft76-parser.js';
+import { Draft76Parser } from '../../framing/draft76/draft76-parser.js';
 import { FrameParser } from '../../framing/frame-parser.js';
 import type { ControlSink, MessageSink, Parser } from '../../framing/sink.js';
 import type { Chunk } from '../../memory/shared-read-buffer.js';

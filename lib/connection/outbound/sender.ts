@@ -6,7 +6,7 @@
  *                 └──▶ high-water mark, slow consumer, backpressure on reading
  */
 import { Deflation } from '../../deflate/deflation.js';
-import { draft76Text } from '../../framing/draft76-frames.js';
+import { draft76Text } from '../../framing/draft76/draft76-frames.js';
 import { type MessageKind, Opcode } from '../../framing/opcode.js';
 import { MAX_COPIED } from '../../memory/slab.js';
 import type { Clock } from '../../transport/clock.js';

@@ -3,12 +3,12 @@
  * 0xFF 0x00. Frames with a base-128 length (types 0x80 to 0xFE) fail the connection: they never carried data ("the
  * client must ignore"), and their unbounded lengths led to a security advisory in another library.
  */
-import { ProtocolError } from '../errors.js';
-import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
-import { CloseCode } from './close-code.js';
-import { Opcode } from './opcode.js';
-import { PausableParser } from './pausable-parser.js';
-import { Utf8Validator } from './utf8.js';
+import { ProtocolError } from '../../errors.js';
+import { type Chunk, SharedChunk } from '../../memory/shared-read-buffer.js';
+import { CloseCode } from '../close-code.js';
+import { Opcode } from '../opcode.js';
+import { PausableParser } from '../pausable-parser.js';
+import { Utf8Validator } from '../utf8.js';
 
 const TEXT = 0x00;
 const END = 0xff;

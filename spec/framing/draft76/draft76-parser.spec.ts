@@ -1,4 +1,4 @@
-import { Draft76Parser } from '../../lib/framing/draft76-parser.js';
+import { Draft76Parser } from '../../../lib/framing/draft76/draft76-parser.js';
 import {
   byteByByte,
   failure,
@@ -8,7 +8,7 @@ import {
   randomCut,
   randomFrom,
   whole,
-} from './recording-sink.js';
+} from '../recording-sink.js';
 
 const make = (...sinks: ConstructorParameters<typeof Draft76Parser>): Draft76Parser => new Draft76Parser(...sinks);
 const bytesOf = (...parts: (string | number)[]): Buffer =>

@@ -1,6 +1,6 @@
-import { COLUMNS, MAX_FRAMES, NOT_ASCII } from '../../lib/framing/frame-scanner.js';
-import { plainScanner } from '../../lib/framing/plain-scan.js';
-import { binary, frame, text } from '../support/frames.js';
+import { COLUMNS, MAX_FRAMES, NOT_ASCII } from '../../../lib/framing/scan/frame-scanner.js';
+import { plainScanner } from '../../../lib/framing/scan/plain-scan.js';
+import { binary, frame, text } from '../../support/frames.js';
 
 /** What it has found in these bytes, and what these are afterwards. */
 function scan(bytes: Buffer, at = 0, end = bytes.length) {

@@ -1,11 +1,11 @@
 /** Validates the values of options. Each error names the option, its value and the rule. */
 
-import { checkBoolean, checkKeys, isPlainObject } from '../argument-checks.js';
-import type { RateLimit } from '../connection/hooks.js';
-import type { CompressSettings } from '../deflate/agreement.js';
-import { invalidOption } from '../errors.js';
-import { Limits } from '../memory/memory-budget.js';
-import { MAX_DELAY } from '../transport/clock.js';
+import { checkBoolean, checkKeys, isPlainObject } from '../../argument-checks.js';
+import type { RateLimit } from '../../connection/hooks.js';
+import type { CompressSettings } from '../../deflate/agreement.js';
+import { invalidOption } from '../../errors.js';
+import { Limits } from '../../memory/memory-budget.js';
+import { MAX_DELAY } from '../../transport/clock.js';
 
 /** @param unit such as `in bytes` */
 export function checkPositive(name: string, value: unknown, unit: string): void {

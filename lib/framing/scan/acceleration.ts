@@ -1,5 +1,5 @@
 /** The one place that chooses the scanner for a chunk. */
-import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
+import { type Chunk, SharedChunk } from '../../memory/shared-read-buffer.js';
 import type { FrameScanner } from './frame-scanner.js';
 import { plainScanner } from './plain-scan.js';
 import { simdScanner } from './simd-scan.js';

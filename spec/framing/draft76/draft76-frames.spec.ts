@@ -1,7 +1,7 @@
-import { draft76Close, draft76Text } from '../../lib/framing/draft76-frames.js';
-import { InvalidStateError, NetStruct, Opcode, Struct } from '../../lib/index.js';
-import { AsyncQueue } from '../../lib/testing/async-queue.js';
-import { openDraft76 } from '../connection/open.js';
+import { draft76Close, draft76Text } from '../../../lib/framing/draft76/draft76-frames.js';
+import { InvalidStateError, NetStruct, Opcode, Struct } from '../../../lib/index.js';
+import { AsyncQueue } from '../../../lib/testing/async-queue.js';
+import { openDraft76 } from '../../connection/open.js';
 
 const framed = (text: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(text), Buffer.from([0xff])]);
 

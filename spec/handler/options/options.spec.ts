@@ -1,7 +1,7 @@
-import { compressSettings, resolveOptions, resolveRouteOptions } from '../../lib/handler/options.js';
-import { BinaryPattern, type Delimiter, EntireMessage, Limits, NetStruct, Struct } from '../../lib/index.js';
-import { processLog } from '../../lib/log.js';
-import { usageErrorCode } from '../support/usage-error.js';
+import { compressSettings, resolveOptions, resolveRouteOptions } from '../../../lib/handler/options/options.js';
+import { BinaryPattern, type Delimiter, EntireMessage, Limits, NetStruct, Struct } from '../../../lib/index.js';
+import { processLog } from '../../../lib/log.js';
+import { usageErrorCode } from '../../support/usage-error.js';
 
 const refused = (pattern: RegExp): Error =>
   expect.objectContaining({

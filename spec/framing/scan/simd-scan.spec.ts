@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import loadWabt from 'wabt';
-import { FrameParser } from '../../lib/framing/frame-parser.js';
-import { MAX_FRAMES } from '../../lib/framing/frame-scanner.js';
-import { CODE, simdScanner } from '../../lib/framing/simd-scan.js';
-import { binary, frame, text } from '../support/frames.js';
+import { FrameParser } from '../../../lib/framing/frame-parser.js';
+import { MAX_FRAMES } from '../../../lib/framing/scan/frame-scanner.js';
+import { CODE, simdScanner } from '../../../lib/framing/scan/simd-scan.js';
+import { binary, frame, text } from '../../support/frames.js';
 import {
   failure,
   type Give,
@@ -14,11 +14,11 @@ import {
   RecordingSink,
   randomCut,
   randomFrom,
-} from './recording-sink.js';
+} from '../recording-sink.js';
 
 it('is the assembled form of simd-scan.wat', async () => {
   const wabt = await loadWabt();
-  const source = readFileSync(join(__dirname, '../../lib/framing/simd-scan.wat'), 'utf8');
+  const source = readFileSync(join(__dirname, '../../../lib/framing/scan/simd-scan.wat'), 'utf8');
   const { buffer } = wabt.parseWat('simd-scan.wat', source, { simd: true }).toBinary({});
   expect(CODE).toBe(Buffer.from(buffer).toString('base64'));
   expect(simdScanner).toBeDefined();

@@ -3,15 +3,15 @@
  * documented at its declaration.
  */
 import type { IncomingMessage } from 'node:http';
-import { checkBoolean, checkKeys, isPlainObject, withDefaults } from '../argument-checks.js';
-import type { AsyncContextChoice } from '../connection/async-context.js';
-import type { RateLimit, SlowConsumerPolicy } from '../connection/hooks.js';
-import type { CompressSettings } from '../deflate/agreement.js';
-import { type Delimiter, EntireMessage } from '../dispatch/delimiter.js';
-import { checkReadSetting, READ_SETTINGS } from '../dispatch/read-settings.js';
-import { invalidArgument, invalidOption, unknownOption } from '../errors.js';
-import { checkLog, type Log, processLog } from '../log.js';
-import { Limits } from '../memory/memory-budget.js';
+import { checkBoolean, checkKeys, isPlainObject, withDefaults } from '../../argument-checks.js';
+import type { AsyncContextChoice } from '../../connection/async-context.js';
+import type { RateLimit, SlowConsumerPolicy } from '../../connection/hooks.js';
+import type { CompressSettings } from '../../deflate/agreement.js';
+import { type Delimiter, EntireMessage } from '../../dispatch/delimiter.js';
+import { checkReadSetting, READ_SETTINGS } from '../../dispatch/read-settings.js';
+import { invalidArgument, invalidOption, unknownOption } from '../../errors.js';
+import { checkLog, type Log, processLog } from '../../log.js';
+import { Limits } from '../../memory/memory-budget.js';
 import {
   checkAsyncContext,
   checkCompress,

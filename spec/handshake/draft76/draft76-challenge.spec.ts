@@ -1,10 +1,10 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { answerChallenge } from '../../lib/handshake/draft76-challenge.js';
-import { MemorySocket } from '../../lib/testing/memory-socket.js';
-import { TestClock } from '../../lib/testing/test-clock.js';
-import { setClock } from '../../lib/transport/clock.js';
-import { DRAFT76_HEADERS, turns } from '../connection/open.js';
+import { answerChallenge } from '../../../lib/handshake/draft76/draft76-challenge.js';
+import { MemorySocket } from '../../../lib/testing/memory-socket.js';
+import { TestClock } from '../../../lib/testing/test-clock.js';
+import { setClock } from '../../../lib/transport/clock.js';
+import { DRAFT76_HEADERS, turns } from '../../connection/open.js';
 
 const BODY = '^n:ds[4U';
 const RESPONSE = "8jKS'y:G*Co,Wxa-";

@@ -1,4 +1,4 @@
-import { challengeResponse, draft76Headers } from '../../lib/handshake/draft76.js';
+import { challengeResponse, draft76Headers } from '../../../lib/handshake/draft76/draft76.js';
 
 const KEY3 = Buffer.from('^n:ds[4U');
 

@@ -1,13 +1,13 @@
-import { scannerFor } from '../../lib/framing/acceleration.js';
-import { plainScanner } from '../../lib/framing/plain-scan.js';
-import { simdScanner } from '../../lib/framing/simd-scan.js';
-import { lend, takeBack } from '../../lib/memory/shared-read-buffer.js';
+import { scannerFor } from '../../../lib/framing/scan/acceleration.js';
+import { plainScanner } from '../../../lib/framing/scan/plain-scan.js';
+import { simdScanner } from '../../../lib/framing/scan/simd-scan.js';
+import { lend, takeBack } from '../../../lib/memory/shared-read-buffer.js';
 
 type Modules = [
-  typeof import('../../lib/framing/acceleration.js'),
-  typeof import('../../lib/framing/simd-scan.js'),
-  typeof import('../../lib/framing/plain-scan.js'),
-  typeof import('../../lib/memory/shared-read-buffer.js'),
+  typeof import('../../../lib/framing/scan/acceleration.js'),
+  typeof import('../../../lib/framing/scan/simd-scan.js'),
+  typeof import('../../../lib/framing/scan/plain-scan.js'),
+  typeof import('../../../lib/memory/shared-read-buffer.js'),
 ];
 
 /** Whether a process that begins like this does all of the work in plain JavaScript. */
@@ -16,10 +16,10 @@ function isPlainWith(prepare: () => void): boolean {
   jest.isolateModules(() => {
     prepare();
     const [acceleration, simd, plain, memory] = [
-      require('../../lib/framing/acceleration.js'),
-      require('../../lib/framing/simd-scan.js'),
-      require('../../lib/framing/plain-scan.js'),
-      require('../../lib/memory/shared-read-buffer.js'),
+      require('../../../lib/framing/scan/acceleration.js'),
+      require('../../../lib/framing/scan/simd-scan.js'),
+      require('../../../lib/framing/scan/plain-scan.js'),
+      require('../../../lib/memory/shared-read-buffer.js'),
     ] as Modules;
     isPlain = simd.simdScanner === undefined && acceleration.scannerFor(memory.lend(1)) === plain.plainScanner;
   });

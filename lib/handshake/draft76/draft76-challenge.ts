@@ -1,7 +1,7 @@
 /** Answers the challenge of draft-76: eight bytes that follow the request's headers. */
 import type { IncomingMessage } from 'node:http';
+import { takeBytes } from '../socket/take-bytes.js';
 import { challengeResponse } from './draft76.js';
-import { takeBytes } from './socket/take-bytes.js';
 
 /**
  * Sends the answer, or destroys the socket.

@@ -3,9 +3,9 @@
  * cheapest to unmask 16 octets at a time by SIMD, which plain JavaScript lacks. The source of the module is
  * `simd-scan.wat`. A spec checks that the assembled form below matches it.
  */
-import { READ_BUFFER_SIZE, WASM_MEMORY } from '../memory/shared-read-buffer.js';
+import { READ_BUFFER_SIZE, WASM_MEMORY } from '../../memory/shared-read-buffer.js';
+import { LITTLE_ENDIAN, swapBytes } from '../mask.js';
 import { COLUMNS, type FrameScanner, MAX_FRAMES } from './frame-scanner.js';
-import { LITTLE_ENDIAN, swapBytes } from './mask.js';
 
 /** `simd-scan.wat`, assembled. */
 export const CODE =

@@ -9,8 +9,8 @@ import {
   checkRate,
   checkSlowConsumer,
   checkTimeout,
-} from '../../lib/handler/option-checks.js';
-import { Limits } from '../../lib/index.js';
+} from '../../../lib/handler/options/option-checks.js';
+import { Limits } from '../../../lib/index.js';
 
 type Check = (value: unknown) => void;
 

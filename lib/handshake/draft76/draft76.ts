@@ -7,7 +7,7 @@
  *     after the headers, 8 bytes: ^n:ds[4U         MD5(829309203, 259970620, ^n:ds[4U) = 8jKS'y:G*Co,Wxa-
  */
 import { createHash } from 'node:crypto';
-import { parseUrl } from './request/url.js';
+import { parseUrl } from '../request/url.js';
 
 /** Properties of the request that appear in the draft's response. */
 export interface Draft76Exchange {

@@ -5,15 +5,15 @@
 process.env['WS_NO_SIMD'] = '1';
 
 describe('with WS_NO_SIMD=1', () => {
-  require('./frame-parser.spec.js');
-  require('./pausable-parser.spec.js');
-  require('./draft76-parser.spec.js');
-  require('./mask.spec.js');
-  require('../dispatch/readers/message-readers.spec.js');
+  require('../frame-parser.spec.js');
+  require('../pausable-parser.spec.js');
+  require('../draft76/draft76-parser.spec.js');
+  require('../mask.spec.js');
+  require('../../dispatch/readers/message-readers.spec.js');
 
   it('WS_NO_SIMD leaves no SIMD scanner', () => {
     const { simdScanner } =
-      require('../../lib/framing/simd-scan.js') as typeof import('../../lib/framing/simd-scan.js');
+      require('../../../lib/framing/scan/simd-scan.js') as typeof import('../../../lib/framing/scan/simd-scan.js');
     expect(simdScanner).toBeUndefined();
   });
 });

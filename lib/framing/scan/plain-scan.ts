@@ -1,7 +1,8 @@
 /** A `FrameScanner` in plain JavaScript, for bytes in any memory. */
+
+import { unmask } from '../mask.js';
+import { Opcode } from '../opcode.js';
 import { COLUMNS, type FrameScanner, NOT_ASCII } from './frame-scanner.js';
-import { unmask } from './mask.js';
-import { Opcode } from './opcode.js';
 
 const FIN = 0x80;
 const MASK = 0x80;
