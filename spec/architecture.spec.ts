@@ -77,6 +77,20 @@ describe('the house', () => {
     expect(cycles).toEqual([]);
   });
 
+  it('has no folder with more than a dozen files at one level', () => {
+    const sizes = new Map<string, number>();
+    for (const file of files) sizes.set(dirname(file), (sizes.get(dirname(file)) ?? 0) + 1);
+    expect([...sizes].filter(([, size]) => size > 12)).toEqual([]);
+  });
+
+  it('has no file of more than 300 lines without a reason at its top', () => {
+    const long = files.filter((file) => {
+      const source = readFileSync(join(lib, file), 'utf8');
+      return source.split('\n').length > 301 && !source.slice(0, source.indexOf('*/')).includes('more than 300 lines');
+    });
+    expect(long).toEqual([]);
+  });
+
   it.each([
     ['framing', []],
     ['deflate', ['node:async_hooks', 'node:zlib']],

@@ -1,6 +1,9 @@
 /**
  * Performs what the lifecycle table (`lifecycle.ts`) asks for: sends and awaits close frames, ends the socket, aborts the
  * signal, delivers what is left, and calls `onClose`. Nothing else changes the state of a connection.
+ *
+ * This file has more than 300 lines because all actions of the table are here, a short method for each, so that the end
+ * of a connection can be read in one place.
  */
 import type { Duplex } from 'node:stream';
 import { beforeOpen, InvalidStateError, isA, ProtocolError } from '../errors.js';
@@ -71,7 +74,7 @@ export abstract class LifecycleActions implements OpenConnection {
   }
 
   onClose(): void {
-    this.advance('transportClosed');
+    this.advance(this.negotiated.deflate === undefined ? 'transportClosed' : 'compressedTransportClosed');
   }
 
   // Called by the receiver and the sender.

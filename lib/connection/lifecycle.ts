@@ -68,6 +68,8 @@ export type LifecycleEvent =
   /** The connection must end immediately. */
   | 'terminate'
   | 'transportClosed'
+  /** The same, where what has come and was not delivered is compressed: it is only delivered after FIN. */
+  | 'compressedTransportClosed'
   /** All input has been delivered, and reading need not wait. */
   | 'inputDelivered'
   /** No hook is pending. */
@@ -120,6 +122,7 @@ const FAILED_SILENTLY = to(State.ENDING, DISCARD_INPUT, END_OUTPUT);
 const LEFT = to(State.ENDING, ABORT_SIGNAL, DISCARD_INPUT, END_OUTPUT);
 const CUT = to(State.ENDED, DISCARD_INPUT, DESTROY);
 const LOST = to(State.DELIVERED, ABORT_SIGNAL, RELEASE, DISCARD_INPUT);
+const LOST_OPEN = to(State.CLOSED, ABORT_SIGNAL, RELEASE, DELIVER_REST);
 const DELIVERED = to(State.DELIVERED, DISCARD_INPUT);
 
 /** The entries that all states in which the handler may write have in common. */
@@ -130,16 +133,22 @@ const WHILE_OPEN: Partial<Record<LifecycleEvent, Step>> = {
   failSilently: FAILED_SILENTLY,
   peerEnded: LEFT,
   terminate: CUT,
-  transportClosed: to(State.CLOSED, ABORT_SIGNAL, RELEASE, DELIVER_REST),
+  transportClosed: LOST_OPEN,
+  compressedTransportClosed: LOST,
 };
 
 /** The entries that all closing states before the socket closes have in common. */
-const WHILE_ENDING: Partial<Record<LifecycleEvent, Step>> = { terminate: CUT, transportClosed: LOST };
+const WHILE_ENDING: Partial<Record<LifecycleEvent, Step>> = {
+  terminate: CUT,
+  transportClosed: LOST,
+  compressedTransportClosed: LOST,
+};
 
 const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
   [State.CONNECTING]: {
     open: to(State.OPEN),
     transportClosed: LOST,
+    compressedTransportClosed: LOST,
   },
   [State.OPEN]: {
     ...WHILE_OPEN,
@@ -156,6 +165,7 @@ const TABLE: Readonly<Record<State, Partial<Record<LifecycleEvent, Step>>>> = {
     // After FIN the peer cannot answer.
     localClose: to(State.ENDING, SEND_CLOSE, DISCARD_INPUT, END_OUTPUT),
     inputDelivered: LEFT,
+    compressedTransportClosed: LOST_OPEN,
   },
   [State.LOCAL_CLOSING]: {
     ...WHILE_ENDING,

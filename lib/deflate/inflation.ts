@@ -7,6 +7,9 @@
  * delivered. This keeps the order, and at most one chunk waits here. While the sink does not take output, zlib waits
  * too, so that a message that inflates to a gigabyte costs no more memory than any other: the sink rejects it at the
  * message limit, or takes it in pieces.
+ *
+ * This file has more than 300 lines because the state of one zlib stream, its turn in the queue, and the errors found ahead
+ * of the delivery depend on each other at every step.
  */
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from '../framing/close-code.js';

@@ -2,7 +2,8 @@
  * `WebSocketHandler`, the class that users extend. Each connection has an instance. The library calls the hooks on
  * it; the user writes, closes and chooses how to read through it.
  *
- * The file is long because it documents one public class. The methods only check their arguments and delegate.
+ * This file has more than 300 lines because it documents one public class. The methods only check their arguments and
+ * delegate.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';

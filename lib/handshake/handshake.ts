@@ -7,6 +7,8 @@
  * The peer may disappear at any point before the 101 is sent; the handshake then ends without any effect. Each step
  * calls the next one and waits only if a user function returned a promise, so most handshakes are answered
  * synchronously.
+ *
+ * This file has more than 300 lines because all steps are here, in their order, with every way out of each.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';

@@ -1,4 +1,8 @@
-/** An in-memory client for tests. */
+/**
+ * An in-memory client for tests.
+ *
+ * This file has more than 300 lines because it documents one public class.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../errors.js';

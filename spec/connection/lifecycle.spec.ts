@@ -27,6 +27,7 @@ const EVENTS: LifecycleEvent[] = [
   'finSent',
   'terminate',
   'transportClosed',
+  'compressedTransportClosed',
   'inputDelivered',
   'inputSettled',
   'told',

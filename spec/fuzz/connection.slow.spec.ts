@@ -69,6 +69,14 @@ function expectSameButForBrokenData(played: Played, expected: Played): void {
   expect(played.pongs).toEqual(expected.pongs);
 }
 
+/**
+ * While a handler takes its time, pings are answered early: also those behind a message whose contents end the connection later.
+ */
+function withoutEarlyPongs(played: Played, expected: Played): Played {
+  const isEarly = expected.code !== undefined && isBeginning(expected.pongs, played.pongs);
+  return isEarly ? { ...played, pongs: expected.pongs } : played;
+}
+
 const compress = { serverNoContextTakeover: false, clientNoContextTakeover: false };
 
 describe('a connection', () => {
@@ -89,7 +97,7 @@ describe('a connection', () => {
         for (const way of isShort ? [[1], [bytes.length || 1], lengths] : [lengths]) {
           const played = await play(isShort ? setup : { ...setup, slowEvery: 0 }, cut(bytes, way));
           expectSane(played, bytes);
-          check(played, expected);
+          check(withoutEarlyPongs(played, expected), expected);
         }
       }),
       timesOverSockets(50),

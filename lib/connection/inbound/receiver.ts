@@ -7,6 +7,9 @@
  * While reading waits, up to 64 KiB are read ahead and searched for control frames: pings are answered, and a close
  * frame is reported. Each control frame is processed again in its turn, after the messages before it have been
  * delivered.
+ *
+ * This file has more than 300 lines because it has a short method for each call of parser, hook runner, iterator, inflation
+ * and rate limiter, so that they need not know each other.
  */
 import { Inflation, type InflationOwner } from '../../deflate/inflation.js';
 import { Dispatcher } from '../../dispatch/dispatcher.js';
@@ -46,6 +49,9 @@ export interface ReceiverOwner {
   onThrottled(): void;
 }
 
+/** The approximate memory of a ping that waits, in bytes. */
+const PING_COST = 200;
+
 export class Receiver
   extends FlowControl
   implements ControlSink, InflationOwner, MessageIteratorOwner, RateLimiterOwner
@@ -59,10 +65,13 @@ export class Receiver
   private iterator: MessageIterator | undefined = undefined;
   /** Cancels the timer that ends throttling. */
   private unthrottle: (() => void) | undefined = undefined;
-  /** Pings that the parser has not come to: first those that were answered, then those that were not, and the latest of these. */
+  /**
+   * Pings that were found by looking ahead, and that the parser has not reached: first those that were answered, then those that
+   * wait for a hook to be pending, then those that are only answered in their turn.
+   */
   private answeredAhead = 0;
+  private heldAhead: Buffer[] | undefined = undefined;
   private skippedAhead = 0;
-  private latestSkipped: Buffer | undefined = undefined;
   protected readonly transport: Transport;
   private readonly owner: ReceiverOwner;
 
@@ -90,7 +99,8 @@ export class Receiver
   /** The memory pinned by undelivered input, in bytes. */
   get pinned(): number {
     const { dispatcher, inflation, iterator, parser } = this;
-    return dispatcher.pinned + parser.pinned + (inflation?.pinned ?? 0) + (iterator?.pinned ?? 0);
+    const held = (this.heldAhead?.length ?? 0) * PING_COST;
+    return dispatcher.pinned + parser.pinned + (inflation?.pinned ?? 0) + (iterator?.pinned ?? 0) + held;
   }
 
   /** Whether the handler is busy: a hook is pending, or the reader of `messages()` has not asked for another unit. */
@@ -174,7 +184,7 @@ export class Receiver
 
   onHookPending(): void {
     if (this.iterator === undefined) this.block(Reason.HOOK);
-    this.answerAhead();
+    this.answerHeld();
   }
 
   onHookSettled(): void {
@@ -191,11 +201,10 @@ export class Receiver
   ping(payload: Buffer): void {
     if (this.answeredAhead > 0) this.answeredAhead--;
     else {
-      if (this.skippedAhead > 0) this.skippedAhead--;
-      if (this.skippedAhead === 0) this.latestSkipped = undefined;
+      if (this.heldAhead?.length) this.heldAhead.shift();
+      else if (this.skippedAhead > 0) this.skippedAhead--;
       this.owner.onPing(payload);
     }
-    // Counted here and not with the answer: a deferred answer may leave at any time, and must not fail the connection
     // then.
     this.limiter?.passed();
   }
@@ -212,22 +221,26 @@ export class Receiver
   }
 
   pingAhead(payload: Buffer): void {
-    this.skippedAhead++;
-    this.latestSkipped = payload;
-    this.answerAhead();
+    if (this.skippedAhead > 0 || this.isBlockedBy(Reason.RATE)) {
+      // A peer that exceeds its rate gets its answers at that rate.
+      this.skippedAhead++;
+    } else if (this.takesMore) {
+      // Only a message that is being inflated blocks the parser. It is delivered first, unless a hook makes it wait.
+      this.heldAhead ??= [];
+      this.heldAhead.push(payload);
+    } else {
+      this.answerHeld();
+      this.answeredAhead++;
+      this.owner.onPing(payload);
+    }
   }
 
-  /**
-   * Answers pings early, while the handler is at work. A peer that exceeds its rate is answered as slowly; and a message that is
-   * being inflated is delivered first. Of pings that were skipped for that, the latest is answered (5.5.3 allows it).
-   */
-  private answerAhead(): void {
-    const { latestSkipped, skippedAhead } = this;
-    if (latestSkipped === undefined || this.isBlockedBy(Reason.RATE) || this.takesMore) return;
-    this.answeredAhead += skippedAhead;
-    this.skippedAhead = 0;
-    this.latestSkipped = undefined;
-    this.owner.onPing(latestSkipped);
+  private answerHeld(): void {
+    const held = this.heldAhead;
+    if (held === undefined || this.isBlockedBy(Reason.RATE)) return;
+    this.heldAhead = undefined;
+    this.answeredAhead += held.length;
+    for (const payload of held) this.owner.onPing(payload);
   }
 
   closeAhead(): void {

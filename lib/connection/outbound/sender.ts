@@ -4,6 +4,8 @@
  *
  *     write ──▶ sender ──(compression)──▶ writer ──▶ transport
  *                 └──▶ high-water mark, slow consumer, backpressure on reading
+ *
+ * This file has more than 300 lines because each kind of output, and each cause to wait, has a short method here.
  */
 import { Deflation } from '../../deflate/deflation.js';
 import { draft76Text } from '../../framing/draft76/draft76-frames.js';

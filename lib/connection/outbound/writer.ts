@@ -9,6 +9,9 @@
  *
  * A socket that is behind gets nothing more until it has sent what it has. Output written meanwhile is joined here in a
  * few large pieces, so that a slow peer costs the bytes that wait for it, and not an object for each small frame.
+ *
+ * This file has more than 300 lines because the run in the slab, the pieces that wait and the queue are one sequence of
+ * bytes: each write may pass all three, and this is the hot path.
  */
 import { headerLength, writeHeader } from '../../framing/serializer.js';
 import { MAX_COPIED, mayLend, type Slab, slabFor } from '../../memory/slab.js';

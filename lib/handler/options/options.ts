@@ -1,6 +1,6 @@
 /**
- * The options of a route: types, defaults with their reasons, and validation. The file is long because each option is
- * documented at its declaration.
+ * The options of a route: types, defaults with their reasons, and validation. This file has more than 300 lines because
+ * each option is documented at its declaration.
  */
 import type { IncomingMessage } from 'node:http';
 import { checkBoolean, checkKeys, isPlainObject, withDefaults } from '../../argument-checks.js';
