@@ -43,3 +43,35 @@ it('lets glibc keep what was freed of large pieces, to give it again', async () 
     await built.remove();
   }
 });
+
+/** How often V8 has collected its whole heap while 512 MiB were allocated, each piece garbage at once. */
+const COLLECTIONS = `
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { allocate } from './dist/memory/bulk-allocation.js';
+const counts = { scavenges: 0, others: 0 };
+new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries()) {
+    counts[detail.kind === constants.NODE_PERFORMANCE_GC_MINOR ? 'scavenges' : 'others']++;
+  }
+}).observe({ entryTypes: ['gc'] });
+for (let i = 0; i < 8192; i++) {
+  allocate(64 * 1024)[0] = 1;
+  if (i % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+// Entries are told in a later turn.
+await new Promise((resolve) => setTimeout(resolve, 20));
+console.log(JSON.stringify(counts));
+`;
+
+it('lets V8 free large pieces by scavenges, and not by collections of its whole heap', async () => {
+  const built = await build();
+  try {
+    const program = await start(built, 'collect.mjs', COLLECTIONS);
+    const { scavenges, others } = JSON.parse(await program.line()) as { scavenges: number; others: number };
+    expect(others).toBe(0);
+    expect(scavenges).toBeGreaterThan(20);
+    expect(await program.ended).toBe(0);
+  } finally {
+    await built.remove();
+  }
+});
