@@ -202,7 +202,7 @@ describe('Deadline', () => {
     const late: unknown[] = [];
     const answer = deferred<boolean>();
     const met = new Deadline(socket, 0).wait(answer.promise, (error) => late.push(error));
-    await expect(met).rejects.toMatchObject({ name: 'HandshakeOver', why: 'gone' });
+    await expect(met).rejects.toMatchObject({ name: 'HandshakeAborted', why: 'gone' });
     answer.reject('late');
     await turns();
     expect(late).toEqual(['late']);

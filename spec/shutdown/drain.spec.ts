@@ -74,7 +74,7 @@ describe('a server that drains', () => {
       expect(await client.handshake('/ws')).toMatchObject({
         status: 503,
         headers: { 'retry-after': '1', connection: 'close' },
-        body: expect.stringContaining('going away'),
+        body: expect.stringContaining('shutting down'),
       });
       await client.ended;
       expect(await leave(open)).toBe(1001);
