@@ -40,7 +40,7 @@ export function compileSubprotocols(option: unknown): SubprotocolChooser {
     throw invalidOption(
       'an entry of subprotocols',
       name,
-      "it must be a token (RFC 7230 section 3.2.6), without spaces, commas or quotes: use a name such as 'chat.v1'",
+      "a subprotocol is a token (RFC 7230 section 3.2.6), without spaces, commas or quotes: use a name such as 'chat.v1'",
     );
   });
   return (offered) => preferred.find((name) => offered.includes(name));

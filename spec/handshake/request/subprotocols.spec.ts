@@ -97,7 +97,7 @@ describe('compileSubprotocols', () => {
         expect.objectContaining({
           name: 'TypeError',
           code: 'ERR_WS_INVALID_OPTION',
-          message: expect.stringContaining('it must be a token'),
+          message: expect.stringContaining('a subprotocol is a token'),
         }),
       );
     },
