@@ -1,7 +1,7 @@
 /** Which servers are draining: handshakes are refused then, and `drain` closes open connections. */
 import type { IncomingMessage } from 'node:http';
 import type { OpenConnection } from '../telemetry/route-counters.js';
-import { serverOf } from './pending-handshakes.js';
+import { serverOf } from '../transport/server-of.js';
 import { type PlainRefusal, refuse } from './refusal.js';
 
 export interface Draining {
@@ -22,7 +22,7 @@ export function endDraining(server: object): void {
 }
 
 export function drainingOf(request: IncomingMessage): Draining | undefined {
-  const server = serverOf(request);
+  const server = serverOf(request.socket);
   return server && servers.get(server);
 }
 

@@ -21,6 +21,7 @@ import { PendingConnection } from '../handler/pending-connection.js';
 import { logError } from '../log.js';
 import { publish } from '../telemetry/channels.js';
 import { addressOf } from '../transport/addresses.js';
+import { serverOf } from '../transport/server-of.js';
 import type { Leave } from './admission.js';
 import { askHandler, type CheckedHeaders, failure, isAsked } from './ask-handler.js';
 import { Deadline, HandshakeAborted } from './deadline.js';
@@ -28,7 +29,7 @@ import { draft76Headers } from './draft76/draft76.js';
 import { answerChallenge } from './draft76/draft76-challenge.js';
 import { drainingOf, refuseWhileDraining } from './draining.js';
 import { type Accepting, negotiate, UPGRADE_REQUIRED } from './negotiate.js';
-import { PendingHandshake, serverOf } from './pending-handshakes.js';
+import { PendingHandshake } from './pending-handshakes.js';
 import { granted, PlainRefusal, refuse } from './refusal.js';
 import { agreeOnDeflate } from './request/deflate-offers.js';
 import { originRefusalText } from './request/origins.js';
@@ -123,7 +124,7 @@ class Handshake {
     if (socket.writable === false) return;
     granted(hindranceOf(request));
     this.leave = granted(plan.admission?.enter(request));
-    this.pending = new PendingHandshake(socket, serverOf(request));
+    this.pending = new PendingHandshake(socket, serverOf(socket));
     if (asked.version === 0 && pendingSocketOf(socket) === undefined) {
       const text = 'Draft-76 is supported only through upgradeListener(app).';
       throw refuse(426, 'version', text, UPGRADE_REQUIRED);

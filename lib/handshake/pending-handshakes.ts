@@ -1,5 +1,4 @@
 /** Handshakes in progress, by server: a draining server waits for them, as it does for hooks. */
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 const byServer = new WeakMap<object, Set<PendingHandshake>>();
@@ -33,10 +32,4 @@ export function pendingHandshakes(server: object): Set<PendingHandshake> {
     byServer.set(server, all);
   }
   return all;
-}
-
-/** The HTTP server of a request, which Node sets on every socket it serves. */
-export function serverOf(request: IncomingMessage): object | undefined {
-  const server: unknown = Reflect.get(request.socket, 'server');
-  return typeof server === 'object' && server !== null ? server : undefined;
 }

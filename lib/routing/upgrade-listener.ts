@@ -9,6 +9,7 @@ import { invalidArgument } from '../errors.js';
 import { PendingSocket, pendingSocketOf } from '../handshake/socket/pending-socket.js';
 import { clockOf } from '../transport/clock.js';
 import { currentResponse } from '../transport/node-internals.js';
+import { serverOf } from '../transport/server-of.js';
 import { isOurs, rememberListener } from './foreign-listeners.js';
 import { hasLostBody, refuseLostBody } from './lost-body.js';
 import { pathnameOf } from './path.js';
@@ -130,7 +131,7 @@ function onDrain(this: Duplex): void {
 
 function onTimeout(this: Duplex): void {
   const response = responseOf(this);
-  const server: unknown = Reflect.get(this, 'server');
+  const server = serverOf(this);
   const isHeard = [
     response?.req.complete === false && response.req.emit('timeout', this),
     response?.emit('timeout', this),

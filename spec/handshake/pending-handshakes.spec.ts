@@ -1,6 +1,6 @@
-import { createServer, IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import { Socket } from 'node:net';
-import { PendingHandshake, pendingHandshakes, serverOf } from '../../lib/handshake/pending-handshakes.js';
+import { PendingHandshake, pendingHandshakes } from '../../lib/handshake/pending-handshakes.js';
 
 describe('handshakes that are at work', () => {
   it('are known by their server until they are over', () => {
@@ -29,12 +29,4 @@ describe('handshakes that are at work', () => {
     handshake.over();
     expect(calls).toBe(1);
   });
-});
-
-it('the server of a request is the one that its socket names', () => {
-  const request = new IncomingMessage(new Socket());
-  expect(serverOf(request)).toBeUndefined();
-  const server = createServer();
-  Reflect.set(request.socket, 'server', server);
-  expect(serverOf(request)).toBe(server);
 });

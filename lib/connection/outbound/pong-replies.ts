@@ -32,9 +32,7 @@ export class PongReplies {
   }
 
   defer(payload: Buffer): void {
-    // A copy: the payload is only valid while its ping is being handled.
-    this.latest = Buffer.allocUnsafeSlow(payload.length);
-    payload.copy(this.latest);
+    this.latest = payload;
     this.watch();
   }
 
