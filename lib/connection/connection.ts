@@ -18,10 +18,11 @@ import { CloseCode } from '../framing/close-code.js';
 import { Opcode } from '../framing/opcode.js';
 import { logError } from '../log.js';
 import { account, type MemoryHolder } from '../memory/memory-budget.js';
-import type { Chunk } from '../memory/shared-read-buffer.js';
+import { type Chunk, SharedChunk } from '../memory/shared-read-buffer.js';
 import { MAX_COPIED } from '../memory/slab.js';
 import { isSubscribed, publish } from '../telemetry/channels.js';
 import type { OpenConnection } from '../telemetry/route-counters.js';
+import { serverOf } from '../transport/server-of.js';
 import { Transport, type TransportListener } from '../transport/transport.js';
 import { HookRunner, type HookRunnerOwner } from './hook-runner.js';
 import type { ConnectionHooks, ConnectionSettings } from './hooks.js';
@@ -59,6 +60,8 @@ export class Connection
   accountedBytes = 0;
   /** Whether data has arrived since the heartbeat last checked. */
   private heard = false;
+  /** Data that arrived while earlier data was being delivered, until that is done. */
+  private arrivedMeanwhile: Buffer[] | undefined = undefined;
 
   constructor(socket: Duplex, hooks: ConnectionHooks, settings: ConnectionSettings, negotiated: Negotiated) {
     super();
@@ -98,6 +101,12 @@ export class Connection
   onData(chunk: Chunk): number {
     if (!canReceive(this.state)) return Number.POSITIVE_INFINITY;
     this.heard = true;
+    if (this.sender.isCollecting) {
+      // A hook made its own socket bring more, by a write: a synchronous stream does, and TLS if the write is empty.
+      this.arrivedMeanwhile ??= [];
+      this.arrivedMeanwhile.push(chunk instanceof SharedChunk ? chunk.copy() : Buffer.from(chunk));
+      return Number.POSITIVE_INFINITY;
+    }
     this.deliver(this.receiver.feed, chunk);
     return this.receiver.room;
   }
@@ -120,9 +129,11 @@ export class Connection
     }
     if (isNested) return;
     sender.isCollecting = false;
+    const { arrivedMeanwhile } = this;
+    this.arrivedMeanwhile = undefined;
+    if (arrivedMeanwhile !== undefined) for (const more of arrivedMeanwhile) this.deliver(this.receiver.feed, more);
     sender.writer.flush();
-    // A hook has ended it in the midst of that.
-    if (this.state === State.DELIVERED) this.onInputDelivered();
+    this.settleInput();
   }
 
   onPing(payload: Buffer): void {
@@ -149,12 +160,11 @@ export class Connection
   }
 
   onHookSettled(): void {
-    const { receiver } = this;
-    receiver.onHookSettled();
+    this.receiver.onHookSettled();
     if (this.state !== State.CLOSED) return;
-    // It might have asked for what is left for the reader of `messages()`: nobody is waited for any more.
+    // The hook might have read the remaining units by `messages()`. Now they are queued for whoever does.
     this.deliverRest();
-    if (!receiver.isBlocked) this.onInputDelivered();
+    this.settleInput();
   }
 
   onStale(): void {
@@ -254,7 +264,7 @@ export class Connection
   // Called by telemetry and by a draining server.
 
   get server(): unknown {
-    return Reflect.get(this.socket, 'server');
+    return serverOf(this.socket);
   }
 
   get bufferedAmount(): number {

@@ -202,14 +202,14 @@ export abstract class LifecycleActions implements OpenConnection {
     const next = step(this.state, event);
     if (next === undefined) return;
     this.state = next.state;
-    // What is closing has a timer of its own. What waits behind a slow peer, or a reader that asks no more, has not.
+    // Closing has a timer of its own. A close frame that waits behind undelivered messages has not.
     if (next.state > State.CLOSE_HEARD) this.keepalive?.stop();
     if (next.actions !== 0) this.perform(next.actions, code, reason);
   }
 
   private perform(actions: number, code: number, reason: string): void {
     const { receiver, transport } = this;
-    // Before anybody is told, who might end what is left at once.
+    // First, because a listener of the signal may terminate the connection.
     if (actions & Action.RELEASE) this.release();
     if (actions & Action.ABORT_SIGNAL) this.abortSignal();
     if (actions & (Action.SEND_CLOSE | Action.AWAIT_OUTPUT | Action.END_OUTPUT)) this.startCloseTimer();
@@ -226,8 +226,12 @@ export abstract class LifecycleActions implements OpenConnection {
     if (actions & Action.READ_ON) transport.resume();
     if (actions & Action.CALL_ON_CLOSE) this.callOnClose();
     if (actions & Action.FINISH) this.finish();
-    // Not in the midst of a hook, which may be asynchronous.
-    if (this.state >= State.CLOSED && !receiver.isBlocked && !this.sender.isCollecting) this.onInputDelivered();
+    this.settleInput();
+  }
+
+  /** Goes on towards `onClose` once nothing waits, but not in the middle of a hook, which may turn out to be asynchronous. */
+  protected settleInput(): void {
+    if (this.state >= State.CLOSED && !this.receiver.isBlocked && !this.sender.isCollecting) this.onInputDelivered();
   }
 
   private abortSignal(): void {

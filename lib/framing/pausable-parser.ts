@@ -16,8 +16,12 @@ export const MAX_READ_AHEAD = 64 * 1024;
 const LEAST_AHEAD = 1024;
 
 const NOTHING = Buffer.alloc(0);
-/** Holds copies of waiting input for the look-ahead parser. */
-const SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
+const SCRATCH_SIZE = 16 * 1024;
+/**
+ * Holds copies of waiting input for the look-ahead parser. Undefined while one uses it: over a synchronous stream, the answer to a
+ * ping may bring data of another connection.
+ */
+let freeScratch: Buffer | undefined = Buffer.allocUnsafeSlow(SCRATCH_SIZE);
 
 /** The input that waits while a parser is paused. Most parsers never need it. */
 class PausedInput {
@@ -157,13 +161,17 @@ export abstract class PausableParser implements Parser {
     input.lead += bytes.length;
     const { lookAhead } = input;
     if (lookAhead === undefined || lookAhead.discarding) return;
+    const scratch = freeScratch ?? Buffer.allocUnsafeSlow(SCRATCH_SIZE);
+    freeScratch = undefined;
     try {
-      for (let at = 0; at < bytes.length; at += SCRATCH.length) {
-        lookAhead.feed(SCRATCH.subarray(0, bytes.copy(SCRATCH, 0, at, at + SCRATCH.length)));
+      for (let at = 0; at < bytes.length; at += SCRATCH_SIZE) {
+        lookAhead.feed(scratch.subarray(0, bytes.copy(scratch, 0, at, at + SCRATCH_SIZE)));
       }
     } catch {
       // The main parser will find the same error in its turn. Control frames after it are not answered.
       lookAhead.discard();
+    } finally {
+      freeScratch = scratch;
     }
   }
 

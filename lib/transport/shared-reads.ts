@@ -5,7 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { READ_BUFFER } from '../memory/shared-read-buffer.js';
-import { isEncrypting, readInto } from './node-internals.js';
+import { readInto } from './node-internals.js';
 
 /** The usual memory for one read, of the same size as Node's. */
 const USUAL = READ_BUFFER.subarray(0, 64 * 1024);
@@ -28,7 +28,7 @@ let next: Buffer | undefined;
  * @returns false if this is not possible; then nothing has changed, and the caller uses `data` events
  */
 export function shareReads(socket: Duplex, onRead: (this: Duplex, length: number, memory: Buffer) => boolean): boolean {
-  return !isEncrypting(socket) && readInto(socket, USUAL, onRead, takeNext);
+  return readInto(socket, USUAL, onRead, takeNext);
 }
 
 /**
@@ -53,7 +53,6 @@ export function shareDecrypted(
   socket: Duplex,
   onRead: (this: Duplex, length: number, memory: Buffer) => boolean,
 ): boolean {
-  if (!isEncrypting(socket)) return false;
   decrypted ??= Buffer.allocUnsafeSlow(MAX_RECORD);
   return readInto(socket, decrypted, onRead, goOn);
 }

@@ -36,8 +36,6 @@ export class Transport {
   private readonly isNative: boolean;
   private listener: TransportListener | undefined = undefined;
   private readsShared = false;
-  private isDelivering = false;
-  private nested: Buffer[] | undefined = undefined;
   /** Of a socket of TLS, which never says at once that it has taken a write. */
   private readonly writes: WatchedWrites | undefined;
 
@@ -59,7 +57,8 @@ export class Transport {
     socket.allowHalfOpen = true;
     // Needed even if it is never called, because it makes the stream flow.
     socket.on('data', onData);
-    this.readsShared = shareReads(socket, onSharedRead) || shareDecrypted(socket, onDecrypted);
+    this.readsShared =
+      this.writes === undefined ? shareReads(socket, onSharedRead) : shareDecrypted(socket, onDecrypted);
     socket.on('end', onEnd);
     socket.on('close', onClose);
   }
@@ -88,13 +87,7 @@ export class Transport {
   deliver(chunk: Uint8Array): number {
     const { listener } = this;
     if (listener === undefined) return 0;
-    if (this.isDelivering) {
-      // TLS decrypts in the middle of a hook if that writes to the socket by itself.
-      this.nested ??= [];
-      this.nested.push(Buffer.from(chunk));
-      return Number.POSITIVE_INFINITY;
-    }
-    // A synchronous stream may deliver more data while a hook is still processing the previous data.
+    // A synchronous stream, or TLS, may bring more data while a hook is still processing the previous data.
     if (isOnLoan()) return listener.onData(Buffer.from(chunk));
     let room = Number.POSITIVE_INFINITY;
     for (let at = 0; at < chunk.length; at += READ_BUFFER.length) {
@@ -111,26 +104,11 @@ export class Transport {
   }
 
   private lendTo(listener: TransportListener, length: number): number {
-    this.isDelivering = true;
-    let room: number;
     try {
-      room = listener.onData(lend(length));
+      return listener.onData(lend(length));
     } finally {
       takeBack();
-      this.isDelivering = false;
     }
-    return this.nested === undefined ? room : this.deliverNested(listener, this.nested);
-  }
-
-  /** Delivers data that arrived while earlier data was being delivered. */
-  private deliverNested(listener: TransportListener, nested: readonly Buffer[]): number {
-    let room = Number.POSITIVE_INFINITY;
-    this.isDelivering = true;
-    // More may come meanwhile: an array is iterated to its end.
-    for (const chunk of nested) room = listener.onData(chunk);
-    this.isDelivering = false;
-    this.nested = undefined;
-    return room;
   }
 
   onEnd(): void {

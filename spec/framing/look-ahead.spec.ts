@@ -120,6 +120,24 @@ describe('a parser that is paused', () => {
     expect(() => parser.resume()).toThrow('UTF-8');
   });
 
+  it('is not disturbed by another parser that looks ahead while it reports a ping', () => {
+    const other = paused();
+    const found: string[] = [];
+    const parser = new FrameParser(IGNORED, {
+      ping() {},
+      pong() {},
+      closed() {},
+      pingAhead(payload) {
+        found.push(`ping ${payload}`);
+        other.parser.feed(Buffer.concat([ping('of another'), ping('and one more')]));
+      },
+    });
+    parser.pause();
+    parser.feed(Buffer.concat([ping('1'), ping('2'), ping('3')]));
+    expect(found).toEqual(['ping 1', 'ping 2', 'ping 3']);
+    expect(other.found.slice(0, 2)).toEqual(['ahead: ping of another', 'ahead: ping and one more']);
+  });
+
   it('has room for 64 KiB, and for any number of bytes when it goes on', () => {
     const { parser } = paused();
     expect(parser.room).toBe(64 * 1024);

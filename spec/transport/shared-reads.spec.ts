@@ -228,3 +228,17 @@ it('many connections at once, over TLS, are each sent back what they sent', asyn
     for (const size of sizes) expect((await client.next()).payload.equals(Buffer.alloc(size, i))).toBe(true);
   }
 });
+
+it('keeps its order over TLS when a hook makes its own socket decrypt more', async () => {
+  const reads = new AsyncQueue<number>();
+  const { client, decrypting } = await openOverTls({
+    onRead(data) {
+      // Node decrypts at once what has arrived, within this call.
+      decrypting.write('');
+      reads.push(Number(data[0]));
+    },
+  });
+  client.send(Buffer.concat(Array.from({ length: 60 }, (_, i) => binary(Buffer.alloc(1000, i)))));
+  expect(await reads.take(60)).toEqual(Array.from({ length: 60 }, (_, i) => i));
+  await client.close();
+});

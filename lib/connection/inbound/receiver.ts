@@ -175,6 +175,7 @@ export class Receiver
     this.unthrottle?.();
     this.unthrottle = undefined;
     this.unblockAll();
+    this.heldAhead = undefined;
     const { iterator } = this;
     this.iterator = undefined;
     iterator?.end();
@@ -205,7 +206,7 @@ export class Receiver
       else if (this.skippedAhead > 0) this.skippedAhead--;
       this.owner.onPing(payload);
     }
-    // then.
+    // Counted here and not with the answer: a deferred answer may leave at any time, and must not fail the connection then.
     this.limiter?.passed();
   }
 

@@ -167,3 +167,14 @@ describe('the receiver', () => {
     expect(await owner.receiver.messages().next()).toEqual({ done: true, value: undefined });
   });
 });
+
+it('pings that wait behind a message being inflated pin memory until nothing more is read', () => {
+  const { receiver } = new Owner(() => undefined);
+  receiver.onInflating();
+  receiver.feed(frame({ opcode: 9, payload: 'held' }));
+  const before = receiver.pinned;
+  receiver.feed(Buffer.concat(Array.from({ length: 100 }, () => frame({ opcode: 9, payload: 'held' }))));
+  expect(receiver.pinned - before).toBeGreaterThan(100 * 100);
+  receiver.discard();
+  expect(receiver.pinned).toBe(0);
+});
